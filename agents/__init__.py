@@ -1,0 +1,1 @@
+"""agents: who decides in a store, how they learn, and how they are compared."""

@@ -1,0 +1,211 @@
+"""A scenario is a store as a small readable file: named numbers, validated at the boundary."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import jax.numpy as jnp
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from jaxsim.params import UNLIMITED, Params
+
+
+class ScenarioError(ValueError):
+    """A scenario that cannot be: the message names the field, the value and what is allowed."""
+
+
+Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Units = Annotated[float, Field(ge=0, le=UNLIMITED, allow_inf_nan=False)]
+Rate = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Memory = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+Sigma = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)]
+Utility = Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
+Periods = Annotated[int, Field(ge=0, le=64, strict=True)]
+Review = Annotated[int, Field(ge=1, le=365, strict=True)]
+
+PRODUCT_FIELDS = (
+    "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
+    "backlogged", "stall", "volume", "demand_noise",
+)  # fmt: skip
+SEGMENT_FIELDS = ("arrivals", "no_purchase", "lift", "fatigue_weight")
+SCALAR_FIELDS = (
+    "substitution", "hide_stockouts", "market_persistence", "market_noise", "goodwill_rate",
+    "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory", "capacity",
+    "overflow", "forecast_memory",
+)  # fmt: skip
+
+
+class Scenario(BaseModel):
+    """Every field of `Params` by name, plus words. A single number stands for all products (or
+    segments); `utility` is one row per segment, `season` one row per segment or one for all.
+
+    Raises `ScenarioError` through `load` and `parse`: unknown field, wrong type, value out of
+    range, NaN or infinity, wrong length, lead time above `max_lead_time`, slate larger than the
+    catalogue. Units and meanings: `jaxsim.params.Params`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    about: str = ""
+    sources: list[str] = []
+    family: Literal["poisson", "geometric"] = "poisson"
+    max_lead_time: Annotated[int, Field(ge=1, le=64, strict=True)]
+    products: Annotated[list[str], Field(min_length=1, max_length=100_000)]
+    segments: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+
+    price: Money | list[Money]
+    cost: Money | list[Money]
+    holding: Money | list[Money]
+    penalty: Money | list[Money] = 0.0
+    order_cost: Money | list[Money] = 0.0
+    lead_time: Periods | list[Periods]
+    review: Review | list[Review] = 1
+    max_order: Units | list[Units] = UNLIMITED
+    backlogged: bool | list[bool] = False
+    stall: Memory | list[Memory] = 0.0
+    volume: Rate | list[Rate] = 1.0
+    demand_noise: Sigma | list[Sigma] = 0.0
+
+    arrivals: Rate | list[Rate]
+    utility: list[list[Utility]]
+    no_purchase: Rate | list[Rate] = 1.0
+    lift: Utility | list[Utility] = 0.0
+    slot_weight: Annotated[list[Share], Field(min_length=1)] = [1.0]
+    season: Annotated[list[list[Rate]], Field(min_length=1)] = [[1.0]]
+    substitution: Share = 0.0
+    hide_stockouts: bool = False
+
+    market_persistence: Memory = 0.0
+    market_noise: Sigma = 0.0
+    goodwill_rate: Share = 0.0
+    goodwill_target: Share = 1.0
+    goodwill_floor: Rate = 0.0
+    goodwill_ceiling: Rate = 2.0
+    fatigue_weight: Rate | list[Rate] = 0.0
+    fatigue_memory: Memory = 0.0
+    capacity: Units = UNLIMITED
+    overflow: Money = 0.0
+    forecast_memory: Memory = 0.9
+
+    @model_validator(mode="after")
+    def _fields_fit_together(self) -> Self:
+        sizes = {field: len(self.products) for field in PRODUCT_FIELDS}
+        sizes |= {field: len(self.segments) for field in SEGMENT_FIELDS}
+        for field, size in sizes.items():
+            value = getattr(self, field)
+            if isinstance(value, list) and len(value) != size:
+                raise ValueError(f"{field}: has {len(value)} values; allowed: 1 number or {size}")
+        for field, rows in (("utility", {len(self.segments)}), ("season", {1, len(self.segments)})):
+            _check_matrix(field, getattr(self, field), rows)
+        if len(self.utility[0]) != len(self.products):
+            raise ValueError(
+                f"utility: rows have {len(self.utility[0])} values; allowed: {len(self.products)}"
+            )
+        self._check_relations()
+        return self
+
+    def _check_relations(self) -> None:
+        longest = int(np.max(self.lead_time))
+        if longest > self.max_lead_time:
+            raise ValueError(f"lead_time: {longest}; allowed: 0 to max_lead_time={self.max_lead_time}")
+        slots = self.slot_weight
+        if len(slots) > len(self.products):
+            raise ValueError(
+                f"slot_weight: a slate of {len(slots)}; allowed: 1 to {len(self.products)} products"
+            )
+        if slots[0] != 1 or any(b > a for a, b in zip(slots, slots[1:], strict=False)):
+            raise ValueError(f"slot_weight: {slots}; allowed: first 1, then not increasing")
+        if self.goodwill_floor > min(1.0, self.goodwill_ceiling) or self.goodwill_ceiling < 1:
+            raise ValueError(
+                f"goodwill_floor: {self.goodwill_floor} with goodwill_ceiling "
+                f"{self.goodwill_ceiling}; allowed: floor <= 1 <= ceiling"
+            )
+        for field in ("products", "segments"):
+            names = getattr(self, field)
+            if len(set(names)) != len(names):
+                raise ValueError(f"{field}: names repeat; allowed: distinct names")
+
+    def params(self) -> Params:
+        """The store as arrays: numbers broadcast to their full shapes, float32 and int32."""
+        n, k = len(self.products), len(self.segments)
+        shapes = dict.fromkeys(PRODUCT_FIELDS, (n,)) | dict.fromkeys(SEGMENT_FIELDS, (k,))
+        shapes |= dict.fromkeys(SCALAR_FIELDS, ())
+        shapes |= {
+            "utility": (k, n),
+            "season": (k, len(self.season[0])),
+            "slot_weight": (len(self.slot_weight),),
+        }
+        arrays = {
+            field: jnp.broadcast_to(jnp.asarray(getattr(self, field), _dtype(field)), shape)
+            for field, shape in shapes.items()
+        }
+        return Params(family=self.family, max_lead_time=self.max_lead_time, **arrays)
+
+    def save(self, path: str | Path) -> None:
+        """Writes the scenario as readable JSON, whole or not at all."""
+        path = Path(path)
+        body = {k: v for k, v in self.model_dump().items() if k in self.model_fields_set}
+        lines = [f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in body.items()]
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _dtype(field: str) -> type:
+    if field in ("lead_time", "review"):
+        return jnp.int32
+    return bool if field in ("backlogged", "hide_stockouts") else jnp.float32
+
+
+def _check_matrix(field: str, rows: list[list[float]], allowed_rows: set[int]) -> None:
+    if len(rows) not in allowed_rows:
+        allowed = " or ".join(str(count) for count in sorted(allowed_rows))
+        raise ValueError(f"{field}: has {len(rows)} rows; allowed: {allowed}")
+    if not rows[0] or any(len(row) != len(rows[0]) for row in rows):
+        lengths = sorted({len(row) for row in rows})
+        raise ValueError(f"{field}: rows of lengths {lengths}; allowed: rows of one length, not 0")
+
+
+def parse(body: object, where: str) -> Scenario:
+    """Validates a decoded JSON document; `where` names its origin in the error."""
+    try:
+        return Scenario.model_validate(body)
+    except ValidationError as error:
+        raise ScenarioError(f"{where}: {_first_line(error)}") from None
+
+
+def load(path: str | Path) -> Scenario:
+    """Reads and validates a scenario file. Raises `ScenarioError`."""
+    path = Path(path)
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ScenarioError(f"{path}: not a readable JSON file ({error})") from None
+    return parse(body, str(path))
+
+
+def _first_line(error: ValidationError) -> str:
+    """One line that names field, value and what is allowed, from pydantic's first complaint.
+
+    Of a union's two complaints (a number, or a list of numbers) the deeper one is the useful one.
+    """
+    complaints = error.errors(include_url=False)
+    field = complaints[0]["loc"][:1]
+    same = [c for c in complaints if c["loc"][:1] == field]
+    worst = max(same, key=lambda c: sum(isinstance(part, int) for part in c["loc"]))
+    if worst["type"] == "value_error":
+        return str(worst["ctx"]["error"])
+    name = str(worst["loc"][0]) + "".join(f"[{p}]" for p in worst["loc"] if isinstance(p, int))
+    if worst["type"] == "extra_forbidden":
+        return f"{name}: unknown field; allowed: {', '.join(Scenario.model_fields)}"
+    if worst["type"] == "missing":
+        return f"{name}: is missing; it has no default"
+    value = json.dumps(worst["input"], default=str)[:60]
+    return f"{name}: {value}; allowed: {worst['msg'].removeprefix('Input should be ')}"

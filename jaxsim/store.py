@@ -1,0 +1,254 @@
+"""One store, one period: receive, observe and decide, order, demand, fulfil, account, evolve.
+
+A `State` is what the departments decide on, so `step` takes up the day after the decision (order)
+and ends with the next morning's receipts (receive). Pure functions of one store; thousands are
+`jax.vmap`. Equations: this project's model, after the idea of Jiang et al. (2025).
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from jaxsim import choice, sampling
+from jaxsim.params import Params
+from jaxsim.records import Action, Chance, Flows, State
+
+
+@struct.dataclass
+class Demand:
+    """First choices of a day, and what the second round needs to know about them."""
+
+    asked: Float[Array, " N"]  # units
+    attention: Float[Array, "K N"]
+    weights: Float[Array, "K N"]  # MNL weights
+    rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
+
+
+def reset(key: PRNGKeyArray, params: Params) -> State:
+    """A store in full swing on a random day of its season: a lead time of mean demand on order and
+    a review interval and a day of it on hand."""
+    lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time
+    n, k = params.products, params.segments
+    shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.no_purchase)
+    level = (params.arrivals * params.season.mean(-1)) @ shares
+    return State(
+        on_hand=jnp.ceil(level * (params.review + 1)),
+        pipeline=jnp.where(lead_rows, jnp.round(level), 0.0),
+        backlog=jnp.zeros(n),
+        market=jnp.zeros(()),
+        goodwill=jnp.ones(k),
+        fatigue=jnp.zeros((k, n)),
+        forecast=level,
+        sold=jnp.round(level),
+        lost=jnp.zeros(n),
+        period=jax.random.randint(key, (), 0, params.season_length),
+    )
+
+
+def draw(key: PRNGKeyArray, params: Params) -> Chance:
+    """The chance of one period. Draws do not depend on state or action: common random numbers."""
+    n = params.products
+    uniforms = sampling.open_uniform(key, (3 * n + 2,))
+    return Chance(
+        demand=uniforms[:n],
+        shock=sampling.standard_normal(uniforms[n : 2 * n]),
+        stall=sampling.unit_interval(uniforms[2 * n : 3 * n]),
+        market=sampling.standard_normal(uniforms[3 * n]),
+        spill=sampling.unit_interval(uniforms[3 * n + 1]),
+    )
+
+
+def step(key: PRNGKeyArray, state: State, action: Action, params: Params) -> tuple[State, Flows]:
+    """One period of one store; returns the next state and the ledger. Never ends: truncate outside."""
+    return advance(draw(key, params), state, action, params)
+
+
+def advance(
+    chance: Chance, state: State, action: Action, params: Params
+) -> tuple[State, Flows]:
+    """One period whose chance is given: a deterministic function."""
+    state, ordered, early, served_early = order(state, action, params)
+    wish = demand(chance, state, action, params)
+    left, backlog, flows = fulfil(chance, state, wish, params)
+    next_state = evolve(chance, state, wish, flows, params)
+    next_state = next_state.replace(on_hand=left, backlog=backlog)
+    next_state, late, served_late = receive(chance, next_state, params)
+    flows = flows.replace(
+        ordered=ordered, received=early + late, backlog_served=served_early + served_late
+    )
+    return next_state, account(flows, params)
+
+
+def receive(
+    chance: Chance, state: State, params: Params
+) -> tuple[State, Float[Array, " N"], Float[Array, " N"]]:
+    """The first pipeline row arrives and the rest move up, unless the supplier stalls.
+
+    Returns the state, units received and units of backlog served.
+    """
+    moves = chance.stall >= params.stall
+    arriving = jnp.where(moves, state.pipeline[0], 0.0)
+    moved = jnp.concatenate([state.pipeline[1:], jnp.zeros_like(state.pipeline[:1])])
+    state = state.replace(pipeline=jnp.where(moves, moved, state.pipeline))
+    state, served = _put_on_hand(state, arriving)
+    return state, arriving, served
+
+
+def order(
+    state: State, action: Action, params: Params
+) -> tuple[State, Float[Array, " N"], Float[Array, " N"], Float[Array, " N"]]:
+    """Whole units, capped, in review periods only. A lead time of 0 is on hand at once.
+
+    Returns the state, units ordered, units received at once and units of backlog these served.
+    """
+    due = state.period % params.review == 0
+    ordered = jnp.where(due, jnp.clip(jnp.round(action.order), 0.0, params.max_order), 0.0)
+    row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
+    state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
+    at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
+    state, served = _put_on_hand(state, at_once)
+    return state, ordered, at_once, served
+
+
+def demand(chance: Chance, state: State, action: Action, params: Params) -> Demand:
+    """First choices: D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
+    attention = choice.attention_of(action.slate, params)
+    weights = choice.weights_of(attention, state.fatigue, params)
+    available = jnp.where(params.hide_stockouts & (state.on_hand <= 0), 0.0, 1.0)
+    shares = choice.choice_shares(weights, available, params.no_purchase)
+    arrivals = params.arrivals * choice.season_now(state.period, params)
+    arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
+    rates = arrivals[:, None] * shares
+    shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
+    invert = sampling.INVERSES[params.family]
+    return Demand(
+        asked=invert(chance.demand, rates.sum(0) * shock),
+        attention=attention,
+        weights=weights,
+        rates=rates,
+    )
+
+
+def fulfil(
+    chance: Chance, state: State, wish: Demand, params: Params
+) -> tuple[Float[Array, " N"], Float[Array, " N"], Flows]:
+    """First choices from stock; the unmet wait, or choose once more among what is left, or leave.
+
+    Returns on hand and backlog after the day's sales, and the ledger of units so far.
+    """
+    served = jnp.minimum(wish.asked, state.on_hand)
+    unmet, left = wish.asked - served, state.on_hand - served
+    waiting = jnp.where(params.backlogged, unmet, 0.0)
+    turned_away = unmet - waiting
+    substituted = _substitute(chance, wish, turned_away, left, params)
+    left = left - substituted
+    total = turned_away.sum()
+    recovered = sampling.systematic_counts(
+        chance.spill, turned_away * (substituted.sum() / jnp.maximum(total, 1.0)), substituted.sum()
+    )
+    backlog = state.backlog + waiting
+    zeros = jnp.zeros_like(served)
+    flows = Flows(
+        **dict.fromkeys(_FILLED_LATER, zeros),
+        asked=wish.asked,
+        served=served,
+        substituted=substituted,
+        waiting=waiting,
+        lost=turned_away - recovered,
+        left=left,
+        backlog=backlog,
+        attention=choice.mean_over_customers(wish.attention, params),
+        shown_sold=served * _ratio((wish.rates * (wish.attention > 0)).sum(0), wish.rates.sum(0)),
+    )
+    return left, backlog, flows
+
+
+def account(flows: Flows, params: Params) -> Flows:
+    """Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting) − overflow·(Σ volume·left − capacity)⁺."""
+    sold = flows.served + flows.substituted + flows.backlog_served
+    room = params.volume * flows.left
+    beyond = jnp.maximum(room.sum() - params.capacity, 0.0)
+    revenue = params.price * sold
+    purchase = params.cost * flows.ordered
+    order_cost = params.order_cost * (flows.ordered > 0)
+    holding = params.holding * flows.left
+    penalty = params.penalty * (flows.lost + flows.backlog)
+    overflow = params.overflow * beyond * _ratio(room, room.sum())
+    return flows.replace(
+        sold=sold,
+        revenue=revenue,
+        purchase=purchase,
+        order_cost=order_cost,
+        holding=holding,
+        penalty=penalty,
+        overflow=overflow,
+        profit=revenue - purchase - order_cost - holding - penalty - overflow,
+    )
+
+
+def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Params) -> State:
+    """Market state, goodwill, fatigue, and the running demand estimate of what could be asked for."""
+    market = params.market_persistence * state.market + params.market_noise * chance.market
+    fill = jnp.where(wish.asked > 0, flows.served / jnp.maximum(wish.asked, 1.0), 1.0)
+    fill_of_segment = _ratio((wish.rates * fill).sum(-1), wish.rates.sum(-1), empty=1.0)
+    goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
+    memory = params.fatigue_memory
+    return state.replace(
+        market=market,
+        goodwill=jnp.clip(goodwill, params.goodwill_floor, params.goodwill_ceiling),
+        fatigue=memory * state.fatigue + (1 - memory) * wish.attention,
+        forecast=_update_forecast(state, wish, params),
+        sold=flows.served + flows.substituted,
+        lost=flows.lost,
+        period=state.period + 1,
+    )
+
+
+def season_index(params: Params) -> Float[Array, " C"]:
+    """The store's season: mean arrivals of each period of the season over their average."""
+    arrivals = params.arrivals @ params.season
+    return arrivals / jnp.maximum(arrivals.mean(), 1e-9)
+
+
+_FILLED_LATER = (
+    "ordered", "received", "backlog_served", "sold", "revenue", "purchase", "order_cost",
+    "holding", "penalty", "overflow", "profit",
+)  # fmt: skip
+
+
+def _put_on_hand(state: State, units: Float[Array, " N"]) -> tuple[State, Float[Array, " N"]]:
+    """Stock grows by `units`; waiting customers are served first."""
+    stock = state.on_hand + units
+    served = jnp.minimum(stock, state.backlog)
+    return state.replace(on_hand=stock - served, backlog=state.backlog - served), served
+
+
+def _substitute(
+    chance: Chance,
+    wish: Demand,
+    turned_away: Float[Array, " N"],
+    left: Float[Array, " N"],
+    params: Params,
+) -> Float[Array, " N"]:
+    """Units sold in the second round: the turned away choose by the same MNL among what is left."""
+    share_of_segment = wish.rates / jnp.maximum(wish.rates.sum(0), 1e-30)
+    seekers = share_of_segment @ turned_away
+    second = choice.choice_shares(wish.weights, jnp.where(left > 0, 1.0, 0.0), params.no_purchase)
+    flows = params.substitution * (seekers @ second)
+    wanted = sampling.systematic_counts(chance.spill, flows, turned_away.sum())
+    return jnp.minimum(wanted, left)
+
+
+def _update_forecast(state: State, wish: Demand, params: Params) -> Float[Array, " N"]:
+    """Exponentially weighted, season taken out; days on which a product could not be asked for
+    (hidden when sold out, or a season of zero) teach nothing."""
+    index = season_index(params)[state.period % params.season_length]
+    seen = (index > 0) & ~(params.hide_stockouts & (state.on_hand <= 0))
+    news = wish.asked / jnp.where(index > 0, index, 1.0) - state.forecast
+    return state.forecast + (1 - params.forecast_memory) * jnp.where(seen, news, 0.0)
+
+
+def _ratio(part: Array, whole: Array, empty: float = 0.0) -> Array:
+    """part / whole, and `empty` where the whole is nothing."""
+    return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), empty)

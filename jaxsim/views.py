@@ -1,0 +1,187 @@
+"""What each department, and the central critic, may see: features in comparable units.
+
+Every view is made of arrays per product, per segment, per pair and for the store, in a fixed
+number of columns, so that one set of weights reads any catalogue. Stock is measured as a z-score
+against Poisson demand, (stock − mean) / sqrt(mean + 1). Source: this project.
+"""
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int
+
+from jaxsim import choice
+from jaxsim.params import Params
+from jaxsim.records import State
+from jaxsim.store import season_index
+
+PIPELINE_COLUMNS = 4
+"""Receipts seen one by one; later ones are summed into the last column."""
+
+FEATURE_LIMIT = 8.0
+"""Features are clipped to ± this, so that no store, however extreme, blinds a network."""
+
+
+@struct.dataclass
+class Stock:
+    """What an order is computed from, in units: seen by the replenishment department."""
+
+    position: Float[Array, " N"]  # on hand + on order − owed
+    protected: Float[Array, " N"]  # forecast demand until the next order can arrive: L + R periods
+    today: Float[Array, " N"]  # forecast demand of this period
+
+
+@struct.dataclass
+class View:
+    """One department's sight of one store. Departments differ in which columns they are given."""
+
+    product: Float[Array, "N F"]
+    segment: Float[Array, "K G"]
+    pair: Float[Array, "K N H"]
+    store: Float[Array, " J"]
+
+
+def stock_of(state: State, params: Params) -> Stock:
+    """Inventory position and the forecasts it is held against."""
+    phase = state.period % params.season_length
+    return Stock(
+        position=state.on_hand + state.pipeline.sum(0) - state.backlog,
+        protected=state.forecast * protected_season(params)[phase],
+        today=state.forecast * season_index(params)[phase],
+    )
+
+
+def protected_season(params: Params) -> Float[Array, "C N"]:
+    """Sum of the season index over the L + R periods an order placed in each phase must cover."""
+    index = season_index(params)
+    length = params.season_length
+    two_seasons = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.tile(index, 2))])
+    periods: Int[Array, " N"] = params.lead_time + params.review
+    whole, rest = periods // length, periods % length
+    phase = jnp.arange(length)[:, None]
+    return whole * index.sum() + two_seasons[phase + rest] - two_seasons[phase]
+
+
+def replenishment_view(state: State, params: Params) -> View:
+    """Stock, pipeline, recent sales and losses, recent attention, money, calendar. No segments."""
+    stock = stock_of(state, params)
+    day = stock.today + 1.0
+    margin = params.price - params.cost
+    attention = choice.mean_over_customers(state.fatigue, params)
+    due = (state.period % params.review == 0).astype(jnp.float32)
+    columns = [
+        _z(stock.position, stock.protected),
+        _z(state.on_hand, stock.today),
+        *(_pipeline_columns(state, params) / day),
+        state.backlog / day,
+        jnp.log(state.forecast + 0.1),
+        jnp.log(stock.protected + 0.1),
+        state.sold / day,
+        state.lost / day,
+        attention,
+        *_money_columns(params),
+        params.order_cost / (margin + 0.01 * params.price + 1e-6) / day,
+        params.lead_time / 4.0,
+        jnp.log(params.review.astype(jnp.float32)),
+        due,
+        params.stall * 4.0,
+        params.demand_noise,
+    ]
+    nothing = jnp.zeros((params.segments, 0))
+    return View(
+        product=_columns(columns),
+        segment=nothing,
+        pair=jnp.zeros((params.segments, params.products, 0)),
+        store=_store_columns(state, params),
+    )
+
+
+def recommendation_view(state: State, params: Params) -> View:
+    """Affinities, margins, fatigue, goodwill, on hand and the next receipts, calendar."""
+    today = stock_of(state, params).today
+    day = today + 1.0
+    rows = _pipeline_columns(state, params)
+    columns = [
+        _z(state.on_hand, today),
+        state.on_hand / day / 4.0,
+        (state.on_hand > 0).astype(jnp.float32),
+        rows[0] / day,
+        rows[1] / day,
+        jnp.log(state.forecast + 0.1),
+        *_money_columns(params),
+        params.lead_time / 4.0,
+    ]
+    arrivals = params.arrivals * choice.season_now(state.period, params)
+    segment = [
+        jnp.log(state.goodwill + 0.01),
+        arrivals / jnp.maximum(arrivals.mean(), 1e-9) - 1.0,
+        params.lift,
+        jnp.log(params.no_purchase + 0.1),
+    ]
+    shares = choice.choice_shares(
+        jnp.exp(params.utility), jnp.ones(params.products), params.no_purchase
+    )
+    centred = params.utility - params.utility.mean(-1, keepdims=True)
+    pair = jnp.stack([centred, jnp.log(shares * params.products + 0.01), state.fatigue], -1)
+    return View(
+        product=_columns(columns),
+        segment=_columns(segment),
+        pair=jnp.clip(pair, -FEATURE_LIMIT, FEATURE_LIMIT),
+        store=_store_columns(state, params),
+    )
+
+
+def critic_view(state: State, params: Params) -> View:
+    """Everything, the hidden market state included."""
+    left, right = replenishment_view(state, params), recommendation_view(state, params)
+    hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
+    affinity = jnp.einsum("k,knh->nh", params.arrivals, right.pair) / params.arrivals.sum()
+    return View(
+        product=jnp.concatenate([left.product, right.product[:, :5], affinity], -1),
+        segment=right.segment,
+        pair=right.pair,
+        store=jnp.concatenate([left.store, hidden]),
+    )
+
+
+def _pipeline_columns(state: State, params: Params) -> list[Float[Array, " N"]]:
+    seen = min(PIPELINE_COLUMNS, params.max_lead_time)
+    rows = [state.pipeline[row] for row in range(seen)]
+    rows[-1] = rows[-1] + state.pipeline[seen:].sum(0)
+    return rows + [jnp.zeros_like(state.on_hand)] * (PIPELINE_COLUMNS - seen)
+
+
+def _money_columns(params: Params) -> list[Float[Array, " N"]]:
+    """Margin over price, the critical ratio, and holding and penalty against margin, as logs."""
+    margin = params.price - params.cost
+    under, over = margin + params.penalty + 1e-6, params.holding + 1e-6
+    return [
+        margin / (params.price + 1e-6),
+        under / (under + over) * 2 - 1,
+        jnp.log(under / over) / 4.0,
+        jnp.log(under) - jnp.log(under).mean(),
+    ]
+
+
+def _store_columns(state: State, params: Params) -> Float[Array, " J"]:
+    """Calendar and how full the warehouse is."""
+    index = season_index(params)
+    angle = 2 * jnp.pi * (state.period % params.season_length) / params.season_length
+    tomorrow = index[(state.period + 1) % params.season_length]
+    room = (params.volume * state.on_hand).sum() / jnp.maximum(params.capacity, 1e-6)
+    return jnp.stack(
+        [
+            jnp.sin(angle),
+            jnp.cos(angle),
+            index[state.period % params.season_length] - 1.0,
+            tomorrow - 1.0,
+            jnp.clip(room, 0.0, 2.0),
+        ]
+    )
+
+
+def _z(units: Float[Array, " N"], mean: Float[Array, " N"]) -> Float[Array, " N"]:
+    return (units - mean) / jnp.sqrt(mean + 1.0)
+
+
+def _columns(columns: list[Array]) -> Array:
+    return jnp.clip(jnp.stack(columns, -1), -FEATURE_LIMIT, FEATURE_LIMIT)

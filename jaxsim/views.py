@@ -17,6 +17,9 @@ from jaxsim.store import season_index
 PIPELINE_COLUMNS = 4
 """Receipts seen one by one; later ones are summed into the last column."""
 
+REPLENISHMENT_NEWS, RECOMMENDATION_NEWS = 3, 1
+"""Columns of `View.news` of each department."""
+
 FEATURE_LIMIT = 8.0
 """Features are clipped to ± this, so that no store, however extreme, blinds a network."""
 
@@ -38,6 +41,7 @@ class View:
     segment: Float[Array, "K G"]
     pair: Float[Array, "K N H"]
     store: Float[Array, " J"]
+    news: Float[Array, "N M"]  # what the last period told, for departments that remember
 
 
 def stock_of(state: State, params: Params) -> Stock:
@@ -61,17 +65,20 @@ def protected_season(params: Params) -> Float[Array, "C N"]:
     return whole * index.sum() + two_seasons[phase + rest] - two_seasons[phase]
 
 
-def replenishment_view(state: State, params: Params) -> View:
-    """Stock, pipeline, recent sales and losses, recent attention, money, calendar. No segments."""
+def replenishment_view(state: State, params: Params, sees_attention: bool = True) -> View:
+    """Stock, pipeline, recent sales and losses, recent attention, money, calendar. No segments.
+
+    A siloed department is not told what is shown: its attention columns are 0.
+    """
     stock = stock_of(state, params)
     day = stock.today + 1.0
     margin = params.price - params.cost
-    attention = choice.mean_over_customers(state.fatigue, params)
+    attention = choice.mean_over_customers(state.fatigue, params) * sees_attention
     due = (state.period % params.review == 0).astype(jnp.float32)
     columns = [
         _z(stock.position, stock.protected),
         _z(state.on_hand, stock.today),
-        *(_pipeline_columns(state, params) / day),
+        *(row / day for row in _pipeline_columns(state, params)),
         state.backlog / day,
         jnp.log(state.forecast + 0.1),
         jnp.log(stock.protected + 0.1),
@@ -86,26 +93,32 @@ def replenishment_view(state: State, params: Params) -> View:
         params.stall * 4.0,
         params.demand_noise,
     ]
-    nothing = jnp.zeros((params.segments, 0))
     return View(
         product=_columns(columns),
-        segment=nothing,
+        segment=jnp.zeros((params.segments, 0)),
         pair=jnp.zeros((params.segments, params.products, 0)),
         store=_store_columns(state, params),
+        news=_columns([state.sold / day - 1.0, state.lost / day, attention]),
     )
 
 
-def recommendation_view(state: State, params: Params) -> View:
-    """Affinities, margins, fatigue, goodwill, on hand and the next receipts, calendar."""
+def recommendation_view(state: State, params: Params, sees_stock: bool = True) -> View:
+    """Affinities, margins, fatigue, goodwill, on hand and the next receipts, calendar.
+
+    A siloed department is not told what is in stock: its stock columns are 0.
+    """
     today = stock_of(state, params).today
     day = today + 1.0
     rows = _pipeline_columns(state, params)
-    columns = [
+    in_stock = [
         _z(state.on_hand, today),
         state.on_hand / day / 4.0,
         (state.on_hand > 0).astype(jnp.float32),
         rows[0] / day,
         rows[1] / day,
+    ]
+    columns = [
+        *(column * sees_stock for column in in_stock),
         jnp.log(state.forecast + 0.1),
         *_money_columns(params),
         params.lead_time / 4.0,
@@ -127,6 +140,7 @@ def recommendation_view(state: State, params: Params) -> View:
         segment=_columns(segment),
         pair=jnp.clip(pair, -FEATURE_LIMIT, FEATURE_LIMIT),
         store=_store_columns(state, params),
+        news=_columns([state.sold / day - 1.0]),
     )
 
 
@@ -140,6 +154,7 @@ def critic_view(state: State, params: Params) -> View:
         segment=right.segment,
         pair=right.pair,
         store=jnp.concatenate([left.store, hidden]),
+        news=left.news,
     )
 
 

@@ -1,0 +1,191 @@
+"""The two learned departments: what each sees, how it decides, and how likely a decision was.
+
+A department is a pytree that stands alone: weights, the tuned heuristic it starts from, and the
+network that reads its own view. The critic and the other department are not needed to decide.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from agents import slates
+from agents.heuristics import (
+    Knobs,
+    order_quantity,
+    order_up_to,
+    recommendation_prior,
+    safety_factor,
+)
+from agents.networks import Memory, RecommendationActor, ReplenishmentActor
+from jaxsim import views
+from jaxsim.params import Params
+from jaxsim.records import Action, State
+from jaxsim.views import View
+
+
+@struct.dataclass
+class OrderRecord:
+    """One decision on orders, with all that is needed to assess it again."""
+
+    view: View
+    memory: Float[Array, "N M"]  # as it was before the decision
+    correction: Float[Array, " N"]  # drawn, in units of the safety factor
+    log_probability: Float[Array, " N"]
+    heard: Float[Array, " N"]  # 1 in review periods
+
+
+@struct.dataclass
+class SlateRecord:
+    """One decision on slates, with all that is needed to assess it again."""
+
+    view: View
+    memory: Float[Array, "N M"]
+    prior: Float[Array, "K N"]
+    slate: Int[Array, "K S"]
+    log_probability: Float[Array, " K"]
+    heard: Float[Array, " K"]
+
+
+@struct.dataclass
+class Replenishment:
+    """Order-up-to y = m + (z0 + correction) sqrt(m): the network corrects the tuned safety factor."""
+
+    weights: Any
+    knobs: Knobs
+    network: ReplenishmentActor = struct.field(pytree_node=False)
+    sees_attention: bool = struct.field(pytree_node=False, default=True)
+
+    def start(self, params: Params) -> Float[Array, "N M"]:
+        """The memory of a store not yet seen."""
+        return _empty_memory(self.network, views.REPLENISHMENT_NEWS, params)
+
+    def weights_for(self, key: PRNGKeyArray, state: State, params: Params) -> Any:
+        """Fresh weights, shaped by any store."""
+        view = views.replenishment_view(state, params, self.sees_attention)
+        return self.network.init(key, view, self.start(params))
+
+    def order(
+        self, memory: Array, state: State, params: Params
+    ) -> tuple[Float[Array, " N"], Array]:
+        """Units to order, without exploration."""
+        view = views.replenishment_view(state, params, self.sees_attention)
+        mean, _, memory = self.network.apply(self.weights, view, memory)
+        return self._units(mean, state, params), memory
+
+    def explore(
+        self, key: PRNGKeyArray, memory: Array, state: State, params: Params
+    ) -> tuple[Float[Array, " N"], OrderRecord, Array]:
+        """Units to order, drawn, and the record of the draw."""
+        view = views.replenishment_view(state, params, self.sees_attention)
+        mean, log_std, after = self.network.apply(self.weights, view, memory)
+        correction = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
+        record = OrderRecord(
+            view=view,
+            memory=memory,
+            correction=correction,
+            log_probability=_gaussian(correction, mean, log_std),
+            heard=(state.period % params.review == 0).astype(jnp.float32),
+        )
+        return self._units(correction, state, params), record, after
+
+    def assess(
+        self, weights: Any, record: OrderRecord, memory: Array
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"], Array]:
+        """Log-probability of a recorded decision under other weights, entropy, memory after."""
+        mean, log_std, memory = self.network.apply(weights, record.view, memory)
+        entropy = jnp.broadcast_to(log_std, mean.shape)
+        return _gaussian(record.correction, mean, log_std), entropy, memory
+
+    def _units(self, correction: Array, state: State, params: Params) -> Float[Array, " N"]:
+        stock = views.stock_of(state, params)
+        z = safety_factor(stock, self.knobs, params) + correction
+        return order_quantity(order_up_to(stock, z), stock, state, self.knobs, params)
+
+
+@struct.dataclass
+class Recommendation:
+    """Plackett–Luce slates over the tuned recommender's scores, corrected by the network."""
+
+    weights: Any
+    knobs: Knobs
+    network: RecommendationActor = struct.field(pytree_node=False)
+    sees_stock: bool = struct.field(pytree_node=False, default=True)
+
+    def start(self, params: Params) -> Float[Array, "N M"]:
+        """The memory of a store not yet seen."""
+        return _empty_memory(self.network, views.RECOMMENDATION_NEWS, params)
+
+    def weights_for(self, key: PRNGKeyArray, state: State, params: Params) -> Any:
+        """Fresh weights, shaped by any store."""
+        view = views.recommendation_view(state, params, self.sees_stock)
+        return self.network.init(key, view, self._prior(state, params), self.start(params))
+
+    def slate(
+        self, memory: Array, state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], Array]:
+        """The highest scores, without exploration."""
+        view = views.recommendation_view(state, params, self.sees_stock)
+        logits, memory = self.network.apply(
+            self.weights, view, self._prior(state, params), memory
+        )
+        return slates.top_slate(logits, params.slots), memory
+
+    def explore(
+        self, key: PRNGKeyArray, memory: Array, state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], SlateRecord, Array]:
+        """A drawn slate for each segment, and the record of the draw."""
+        view = views.recommendation_view(state, params, self.sees_stock)
+        prior = self._prior(state, params)
+        logits, after = self.network.apply(self.weights, view, prior, memory)
+        slate = slates.draw_slate(key, logits, params.slots)
+        record = SlateRecord(
+            view=view,
+            memory=memory,
+            prior=prior,
+            slate=slate,
+            log_probability=slates.log_probability(logits, slate)[0],
+            heard=jnp.ones(params.segments),
+        )
+        return slate, record, after
+
+    def assess(
+        self, weights: Any, record: SlateRecord, memory: Array
+    ) -> tuple[Float[Array, " K"], Float[Array, " K"], Array]:
+        """Log-probability of a recorded decision under other weights, entropy, memory after."""
+        logits, memory = self.network.apply(weights, record.view, record.prior, memory)
+        log_probability, entropy = slates.log_probability(logits, record.slate)
+        return log_probability, entropy, memory
+
+    def _prior(self, state: State, params: Params) -> Float[Array, "K N"]:
+        return recommendation_prior(state, self.knobs, params)
+
+
+@struct.dataclass
+class Departments:
+    """Both departments deciding on the same state, as they do in use: greedy, no critic."""
+
+    replenishment: Replenishment
+    recommendation: Recommendation
+
+    def start(self, params: Params) -> tuple[Array, Array]:
+        return self.replenishment.start(params), self.recommendation.start(params)
+
+    def act(
+        self, key: PRNGKeyArray, memory: tuple[Array, Array], state: State, params: Params
+    ) -> tuple[Action, tuple[Array, Array]]:
+        """Orders and slates of one store; `key` is not needed."""
+        order, orders_memory = self.replenishment.order(memory[0], state, params)
+        slate, slates_memory = self.recommendation.slate(memory[1], state, params)
+        return Action(order=order, slate=slate), (orders_memory, slates_memory)
+
+
+def _empty_memory(network: Any, news: int, params: Params) -> Float[Array, "N M"]:
+    memory = Memory(network.memory, network.width)
+    return jnp.zeros((params.products, memory.size(news)))
+
+
+def _gaussian(value: Array, mean: Array, log_std: Array) -> Array:
+    return -0.5 * ((value - mean) / jnp.exp(log_std)) ** 2 - log_std - 0.5 * jnp.log(2 * jnp.pi)

@@ -1,0 +1,59 @@
+"""The settings of one training, static and traced told apart, and everything it carries along."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from agents.regimes import Regime
+from agents.timescales import Clocks
+from jaxsim.records import State
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Static settings: each different value is another compiled program."""
+
+    regime: Regime
+    fast: str = "recommendation"  # the fast department; the other is slow
+    stores: int = 256
+    horizon: int = 32  # periods per iteration
+    epochs: int = 4
+    minibatches: int = 4  # of whole stores
+    fast_per_slow: int = 4  # fast updates to one slow update
+    width: int = 32
+    replenishment_memory: str = "ewma"
+    recommendation_memory: str = "none"
+    max_norm: float = 0.5
+
+
+@struct.dataclass
+class Rates:
+    """Traced settings: runs under `vmap` can differ in them."""
+
+    clocks: Clocks
+    average_rate: Float[Array, ""]  # step size of the average profit ρ
+    trace: Float[Array, ""]  # λ of generalised advantages
+    clip: Float[Array, ""]  # PPO's ε
+    entropy: Float[Array, ""]  # bonus on slates
+    others: Float[Array, ""]  # weight of the other products' advantages in an order's credit
+    kpi_mix: Float[Array, ""]  # 1: own KPI, 0: the store's profit
+
+
+@struct.dataclass
+class Learner:
+    """Everything a training needs to go on: saved whole, resumed whole."""
+
+    replenishment: Any  # weights
+    recommendation: Any
+    critics: tuple[Any, ...]  # one central critic, or one for each department
+    average: tuple[Float[Array, " N"], ...]  # ρ by product, for each critic
+    fast_optimizer: Any
+    slow_optimizer: Any
+    states: State  # leading axis: stores
+    memories: tuple[Array, Array]
+    key: PRNGKeyArray
+    iteration: Int[Array, ""]
+    fast_updates: Int[Array, ""]
+    slow_updates: Int[Array, ""]

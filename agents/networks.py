@@ -1,0 +1,117 @@
+"""The networks: equivariant over products and segments, so one set of weights fits any catalogue.
+
+Each reads a `View` of one store (and the department's memory) and is `vmap`ped over stores.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxsim.views import View
+
+MEMORIES = ("none", "ewma", "gru")
+EWMA_MEMORY = (0.5, 0.8, 0.95)
+"""Weights of the past in the running averages that `ewma` keeps of the news."""
+
+small_start = nn.initializers.zeros_init()
+
+
+class Encoder(nn.Module):
+    """Per-product weights with a pooled context of all products, the segments and the store."""
+
+    width: int
+
+    @nn.compact
+    def __call__(
+        self, view: View, memory: Float[Array, "N M"]
+    ) -> tuple[Float[Array, "N W"], Float[Array, " C"]]:
+        features = jnp.concatenate([view.product, memory], -1)
+        hidden = nn.tanh(nn.Dense(self.width)(features))
+        context = jnp.concatenate([hidden.mean(0), view.segment.mean(0), view.store])
+        shared = nn.Dense(self.width)(context)
+        hidden = nn.tanh(nn.Dense(self.width, use_bias=False)(hidden) + shared)
+        return hidden, context
+
+
+class Memory(nn.Module):
+    """What a department carries from period to period, per product: nothing, running averages of
+    the news at fixed rates, or a gated recurrent state that is learned."""
+
+    kind: str
+    width: int
+
+    @nn.compact
+    def __call__(self, view: View, carried: Float[Array, "N M"]) -> Float[Array, "N M"]:
+        if self.kind == "none":
+            return carried
+        if self.kind == "ewma":
+            rates = jnp.asarray(EWMA_MEMORY)
+            past = carried.reshape(*view.news.shape, len(EWMA_MEMORY))
+            return (rates * past + (1 - rates) * view.news[..., None]).reshape(carried.shape)
+        carried, _ = nn.GRUCell(self.width)(carried, view.product)
+        return carried
+
+    def size(self, news: int) -> int:
+        """Numbers carried per product."""
+        return {"none": 0, "ewma": news * len(EWMA_MEMORY), "gru": self.width}[self.kind]
+
+
+class ReplenishmentActor(nn.Module):
+    """Gaussian over each product's safety factor, as a correction to the heuristic one."""
+
+    width: int
+    memory: str
+    start_log_std: float = -1.0
+
+    @nn.compact
+    def __call__(
+        self, view: View, carried: Float[Array, "N M"]
+    ) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, "N M"]]:
+        carried = Memory(self.memory, self.width, name="memory")(view, carried)
+        hidden, _ = Encoder(self.width)(view, carried)
+        mean = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
+        log_std = self.param("log_std", nn.initializers.constant(self.start_log_std), ())
+        return mean, log_std, carried
+
+
+class RecommendationActor(nn.Module):
+    """Scores of every product for every segment, as a correction to the heuristic prior."""
+
+    width: int
+    memory: str
+    start_sharpness: float = 3.0
+
+    @nn.compact
+    def __call__(
+        self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]
+    ) -> tuple[Float[Array, "K N"], Float[Array, "N M"]]:
+        carried = Memory(self.memory, self.width, name="memory")(view, carried)
+        hidden, context = Encoder(self.width)(view, carried)
+        everybody = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
+        product = nn.Dense(self.width // 2, kernel_init=small_start)(hidden)
+        crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
+        segment = nn.tanh(
+            nn.Dense(self.width // 2)(jnp.concatenate([view.segment, crowd], -1))
+        )
+        pairs = jnp.concatenate([view.pair, prior[..., None]], -1)
+        personal = nn.Dense(1, kernel_init=small_start)(pairs)[..., 0]
+        log_sharpness = self.param(
+            "log_sharpness", nn.initializers.constant(jnp.log(self.start_sharpness)), ()
+        )
+        return jnp.exp(log_sharpness) * prior + everybody + segment @ product.T + personal, carried
+
+
+class Critic(nn.Module):
+    """Differential value of each product (their sum is the store's), and how each period's chance
+    moves that product's temporal difference: one coefficient per column of chance."""
+
+    width: int
+    chance_columns: int
+
+    @nn.compact
+    def __call__(self, view: View) -> tuple[Float[Array, " N"], Float[Array, "N E"]]:
+        nothing = jnp.zeros((view.product.shape[0], 0))
+        hidden, _ = Encoder(self.width)(view, nothing)
+        value = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
+        response = nn.Dense(self.chance_columns, kernel_init=small_start)(hidden)
+        return value, response

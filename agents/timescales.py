@@ -1,0 +1,105 @@
+"""The clocks: step-size schedules, the conditions that theory asks of them, and two optimizers.
+
+Schedules a_n = a0 (1 + n/n0)^(−α) for the fast group and b_n = b0 (1 + n/n0)^(−β) for the slow,
+each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jaxtyping import Array, Float
+
+TIMESCALES = ("decaying", "constant")
+
+
+class ScheduleError(ValueError):
+    """Schedules that break a condition; the message names it."""
+
+
+@struct.dataclass
+class Clocks:
+    """Base rates and exponents; traced, so that runs under `vmap` can differ in them."""
+
+    critic_rate: Float[Array, ""]
+    fast_rate: Float[Array, ""]
+    slow_rate: Float[Array, ""]
+    fast_exponent: Float[Array, ""]  # α
+    slow_exponent: Float[Array, ""]  # β
+    offset: Float[Array, ""]  # n0, updates
+
+
+def check(fast_exponent: float, slow_exponent: float, timescales: str) -> None:
+    """Refuses exponents that break ½ < α < β ≤ 1, unless rates are asked to be constant.
+
+    Raises `ScheduleError` naming the condition of two-timescale stochastic approximation broken.
+    """
+    if timescales == "constant":
+        return
+    alpha, beta = fast_exponent, slow_exponent
+    if alpha <= 0.5:
+        raise ScheduleError(
+            f"fast_exponent: {alpha}; allowed: above 0.5, so that the sum of a_n² is finite"
+        )
+    if beta > 1:
+        raise ScheduleError(
+            f"slow_exponent: {beta}; allowed: at most 1, so that the sum of b_n is infinite"
+        )
+    if alpha >= beta:
+        raise ScheduleError(
+            f"slow_exponent: {beta} with fast_exponent {alpha}; allowed: slow above fast, so that "
+            "b_n / a_n goes to 0"
+        )
+
+
+def rate_at(
+    base: Float[Array, ""], exponent: Float[Array, ""], offset: Float[Array, ""], count: Array
+) -> Float[Array, ""]:
+    """base · (1 + n/n0)^(−exponent)."""
+    return base * (1.0 + count / offset) ** (-exponent)
+
+
+def fast_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
+    """a_n after `count` fast updates."""
+    return rate_at(clocks.fast_rate, clocks.fast_exponent, clocks.offset, count)
+
+
+def critic_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
+    """The critic's own base rate on the fast clock."""
+    return rate_at(clocks.critic_rate, clocks.fast_exponent, clocks.offset, count)
+
+
+def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
+    """b_n after `count` slow updates."""
+    return rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.offset, count)
+
+
+def fast_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
+    """For {"critic": …, "actor": …}: the critic and the fast department, each at its own rate."""
+    return optax.partition(
+        {
+            "critic": _adam(lambda count: critic_rate(clocks, count), max_norm),
+            "actor": _adam(lambda count: fast_rate(clocks, count), max_norm),
+        },
+        {"critic": "critic", "actor": "actor"},
+    )
+
+
+def slow_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
+    """For the slow department."""
+    return _adam(lambda count: slow_rate(clocks, count), max_norm)
+
+
+def _adam(schedule: Any, max_norm: float) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.clip_by_global_norm(max_norm),
+        optax.scale_by_adam(eps=1e-5),
+        optax.scale_by_learning_rate(schedule),
+    )
+
+
+def constant(clocks: Clocks) -> Clocks:
+    """The same rates for ever."""
+    zero = jnp.zeros_like(clocks.fast_exponent)
+    return clocks.replace(fast_exponent=zero, slow_exponent=zero)

@@ -1,15 +1,18 @@
-"""Exact inverse-CDF sampling of whole-number demand: one uniform a draw, no loop that waits on data.
+"""Exact inverse-CDF sampling of whole-number demand: one uniform a draw, no data-dependent loop.
 
-Convention: a uniform is read modulo one. `open_uniform` returns signed numbers in [-1/2, 1/2], never
-0: s > 0 stands for u = s and s < 0 for u = 1 - |s|. So |s| is the probability of the nearer tail, and
-float32 resolves both tails down to 2^-32. An ordinary uniform in (0, 1) is taken as it is; its upper
-tail is only as fine as its spacing near 1. The same uniform gives the same customers under any mean.
+Convention: a uniform is read modulo one. `open_uniform` returns signed numbers in [-1/2, 1/2], not
+0: s > 0 stands for u = s and s < 0 for u = 1 - |s|. So |s| is the probability of the nearer tail,
+and float32 resolves both tails down to 2^-32. An ordinary uniform in (0, 1) is taken as it is; its
+upper tail is only as fine as its spacing near 1. Equal uniforms are equal customers at any mean.
 
-Everything is elementwise float32 and broadcasts, so that a whole draw fuses into its caller.
+Everything is elementwise float32 and broadcasts, so that a draw fuses into its caller. XLA on CPU
+splits a fusion at a division or square root used twice, and then redoes the random words in each
+part: hence every quotient and root below is used once.
 """
 
-import math
 from functools import reduce
+from itertools import accumulate
+from math import prod
 
 import jax
 import jax.numpy as jnp
@@ -18,29 +21,35 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 
 _SMALLEST_TAIL = 2.0**-32
 
-# Means up to this one are summed term by term, larger ones use the uniform expansion. The terms end
-# where what is left out is 1e-5 of the smallest tail at that mean.
-_SUMMED_MEAN = 6.0
-_SUMMED_TERMS = 34
-_SUMMED_QUANTILES = 6  # lower quantiles 0..5 are summed at every mean: the expansion is poor there
-
-# Minimax fits (iteratively reweighted least squares on scipy's ndtri and gammaincc in float64).
-# Moebius arguments keep away from the singularities of the functions, which low degrees need.
-# Normal: relative error 8e-8. Poisson: error of the CDF 1.4e-7 (1 + w^2) of the nearer tail.
+# Minimax fits (reweighted least squares to scipy's ndtri, gammainc, gammaincc in float64), lowest
+# power first. Moebius arguments keep low degrees enough: they move the singularities far away.
+# Normal quantile: relative error 8e-8.
 _NORMAL = (
     *(2.9412992, 4.5333154, 2.2217833, 0.53352938, 3.2395783, 2.888625, -3.3477719, -0.33189876),
     *(10.766598, 2.0354435, -13.205198, 1.3163135, 11.824498),
 )
-_POISSON_SCALE = 2.3
+# Poisson: P(X >= 8) / P(X = 8) for means up to 9 (4e-8), and the expansion for n >= 8 (error of the
+# CDF 1.4e-7 (1 + w^2) of the nearer tail). Fewer summed quantiles would need higher degrees.
+_SUMMED = 8
+_SUMMED_MEAN = 9.0  # from here on the median is above the summed quantiles
+_POISSON_REST = (
+    *(1.0, 0.11110983, 0.011117124, 9.9922367e-04, 9.4121656e-05, 1.2526541e-06, 2.1394379e-06),
+    *(-3.0616251e-07, 4.3726384e-08, -2.874878e-09, 1.0610697e-10),
+)
+_POISSON_SCALE = 4.5
 _POISSON_SQUARE = (
-    *(0.16666597, -0.031942878, -0.012342207, -0.0089907143, -0.0061976666, -0.004495263),
-    *(-0.0032875698, -0.004307173, -0.0047633007, -0.0020874718),
+    *(0.1666665, -0.062495756, 0.012473746, -0.034035817, 0.029234836, -0.048522498, 0.044548797),
+    *(-0.10456903, 0.33652173, -0.6554464, 0.62919531, -0.24797201),
 )
 _POISSON_SHIFT = (
-    *(0.33333517, -0.06391084, -0.018035551, -0.015224038, -0.010043199, -0.0087910787),
-    -0.0044112922,
+    *(0.33333368, -0.12504305, 0.050595359, -0.095000725, 0.098757635, -0.16109863, 0.1997563),
+    *(-0.02894786, -0.19842848),
 )
-_POISSON_INVERSE = (-0.019822874, 0.04024614, -0.029156727, 0.016087773, -0.0078960867)
+_POISSON_FIRST = (
+    *(-0.019784231, 0.078364429, -0.18889092, 0.40560055, -0.68392533, 0.69145612),
+    -0.28494423,
+)
+_POISSON_SECOND = (-1.8097018e-04, 0.0029785342, -0.0078740221, 0.0055201423, -1.8575528e-04)
 
 _THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
@@ -49,13 +58,14 @@ def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*sh
     """Signed uniforms (see the convention above) on the odd multiples of 2^-32: u is never 0 or 1.
 
     `shape` may hold up to 2^32 numbers. The random words are those of `jax.random.bits`; of a
-    Threefry key they are computed in line, for `jax.random.bits` does not fuse and is slower on CPU.
+    Threefry key they are computed in line, for `jax.random.bits` does not fuse on CPU.
     """
     if jax.random.key_impl(key) == "threefry2x32":
-        words = _threefry_words(jax.random.key_data(key), math.prod(shape)).reshape(shape)
+        words = _threefry_words(jax.random.key_data(key), prod(shape)).reshape(shape)
     else:
         words = jax.random.bits(key, shape, jnp.uint32)
-    return (_as_signed(words) | 1).astype(jnp.float32) * _SMALLEST_TAIL
+    signed = lax.bitcast_convert_type(words, jnp.int32) | 1
+    return signed.astype(jnp.float32) * _SMALLEST_TAIL
 
 
 def unit_interval(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -67,11 +77,11 @@ def standard_normal(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Quantile of the standard normal distribution at u, to about 3e-7 of itself.
 
     Form after Giles (2011), "Approximating the erfinv function", GPU Computing Gems, ch. 10:
-    (2u - 1) P(v), v = -log(4u(1 - u)), with one polynomial in (v - 5) / (v + 10).
+    (2u - 1) P(v), v = -log(4u(1 - u)), here with one polynomial in (v - 5) / (v + 10).
     """
     tail, upper = _nearer_tail(uniform)
     v = -jnp.log(4 * tail * (1 - tail))
-    size = (1 - 2 * tail) * _polynomial(_NORMAL, (v - 5) / (v + 10))
+    size = (1 - 2 * tail) * _polynomial(_NORMAL, 1 - 15 / (v + 10))
     return jnp.where(upper, size, -size)
 
 
@@ -87,43 +97,34 @@ def poisson_inverse(
 ) -> Float[Array, "*#shape"]:
     """Smallest whole n with P(X <= n) >= u, X Poisson with `mean` (units) in [0, 2^24).
 
-    Small means: the probabilities, summed from the nearer end. Large means: Temme's uniform
+    Below 8, n counts the probabilities summed from the nearer end. From 8 on it is Temme's uniform
     expansion of the incomplete gamma function, inverted as in Giles (2016), "Algorithm 955:
     approximation of the inverse Poisson cumulative distribution function", ACM TOMS 42(1):
-    n = floor(mean + sqrt(mean) w + w^2 A(y) + B(y) + C(y) / mean), w the normal quantile of u,
-    here with y = w / (w + 2.3 sqrt(mean)). The CDF at which n changes is right to 3e-7, and in
-    either tail to 2e-5 of that tail down to 1e-9. A NaN mean gives NaN.
+    n = floor(mean + sqrt(mean) w + w^2 A(y) + B(y) + C(y) / mean + D(y) / mean^2), w the normal
+    quantile of u, here with y = w / (w + 4.5 sqrt(mean)). The CDF at which n changes is right to
+    3e-7, and to 3e-5 of the nearer tail down to a tail of 1e-9. A NaN mean gives NaN.
     """
     tail, upper = _nearer_tail(uniform)
-
     terms = [jnp.exp(-mean)]
-    for k in range(1, _SUMMED_TERMS):
+    for k in range(1, _SUMMED):
         terms.append(terms[-1] * (mean * (1 / k)))
-    above = from_above = jnp.zeros_like(terms[0])
-    for term in reversed(terms):
-        from_above += above > tail
-        above += term
-    below = jnp.zeros_like(terms[0])
-    from_below = jnp.full_like(below, _SUMMED_QUANTILES)
-    for term in terms[:_SUMMED_QUANTILES]:
-        below += term
-        from_below -= below >= tail
+    rest = terms[-1] * (mean * (1 / _SUMMED)) * _polynomial(_POISSON_REST, mean)
+    rest = jnp.where(mean < _SUMMED_MEAN, rest, 1.0)
+    below = accumulate(terms)
+    above = reversed(list(accumulate(terms[:0:-1], initial=rest)))
+    summed = jnp.full_like(rest, _SUMMED)
+    for p, q in zip(below, above, strict=True):
+        summed -= jnp.where(upper, q <= tail, p >= tail)
 
-    large = jnp.maximum(mean, _SUMMED_MEAN)
+    # Where the sum has the answer, what follows may be anything, also infinite.
     w = standard_normal(uniform)
-    root = jnp.sqrt(large)
-    y = w / (w + _POISSON_SCALE * root)
-    shift = w * w * _polynomial(_POISSON_SQUARE, y) + _polynomial(_POISSON_SHIFT, y)
-    shift += _polynomial(_POISSON_INVERSE, y) / large
-    whole = jnp.floor(large)  # kept apart: the floor below must not see the rounding of a large mean
-    expanded = whole + jnp.floor((large - whole) + (root * w + shift))
-
-    summed = jnp.where(upper, mean <= _SUMMED_MEAN, from_below < _SUMMED_QUANTILES)
-    return jnp.where(
-        summed,
-        jnp.where(upper, from_above, from_below),
-        jnp.maximum(expanded, _SUMMED_QUANTILES),
-    )
+    root = _POISSON_SCALE * jnp.sqrt(mean)
+    y = 1 - root / (w + root)
+    shift = (_polynomial(_POISSON_SECOND, y) / mean + _polynomial(_POISSON_FIRST, y)) / mean
+    shift += _polynomial(_POISSON_SHIFT, y) + w * w * _polynomial(_POISSON_SQUARE, y)
+    whole = jnp.floor(mean)  # added last: a large mean must not round what is floored
+    expanded = whole + jnp.floor((mean - whole) + (w * root * (1 / _POISSON_SCALE) + shift))
+    return jnp.where(summed < _SUMMED, summed, jnp.maximum(expanded, _SUMMED))
 
 
 def geometric_inverse(
@@ -146,17 +147,17 @@ def systematic_counts(
 ) -> Float[Array, "*batch N"]:
     """Whole counts with expectations `flows`: floor(C_j + shift) - floor(C_(j-1) + shift).
 
-    C_j is the sum of the first j flows (units, 0 or more, each below 2^31) and `shift` one uniform,
-    signed or in [0, 1). Each count is its flow rounded up or down, and together they are at most
-    `total`, a whole number, even where the flows overshoot it by rounding (the last counts yield).
-    The fractions are summed as 32-bit integers modulo one: the carries, hence the counts, are exact.
+    C_j is the sum of the first j flows (units, 0 or more) and `shift` one uniform, signed or in
+    [0, 1). Each count is its flow rounded up or down, and together they are at most `total`, a
+    whole number below 2^31: where rounding makes the flows overshoot it, the last counts yield.
+    The fractions are summed as 32-bit integers modulo one, whose carries are exact.
     """
     whole = jnp.floor(flows)
     fraction = _modulo_one(flows - whole)
-    reached = _modulo_one(shift)[..., None] + jnp.cumsum(fraction, -1, dtype=jnp.uint32)
+    reached = _modulo_one(shift)[..., None] + _running_sum(fraction)
     counts = whole.astype(jnp.int32) + (reached < fraction)
     limit = jnp.asarray(total).astype(jnp.int32)[..., None]
-    running = jnp.minimum(jnp.cumsum(counts, -1), limit)
+    running = jnp.minimum(_running_sum(counts), limit)
     return jnp.diff(running, axis=-1, prepend=0).astype(jnp.float32)
 
 
@@ -172,12 +173,21 @@ def _modulo_one(number: Float[Array, "*shape"]) -> UInt32[Array, "*shape"]:
     return lax.bitcast_convert_type((signed * 2.0**32).astype(jnp.int32), jnp.uint32)
 
 
-def _as_signed(words: UInt32[Array, "*shape"]) -> Int[Array, "*shape"]:
-    return lax.bitcast_convert_type(words, jnp.int32)
+def _running_sum(numbers: Int[Array, "*batch N"]) -> Int[Array, "*batch N"]:
+    count = numbers.shape[-1]
+    if count > 32:
+        return jnp.cumsum(numbers, -1, dtype=numbers.dtype)
+    # A scan this short costs several times the masked sums, which fuse.
+    masked = jnp.where(jnp.tri(count, dtype=bool), numbers[..., None, :], 0)
+    return masked.sum(-1, dtype=numbers.dtype)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Float[Array, "*shape"]):
-    return reduce(lambda value, c: value * x + c, reversed(coefficients[:-1]), coefficients[-1])
+    """Even and odd powers apart: two short chains of dependent operations, not a long one."""
+    square = x * x
+    even = reduce(lambda value, c: value * square + c, coefficients[::2][::-1])
+    odd = reduce(lambda value, c: value * square + c, coefficients[1::2][::-1])
+    return even + x * odd
 
 
 def _threefry_words(key: UInt32[Array, " 2"], count: int) -> UInt32[Array, " count"]:

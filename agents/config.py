@@ -1,0 +1,178 @@
+"""The settings of a training as a user gives them: every field is a flag with help."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax.numpy as jnp
+
+from agents import timescales
+from agents.heuristics import Knobs
+from agents.learning import Rates, Shape
+from agents.mtma import Trainer
+from agents.regimes import REGIMES
+from agents.timescales import Clocks
+
+LONGEST_CHUNK = 10
+
+RegimeName = Literal["silo", "independent", "joint", "mtma"]
+Department = Literal["recommendation", "replenishment"]
+MemoryKind = Literal["none", "ewma", "gru"]
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be: the message names the field, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train both departments of a store, then compare them with the tuned heuristics."""
+
+    scenario: str = "grocery"
+    """A registered scenario (see the verb `scenarios`) or the path of a scenario file."""
+    regime: RegimeName = "mtma"
+    """How the departments learn: apart (silo, independent) or for one profit (joint, mtma)."""
+    seed: int = 0
+    """Seed of everything random: the same seed on the same machine gives the same numbers."""
+    iterations: int = 200
+    """Rounds of experience and updates; each is stores × horizon store-periods."""
+    out: Path | None = None
+    """Run folder; by default runs/SCENARIO-REGIME-SEED. Files of an earlier run are replaced."""
+
+    stores: int = 256
+    """Stores simulated side by side."""
+    horizon: int = 32
+    """Periods per iteration."""
+    epochs: int = 4
+    """Passes over an iteration's experience."""
+    minibatches: int = 4
+    """Parts (of whole stores) that a pass is cut into; each is one update of the fast group."""
+    fast_per_slow: int = 4
+    """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
+    fast: Department = "recommendation"
+    """Which department is fast."""
+    critic_rate: float = 3e-3
+    """Base rate of the critic."""
+    fast_rate: float = 1e-3
+    """Base rate of the fast department."""
+    slow_rate: float = 1e-3
+    """Base rate of the slow department."""
+    fast_exponent: float = 0.55
+    """α: the fast rates fall as (1 + n/n0)^(−α), n counting fast updates."""
+    slow_exponent: float = 0.7
+    """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
+    schedule_offset: float = 1000.0
+    """n0, in updates."""
+    timescales: Literal["decaying", "constant"] = "decaying"
+    """`constant` keeps the base rates and waives the conditions on the exponents."""
+
+    average_rate: float = 0.1
+    """Step size of the average profit per iteration."""
+    trace: float = 0.9
+    """λ of generalised advantages: how many periods a decision answers for."""
+    clip: float = 0.2
+    """PPO's clipping range."""
+    entropy: float = 0.001
+    """Bonus on the entropy of slates."""
+    others: float = 1.0
+    """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
+    kpi_mix: float = 1.0
+    """Share of a department's own KPI in its reward, the rest profit (silo and independent)."""
+    width: int = 32
+    """Width of all networks."""
+    replenishment_memory: MemoryKind = "ewma"
+    """What the replenishment department carries from period to period."""
+    recommendation_memory: MemoryKind = "none"
+    """What the recommendation department carries from period to period."""
+
+    evaluation_stores: int = 1024
+    """Stores in each evaluation."""
+    evaluation_periods: int = 200
+    """Periods measured in each evaluation."""
+    burn_in: int = 60
+    """Periods dropped before."""
+    evaluations: int = 8
+    """Greedy evaluations on validation customers while training; the best one's weights are kept."""
+
+    @property
+    def folder(self) -> Path:
+        name = Path(self.scenario).stem
+        return self.out or Path("runs") / f"{name}-{self.regime}-{self.seed}"
+
+    @property
+    def chunk(self) -> int:
+        """Iterations compiled into one program: the largest divisor not beyond LONGEST_CHUNK."""
+        return max(d for d in range(1, LONGEST_CHUNK + 1) if self.iterations % d == 0)
+
+    def validate(self) -> None:
+        """Raises `ConfigError`, or `ScheduleError` where the clocks break a condition."""
+        counts = (
+            "iterations", "stores", "horizon", "epochs", "minibatches", "fast_per_slow", "width",
+            "evaluation_periods", "evaluations",
+        )  # fmt: skip
+        for field in counts:
+            _require(self, field, getattr(self, field) >= 1, "1 or more")
+        _require(self, "evaluation_stores", self.evaluation_stores >= 2, "2 or more")
+        _require(self, "burn_in", self.burn_in >= 0, "0 or more")
+        _require(self, "seed", 0 <= self.seed < 2**31, "0 to 2147483647")
+        for field in ("critic_rate", "fast_rate", "slow_rate", "schedule_offset", "clip"):
+            _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
+        for field in ("average_rate", "trace", "others", "kpi_mix"):
+            _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
+        _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
+        _require(
+            self, "minibatches", self.stores % self.minibatches == 0,
+            f"a divisor of stores={self.stores}",
+        )  # fmt: skip
+        _require(
+            self, "fast_per_slow", self.minibatches % self.fast_per_slow == 0,
+            f"a divisor of minibatches={self.minibatches}",
+        )  # fmt: skip
+        timescales.check(self.fast_exponent, self.slow_exponent, self.timescales)
+
+    def trainer(self, knobs: Knobs) -> Trainer:
+        """The algorithm with these settings, starting from a tuned heuristic pair."""
+        return Trainer(rates=self.rates(), knobs=knobs, shape=self.shape())
+
+    def shape(self) -> Shape:
+        regime = REGIMES[self.regime]
+        return Shape(
+            regime=regime,
+            fast=self.fast,
+            stores=self.stores,
+            horizon=self.horizon,
+            epochs=self.epochs,
+            minibatches=self.minibatches,
+            fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
+            width=self.width,
+            replenishment_memory=self.replenishment_memory,
+            recommendation_memory=self.recommendation_memory,
+        )
+
+    def rates(self) -> Rates:
+        one_clock = not REGIMES[self.regime].three_clocks
+        settings = dict(
+            critic_rate=self.critic_rate,
+            fast_rate=self.fast_rate,
+            slow_rate=self.fast_rate if one_clock else self.slow_rate,
+            fast_exponent=self.fast_exponent,
+            slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
+            offset=self.schedule_offset,
+        )
+        clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
+        if self.timescales == "constant":
+            clocks = timescales.constant(clocks)
+        return Rates(
+            clocks=clocks,
+            average_rate=jnp.float32(self.average_rate),
+            trace=jnp.float32(self.trace),
+            clip=jnp.float32(self.clip),
+            entropy=jnp.float32(self.entropy),
+            others=jnp.float32(self.others),
+            kpi_mix=jnp.float32(self.kpi_mix),
+        )
+
+
+def _require(config: TrainConfig, field: str, holds: bool, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{field}: {getattr(config, field)}; allowed: {allowed}")

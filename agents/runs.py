@@ -1,0 +1,143 @@
+"""A run folder: what a training leaves behind, each file whole or not there at all."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pandas as pd
+
+from agents.config import TrainConfig
+from agents.heuristics import HeuristicPair, Knobs
+from agents.tuning import TunedPair
+
+CONFIG, METRICS, SUMMARY, HEURISTICS = (
+    "config.json", "metrics.csv", "summary.json", "heuristics.json",
+)  # fmt: skip
+
+
+class RunError(ValueError):
+    """A run folder that cannot be written, or does not hold what is asked for."""
+
+
+def open_folder(folder: Path) -> Path:
+    """Makes the folder and proves that it can be written to. Raises `RunError`."""
+    probe = folder / f".writable.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
+    return folder
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes to a temporary name beside the file, then renames."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(body, indent=2, default=_plain) + "\n")
+
+
+def write_config(folder: Path, config: TrainConfig) -> None:
+    write_json(folder / CONFIG, dataclasses.asdict(config) | {"out": str(config.folder)})
+
+
+def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
+    """One row per iteration; no clock times, so that the same seed writes the same bytes."""
+    write_text(folder / METRICS, metrics.to_csv(index=False, float_format="%.9g"))
+
+
+def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
+    """Every tuned pair with its knobs, best first."""
+    body = [
+        {"name": pair.name, "profit_when_tuned": pair.profit, "knobs": _knobs_as_json(pair)}
+        for pair in tuned
+    ]
+    write_json(folder / HEURISTICS, {"pairs": body})
+
+
+def read_heuristics(folder: Path) -> list[TunedPair]:
+    """The tuned pairs of a run. Raises `RunError`."""
+    pairs = _read(folder / HEURISTICS)["pairs"]
+    return [
+        TunedPair(pair["name"], HeuristicPair(_knobs_from_json(pair["knobs"])), pair["profit_when_tuned"])
+        for pair in pairs
+    ]
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The settings a run was made with. Raises `RunError`."""
+    body = _read(folder / CONFIG)
+    try:
+        return TrainConfig(**body | {"out": Path(body["out"])})
+    except (TypeError, KeyError) as error:
+        raise RunError(f"{folder / CONFIG}: not a configuration of this version ({error})") from None
+
+
+def evaluation_settings(
+    config: TrainConfig, stores: int, periods: int, burn_in: int
+) -> TrainConfig:
+    """The run's settings with another evaluation."""
+    return dataclasses.replace(
+        config, evaluation_stores=stores, evaluation_periods=periods, burn_in=burn_in
+    )
+
+
+def save_weights(folder: Path, name: str, weights: Any) -> None:
+    """A pytree of arrays under checkpoints/NAME, by orbax: complete or absent."""
+    path = (folder / "checkpoints" / name).absolute()
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save(path, weights, force=True)
+
+
+def load_weights(folder: Path, name: str, like: Any) -> Any:
+    """The pytree saved under checkpoints/NAME, shaped as `like`. Raises `RunError`."""
+    path = (folder / "checkpoints" / name).absolute()
+    if not path.exists():
+        raise RunError(f"{path}: no checkpoint here")
+    try:
+        with ocp.StandardCheckpointer() as checkpointer:
+            return checkpointer.restore(path, jax.eval_shape(lambda: like))
+    except (ValueError, KeyError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def _knobs_as_json(pair: TunedPair) -> dict[str, float]:
+    return {field: value.item() for field, value in vars(pair.policy.knobs).items()}
+
+
+def _knobs_from_json(body: dict[str, float]) -> Knobs:
+    arrays = {
+        field: jnp.asarray(value, jnp.int32 if field == "recommender" else jnp.float32)
+        for field, value in body.items()
+    }
+    return Knobs(**arrays)
+
+
+def _plain(value: Any) -> Any:
+    """JSON for the types that configurations and summaries hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

@@ -1,0 +1,106 @@
+"""The command line: train, evaluate, calibrate, scenarios. `python train.py` alone trains `grocery`."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from agents import reports, runs
+from agents.config import ConfigError, TrainConfig
+from agents.runs import RunError
+from agents.timescales import ScheduleError
+from agents.training import compare, evaluation_key, load_departments, train
+from jaxsim import scenarios
+from jaxsim.calibrate import CalibrateConfig, CalibrationError, calibrate
+from jaxsim.scenario import ScenarioError
+
+USERS_MISTAKES = (ConfigError, ScheduleError, ScenarioError, RunError, CalibrationError)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Compare a trained run with its tuned heuristics again, on more or other customers."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    seed: int | None = None
+    """Seed of the customers; by default the run's own evaluation customers."""
+    stores: int = 4096
+    """Stores in the evaluation."""
+    periods: int = 200
+    """Periods measured."""
+    burn_in: int = 60
+    """Periods dropped before."""
+
+
+@dataclass(frozen=True)
+class ScenariosConfig:
+    """List the registered scenarios."""
+
+
+def run_train(config: TrainConfig, console: Console) -> None:
+    with reports.TrainingProgress(console, config) as progress:
+        summary = train(config, progress.announce, progress.update)
+    console.print(reports.policy_table(summary))
+    console.print(reports.closing_line(summary, config.folder))
+
+
+def run_evaluate(config: EvaluateConfig, console: Console) -> None:
+    trained = runs.read_config(config.run)
+    tuned = runs.read_heuristics(config.run)
+    departments = load_departments(config.run, trained, tuned)
+    settings = runs.evaluation_settings(trained, config.stores, config.periods, config.burn_in)
+    key = evaluation_key(trained.seed if config.seed is None else config.seed)
+    summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key)
+    runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
+    console.print(reports.policy_table(summary))
+    console.print(reports.closing_line(summary, config.run))
+
+
+def run_calibrate(config: CalibrateConfig, console: Console) -> None:
+    calibration = calibrate(config)
+    console.print(reports.calibration_table(calibration))
+    console.print(f"wrote {config.out}; train on it with: python train.py --scenario {config.out}")
+
+
+def run_scenarios(_: ScenariosConfig, console: Console) -> None:
+    console.print(reports.scenario_table([scenarios.get(name) for name in scenarios.names()]))
+
+
+VERBS = {
+    "train": (TrainConfig, run_train),
+    "evaluate": (EvaluateConfig, run_evaluate),
+    "calibrate": (CalibrateConfig, run_calibrate),
+    "scenarios": (ScenariosConfig, run_scenarios),
+}
+
+
+def parse(arguments: list[str]) -> object:
+    """The settings of one verb; `train` when none is named. Exits with code 2 on a wrong flag."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["train", *arguments]
+    return tyro.extras.subcommand_cli_from_dict(
+        {verb: config for verb, (config, _) in VERBS.items()},
+        prog="train.py",
+        description=__doc__,
+        args=arguments,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one verb; a user's mistake is one line on standard error and exit code 2."""
+    config = parse(arguments)
+    run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
+    try:
+        run(config, Console())
+    except USERS_MISTAKES as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

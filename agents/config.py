@@ -63,6 +63,8 @@ class TrainConfig:
     """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
     schedule_offset: float = 1000.0
     """n0, in updates."""
+    warm_up: float = 40.0
+    """Updates of a department's own clock over which its rate rises to the schedule."""
     timescales: Literal["decaying", "constant"] = "decaying"
     """`constant` keeps the base rates and waives the conditions on the exponents."""
 
@@ -119,6 +121,7 @@ class TrainConfig:
             _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
         for field in ("average_rate", "trace", "others", "kpi_mix"):
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
+        _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
         _require(
             self, "minibatches", self.stores % self.minibatches == 0,
@@ -158,6 +161,7 @@ class TrainConfig:
             fast_exponent=self.fast_exponent,
             slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
             offset=self.schedule_offset,
+            warm_up=self.warm_up,
         )
         clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
         if self.timescales == "constant":

@@ -79,7 +79,7 @@ class RecommendationActor(nn.Module):
 
     width: int
     memory: str
-    start_sharpness: float = 3.0
+    start_sharpness: float = 2.0
 
     @nn.compact
     def __call__(

@@ -28,6 +28,7 @@ class Clocks:
     fast_exponent: Float[Array, ""]  # α
     slow_exponent: Float[Array, ""]  # β
     offset: Float[Array, ""]  # n0, updates
+    warm_up: Float[Array, ""]  # updates over which the departments' rates rise, the critic ahead
 
 
 def check(fast_exponent: float, slow_exponent: float, timescales: str) -> None:
@@ -62,7 +63,8 @@ def rate_at(
 
 def fast_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """a_n after `count` fast updates."""
-    return rate_at(clocks.fast_rate, clocks.fast_exponent, clocks.offset, count)
+    rate = rate_at(clocks.fast_rate, clocks.fast_exponent, clocks.offset, count)
+    return rate * _warm(clocks, count)
 
 
 def critic_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
@@ -72,7 +74,8 @@ def critic_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
 
 def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """b_n after `count` slow updates."""
-    return rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.offset, count)
+    rate = rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.offset, count)
+    return rate * _warm(clocks, count)
 
 
 def fast_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
@@ -89,6 +92,11 @@ def fast_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformat
 def slow_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
     """For the slow department."""
     return _adam(lambda count: slow_rate(clocks, count), max_norm)
+
+
+def _warm(clocks: Clocks, count: Array) -> Float[Array, ""]:
+    """A start-up factor that soon is 1, so that no department learns from an untaught critic."""
+    return jnp.minimum(1.0, (count + 1.0) / (clocks.warm_up + 1.0))
 
 
 def _adam(schedule: Any, max_norm: float) -> optax.GradientTransformation:

@@ -10,7 +10,7 @@ splits a fusion at a division or square root used twice, and then redoes the ran
 part: hence every quotient and root below is used once.
 """
 
-from functools import reduce
+from functools import partial, reduce
 from itertools import accumulate
 from math import prod
 
@@ -22,16 +22,14 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 _SMALLEST_TAIL = 2.0**-32
 
 # Minimax fits (reweighted least squares to scipy's ndtri, gammainc, gammaincc in float64), lowest
-# power first. Moebius arguments keep low degrees enough: they move the singularities far away.
-# Normal quantile: relative error 8e-8.
+# power first, in Moebius arguments, which keep singularities far off. Normal: relative error 8e-8.
 _NORMAL = (
     *(2.9412992, 4.5333154, 2.2217833, 0.53352938, 3.2395783, 2.888625, -3.3477719, -0.33189876),
     *(10.766598, 2.0354435, -13.205198, 1.3163135, 11.824498),
 )
-# Poisson: P(X >= 8) / P(X = 8) for means up to 9 (4e-8), and the expansion for n >= 8 (error of the
-# CDF 1.4e-7 (1 + w^2) of the nearer tail). Fewer summed quantiles would need higher degrees.
+# Poisson: P(X >= 8) / P(X = 8) for means up to 9 (error 4e-8), and the expansion for n >= 8 (error
+# of the CDF 1.4e-7 (1 + w^2) of the nearer tail). To sum fewer would need higher degrees here.
 _SUMMED = 8
-_SUMMED_MEAN = 9.0  # from here on the median is above the summed quantiles
 _POISSON_REST = (
     *(1.0, 0.11110983, 0.011117124, 9.9922367e-04, 9.4121656e-05, 1.2526541e-06, 2.1394379e-06),
     *(-3.0616251e-07, 4.3726384e-08, -2.874878e-09, 1.0610697e-10),
@@ -45,13 +43,8 @@ _POISSON_SHIFT = (
     *(0.33333368, -0.12504305, 0.050595359, -0.095000725, 0.098757635, -0.16109863, 0.1997563),
     *(-0.02894786, -0.19842848),
 )
-_POISSON_FIRST = (
-    *(-0.019784231, 0.078364429, -0.18889092, 0.40560055, -0.68392533, 0.69145612),
-    -0.28494423,
-)
+_POISSON_FIRST = (-0.01978423, 0.07836443, -0.1888909, 0.4056006, -0.6839253, 0.6914561, -0.2849442)
 _POISSON_SECOND = (-1.8097018e-04, 0.0029785342, -0.0078740221, 0.0055201423, -1.8575528e-04)
-
-_THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 
 
 def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
@@ -64,13 +57,12 @@ def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*sh
         words = _threefry_words(jax.random.key_data(key), prod(shape)).reshape(shape)
     else:
         words = jax.random.bits(key, shape, jnp.uint32)
-    signed = lax.bitcast_convert_type(words, jnp.int32) | 1
-    return signed.astype(jnp.float32) * _SMALLEST_TAIL
+    return (lax.bitcast_convert_type(words, jnp.int32) | 1).astype(jnp.float32) * _SMALLEST_TAIL
 
 
 def unit_interval(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """The ordinary uniform in (0, 1] of a signed one; the upper tail rounds to float32."""
-    return jnp.where(uniform < 0, uniform + 1, uniform)
+    """The ordinary uniform of a signed one, in (0, 1); its upper tail is rounded to 2^-24."""
+    return jnp.minimum(jnp.where(uniform < 0, uniform + 1, uniform), 1 - 2.0**-24)
 
 
 def standard_normal(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -81,7 +73,7 @@ def standard_normal(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """
     tail, upper = _nearer_tail(uniform)
     v = -jnp.log(4 * tail * (1 - tail))
-    size = (1 - 2 * tail) * _polynomial(_NORMAL, 1 - 15 / (v + 10))
+    size = (1 - 2 * tail) * _polynomial(_NORMAL, 1 - 15 / (v + 10))  # is (v - 5) / (v + 10)
     return jnp.where(upper, size, -size)
 
 
@@ -92,6 +84,7 @@ def mean_one_lognormal(
     return jnp.exp(sigma * (normal - 0.5 * sigma))
 
 
+@jax.jit
 def poisson_inverse(
     uniform: Float[Array, "*#shape"], mean: Float[Array, "*#shape"]
 ) -> Float[Array, "*#shape"]:
@@ -109,11 +102,10 @@ def poisson_inverse(
     for k in range(1, _SUMMED):
         terms.append(terms[-1] * (mean * (1 / k)))
     rest = terms[-1] * (mean * (1 / _SUMMED)) * _polynomial(_POISSON_REST, mean)
-    rest = jnp.where(mean < _SUMMED_MEAN, rest, 1.0)
-    below = accumulate(terms)
-    above = reversed(list(accumulate(terms[:0:-1], initial=rest)))
+    rest = jnp.where(mean < _SUMMED, rest, 1.0)  # from that mean on the median is not among them
+    above = list(accumulate(terms[:0:-1], initial=rest))[::-1]
     summed = jnp.full_like(rest, _SUMMED)
-    for p, q in zip(below, above, strict=True):
+    for p, q in zip(accumulate(terms), above, strict=True):
         summed -= jnp.where(upper, q <= tail, p >= tail)
 
     # Where the sum has the answer, what follows may be anything, also infinite.
@@ -152,18 +144,17 @@ def systematic_counts(
     whole number below 2^31: where rounding makes the flows overshoot it, the last counts yield.
     The fractions are summed as 32-bit integers modulo one, whose carries are exact.
     """
+    shift, flows, total = map(jnp.asarray, (shift, flows, total))
     whole = jnp.floor(flows)
     fraction = _modulo_one(flows - whole)
     reached = _modulo_one(shift)[..., None] + _running_sum(fraction)
     counts = whole.astype(jnp.int32) + (reached < fraction)
-    limit = jnp.asarray(total).astype(jnp.int32)[..., None]
-    running = jnp.minimum(_running_sum(counts), limit)
+    running = jnp.minimum(_running_sum(counts), total.astype(jnp.int32)[..., None])
     return jnp.diff(running, axis=-1, prepend=0).astype(jnp.float32)
 
 
-def _nearer_tail(
-    uniform: Float[Array, "*shape"],
-) -> tuple[Float[Array, "*shape"], Bool[Array, "*shape"]]:
+def _nearer_tail(uniform: Float[Array, "*s"]) -> tuple[Float[Array, "*s"], Bool[Array, "*s"]]:
+    """Probability of the nearer tail, never 0, and whether it is the upper one."""
     signed = jnp.where(uniform > 0.5, uniform - 1, uniform)
     return jnp.maximum(jnp.abs(signed), _SMALLEST_TAIL), signed < 0
 
@@ -174,12 +165,10 @@ def _modulo_one(number: Float[Array, "*shape"]) -> UInt32[Array, "*shape"]:
 
 
 def _running_sum(numbers: Int[Array, "*batch N"]) -> Int[Array, "*batch N"]:
-    count = numbers.shape[-1]
-    if count > 32:
+    if numbers.shape[-1] > 32:
         return jnp.cumsum(numbers, -1, dtype=numbers.dtype)
-    # A scan this short costs several times the masked sums, which fuse.
-    masked = jnp.where(jnp.tri(count, dtype=bool), numbers[..., None, :], 0)
-    return masked.sum(-1, dtype=numbers.dtype)
+    mask = jnp.tri(numbers.shape[-1], dtype=bool)  # short scans are slower than a sum that fuses
+    return jnp.where(mask, numbers[..., None, :], 0).sum(-1, dtype=numbers.dtype)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Float[Array, "*shape"]):
@@ -190,18 +179,21 @@ def _polynomial(coefficients: tuple[float, ...], x: Float[Array, "*shape"]):
     return even + x * odd
 
 
+@partial(jax.jit, static_argnums=1)
 def _threefry_words(key: UInt32[Array, " 2"], count: int) -> UInt32[Array, " count"]:
     """Threefry-2x32 of the counters 0..count-1, the two words of each joined by xor.
 
     Salmon, Moraes, Dror and Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3", SC'11.
     """
+    rotations = (13, 15, 26, 6, 17, 29, 16, 24)
     schedule = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(0x1BD11BDA))
     left = jnp.full(count, schedule[0])
     right = lax.iota(jnp.uint32, count) + schedule[1]
-    for group in range(5):
-        for rotation in _THREEFRY_ROTATIONS[group % 2]:
-            left += right
-            right = (right << rotation | right >> (32 - rotation)) ^ left
-        left += schedule[(group + 1) % 3]
-        right += schedule[(group + 2) % 3] + jnp.uint32(group + 1)
+    for turn in range(20):
+        left += right
+        right = (right << rotations[turn % 8] | right >> (32 - rotations[turn % 8])) ^ left
+        if turn % 4 == 3:
+            group = turn // 4 + 1
+            left += schedule[group % 3]
+            right += schedule[(group + 1) % 3] + jnp.uint32(group)
     return left ^ right

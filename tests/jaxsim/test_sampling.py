@@ -11,7 +11,10 @@ from jaxsim import sampling
 MEANS = (0.01, 0.1, 0.5, 1, 2, 5, 7.9, 8.1, 8.99, 9.01, 12, 20, 35, 50, 100, 300, 1e3, 3e3, 1e4)
 INVERSES = {
     "poisson": (sampling.poisson_inverse, stats.poisson),
-    "geometric": (sampling.geometric_inverse, lambda mean: stats.geom(1 / (1 + mean), loc=-1)),
+    "geometric": (
+        jax.jit(sampling.geometric_inverse),
+        lambda mean: stats.geom(1 / (1 + mean), loc=-1),
+    ),
 }
 
 
@@ -30,7 +33,6 @@ def tails(family, means, side, smallest=1e-9):
 
 def switching_tails(inverse, mean, quantile, side):
     """The tail probability at which `inverse` passes each quantile, by bisection on float32."""
-    inverse = jax.jit(inverse)
     inside = np.full(mean.shape, 2.0**-32, np.float32).view(np.int32).astype(np.int64)
     outside = np.full(mean.shape, 0.5, np.float32).view(np.int32).astype(np.int64)
     for _ in range(31):
@@ -79,7 +81,6 @@ def test_draws_are_whole_and_zero_at_mean_zero(name):
 @pytest.mark.parametrize("name", INVERSES)
 def test_monotone_in_uniform_and_in_mean(name):
     inverse, _ = INVERSES[name]
-    inverse = jax.jit(inverse)
     rng = np.random.default_rng(2)
     count = 1_000_000
     tail = np.float32(np.exp(rng.uniform(np.log(2.0**-32), np.log(0.5), count)))
@@ -100,7 +101,7 @@ def test_drawn_moments(mean):
     count = 400_000
     uniform = sampling.open_uniform(jax.random.key(3), (count,))
     for name, variance in (("poisson", mean), ("geometric", mean * (1 + mean))):
-        draws = np.asarray(sampling.INVERSES[name](uniform, jnp.full(count, mean)), np.float64)
+        draws = np.asarray(INVERSES[name][0](uniform, jnp.full(count, mean)), np.float64)
         assert abs(draws.mean() - mean) < 4.5 * np.sqrt(variance / count)
         assert abs(draws.var() / variance - 1) < 4.5 * np.sqrt(stats.kurtosis(draws) + 2) / 632
 
@@ -110,6 +111,13 @@ def test_no_loop_gather_or_sort_in_a_draw():
     for inverse in sampling.INVERSES.values():
         text = str(jax.make_jaxpr(inverse)(uniform, mean))
         assert not any(word in text for word in ("while", "scan", "gather", "sort", "f64"))
+
+
+def test_uniforms_and_means_broadcast():
+    uniform, mean = jnp.array([[0.2], [-0.2]]), jnp.array([0.0, 3.0, 30.0])
+    for inverse in sampling.INVERSES.values():
+        pairs = [[inverse(u, m) for m in mean] for u in uniform[:, 0]]
+        np.testing.assert_array_equal(inverse(uniform, mean), pairs)
 
 
 def test_standard_normal_in_both_tails():
@@ -127,6 +135,8 @@ def test_ordinary_uniforms_are_read_modulo_one():
         assert (inverse(uniform, mean) == inverse(signed, mean)).all()
     assert (sampling.standard_normal(uniform) == sampling.standard_normal(signed)).all()
     np.testing.assert_allclose(sampling.unit_interval(signed), uniform, atol=6e-8)
+    extremes = sampling.unit_interval(jnp.array([-(2.0**-32), 2.0**-32]))
+    assert extremes[1] > 0 and extremes[0] < 1
     assert sampling.poisson_inverse(0.0, 5.0) == 0 and jnp.isfinite(sampling.standard_normal(0.0))
 
 
@@ -174,9 +184,10 @@ def test_mean_one_lognormal_has_mean_one():
 )
 def test_systematic_counts_never_exceed_the_total(seed, total, count, shift):
     rng = np.random.default_rng(seed)
+    sample = jax.jit(sampling.systematic_counts)
     shares = rng.dirichlet(np.full(count, 0.3))
     flows = np.float32(total * shares * rng.choice([1, 1 + 2e-7, rng.uniform()]))
-    counts = np.asarray(sampling.systematic_counts(jnp.float32(shift), flows, jnp.float32(total)))
+    counts = np.asarray(sample(jnp.float32(shift), flows, jnp.float32(total)))
     assert (counts >= 0).all() and (counts == np.floor(counts)).all()
     assert counts.sum() <= total
     assert (counts <= np.ceil(flows)).all()

@@ -1,0 +1,109 @@
+"""Reading a retailer's transactions: a CSV or Parquet file with named columns, validated."""
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ROLES = ("date", "product", "price", "customer", "segment", "cost", "group")
+NEEDED = ROLES[:3]
+
+
+class CalibrationError(ValueError):
+    """Transactions that cannot be used: the message names file, column, value and what is allowed."""
+
+
+def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """("date=Day", …) to {"date": "Day", …}. Raises `CalibrationError` for an unknown role."""
+    columns = {}
+    for pair in pairs:
+        role, _, column = pair.partition("=")
+        if role not in ROLES or not column:
+            raise CalibrationError(
+                f"columns: {pair!r}; allowed: ROLE=COLUMN with ROLE one of {', '.join(ROLES)}"
+            )
+        columns[role] = column
+    missing = [role for role in NEEDED if role not in columns]
+    if missing:
+        raise CalibrationError(f"columns: no {missing[0]}; needed: {', '.join(NEEDED)}")
+    return columns
+
+
+def read_transactions(path: Path, columns: dict[str, str], margin: float = 0.25) -> pd.DataFrame:
+    """One row per purchase with columns date, product, price, segment, cost, group and, where
+    given, customer. Rows of nothing paid are left out (returns, gifts); an empty segment or group is
+`unknown`.
+
+    Raises `CalibrationError`: missing or unreadable file, missing column (naming the nearest),
+    unreadable dates, numbers that are not numbers or negative, no rows.
+    """
+    raw = _read(Path(path))
+    for role, column in columns.items():
+        if column not in raw.columns:
+            near = difflib.get_close_matches(column, raw.columns.astype(str), n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise CalibrationError(
+                f"{path}: no column {column!r} for {role}; {hint}it has: "
+                f"{', '.join(map(str, raw.columns))}"
+            )
+    table = pd.DataFrame({role: raw[column] for role, column in columns.items()})
+    if table.empty:
+        raise CalibrationError(f"{path}: has no rows")
+    table["date"] = _dates(table["date"], path, columns["date"])
+    for role in {"price", "cost"} & set(columns):
+        table[role] = _money(table[role], path, columns[role])
+    for role in {"segment", "group"} & set(columns):
+        table[role] = table[role].fillna("unknown").astype(str).str.strip()
+    for role in {"product", "customer"} & set(columns):
+        if table[role].isna().any():
+            row = int(np.flatnonzero(table[role].isna())[0]) + 2
+            raise CalibrationError(
+                f"{path}: column {columns[role]!r} is empty in row {row}; allowed: a name or number"
+            )
+        table[role] = table[role].astype(str).str.strip()
+    if "cost" not in table:
+        table["cost"] = table["price"] * (1 - margin)
+    for role in ("segment", "group"):
+        if role not in table:
+            table[role] = "all"
+    table = table[table["price"] > 0]
+    if table.empty:
+        raise CalibrationError(f"{path}: column {columns['price']!r} is 0 in every row")
+    return table.reset_index(drop=True)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        if path.suffixes and path.suffixes[0] == ".csv":
+            return pd.read_csv(path)
+    except FileNotFoundError:
+        raise CalibrationError(f"transactions: {path} does not exist") from None
+    except Exception as error:  # pandas and pyarrow raise many kinds for a malformed file
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CalibrationError(f"transactions: {path} cannot be read ({first})") from None
+    raise CalibrationError(f"transactions: {path}; allowed: a .csv, .csv.zip or .parquet file")
+
+
+def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
+    dates = pd.to_datetime(values, errors="coerce")
+    if dates.isna().any():
+        row = int(np.flatnonzero(dates.isna())[0])
+        raise CalibrationError(
+            f"{path}: column {column!r} has {values.iloc[row]!r} in row {row + 2}; allowed: dates"
+        )
+    return dates.dt.normalize()
+
+
+def _money(values: pd.Series, path: Path, column: str) -> pd.Series:
+    money = pd.to_numeric(values, errors="coerce")
+    wrong = ~(np.isfinite(money.to_numpy(float)) & (money.to_numpy(float) >= 0))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise CalibrationError(
+            f"{path}: column {column!r} has {values.iloc[row]!r} in row {row + 2}; "
+            "allowed: numbers from 0"
+        )
+    return money.astype(float)

@@ -1,0 +1,213 @@
+"""The documentation is true: blocks run, commands parse, links lead somewhere, tables fit the code.
+
+Commands that train are only read by the command line's own parser and checked as settings; running
+them is the business of the tests of `train.py`.
+"""
+
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import train
+from agents.config import TrainConfig
+from jaxsim.calibrate import CalibrateConfig, calibrate
+from jaxsim.scenario import PRODUCT_FIELDS, SEGMENT_FIELDS, Scenario, ScenarioError, load, parse
+
+ROOT = Path(__file__).parent.parent
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
+STORE_PAGE = TEXT["docs/bring-your-own-store.md"]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def commands(pattern: str) -> list[str]:
+    """Distinct matches in code spans and blocks of all pages."""
+    code = [
+        piece
+        for text in TEXT.values()
+        for piece in [*blocks(text, "sh"), *re.findall(r"`([^`\n]+)`", text)]
+    ]
+    return sorted({found.strip() for piece in code for found in re.findall(pattern, piece)})
+
+
+def slug(heading: str) -> str:
+    """The anchor of a heading, as code hosts make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", [page for page in TEXT if blocks(TEXT[page], "python")])
+def test_python_blocks_run(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A page's blocks run one after another, beside the files that the page shows."""
+    monkeypatch.chdir(tmp_path)
+    for body in blocks(TEXT[page], "json"):
+        (tmp_path / f"{json.loads(body)['name']}.json").write_text(body, encoding="utf-8")
+    exec(compile("\n".join(blocks(TEXT[page], "python")), page, "exec"), {"__name__": page})
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_json_blocks_are_scenarios() -> None:
+    bodies = [body for text in TEXT.values() for body in blocks(text, "json")]
+    assert bodies
+    for body in bodies:
+        parse(json.loads(body), "documentation").params()
+
+
+@pytest.mark.parametrize("command", commands(r"python train\.py[^#\n]*"))
+def test_train_commands_parse(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = shlex.split(command)[2:]
+    if "--help" in arguments:
+        with pytest.raises(SystemExit) as leaving:
+            train.parse(arguments)
+        assert leaving.value.code == 0
+        return
+    config = train.parse(arguments)
+    if isinstance(config, TrainConfig):
+        config.validate()
+
+
+def test_calibrate_command_runs_on_the_page_s_columns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    header = blocks(STORE_PAGE, "csv")[0].splitlines()[0]
+    (tmp_path / "sales.csv").write_text(f"{header}\n{made_up_sales()}", encoding="utf-8")
+    (command,) = (c for c in commands(r"python train\.py calibrate[^#\n]*") if "group=" in c)
+    calibrate(train.parse([*shlex.split(command)[2:], "--products", "4"]))
+    assert len(load(tmp_path / "my-store.json").products) == 4
+
+
+def made_up_sales() -> str:
+    """Rows of 40 days: two age groups of 30 customers who buy one or two of six products a day."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for day in pd.date_range("2024-03-01", periods=40).strftime("%Y-%m-%d"):
+        for card in range(60):
+            for sku in rng.choice(6, rng.integers(1, 3), replace=False):
+                rows.append(f"{day},{card},{card % 2},{sku % 2},{sku},{2 + sku},{1 + sku}")
+    return "\n".join(rows)
+
+
+def test_scenarios_command_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train.main(["scenarios"]) == 0
+    assert "boutique" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", commands(r"make [a-z]+[^#\n]*"))
+def test_make_commands_have_targets(command: str) -> None:
+    target, *rest = shlex.split(command)[1:]
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    if target == "train" and rest:
+        train.parse(shlex.split(rest[0].removeprefix("ARGS=")))
+
+
+def test_extras_exist() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for command in commands(r"pip install [^\n]*"):
+        for extra in re.findall(r"\[(\w+)\]", command):
+            assert extra in extras["optional-dependencies"]
+
+
+def test_flags_exist() -> None:
+    """Every --flag named on its own in the text is a setting of a training or a calibration."""
+    flags = {flag.replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
+    known = {
+        field for kind in (TrainConfig, CalibrateConfig) for field in vars(kind)["__match_args__"]
+    }
+    assert flags <= known, flags - known
+
+
+@pytest.mark.parametrize("page", TEXT)
+def test_relative_links_lead_somewhere(page: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", TEXT[page]):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, link
+
+
+def test_field_table_is_the_code() -> None:
+    """Names in order, shapes, defaults and ranges of the scenario file."""
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|", STORE_PAGE, re.MULTILINE)
+    properties = Scenario.model_json_schema()["properties"]
+    assert [row[0] for row in rows] == list(properties)
+    for field, shape, default, allowed in rows:
+        assert (shape == "1 or N") == (field in PRODUCT_FIELDS), field
+        assert (shape == "1 or K") == (field in SEGMENT_FIELDS), field
+        assert _same_default(field, default), field
+        numbers = _innermost(properties[field])
+        if "minimum" in numbers:
+            low, high = allowed.split(",")[0].split(" to ")
+            below = high.startswith("below ")
+            assert _number(low) == numbers["minimum"], field
+            limit = numbers["exclusiveMaximum" if below else "maximum"]
+            assert _number(high.removeprefix("below ")) == limit, field
+
+
+def test_model_page_names_real_fields_and_defaults() -> None:
+    for field, default in re.findall(r"`(\w+): ([^`]+)`", TEXT["docs/model.md"]):
+        value = Scenario.model_fields[field].default
+        assert json.loads(default) == value or field in ("lead_time", "no_purchase", "backlogged")
+
+
+SHOP = json.loads((ROOT / "jaxsim" / "scenarios" / "pair.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price": [10.0, -1]},
+        {"lead_time": 5},
+        {"slot_weight": [1.0, 0.5, 0.4]},
+        {"slot_weight": [0.5]},
+        {"cost": [1, 2, 3]},
+        {"utility": [[0, 1]]},
+        {"holding": float("nan")},
+        {"prise": 3},
+    ],
+)
+def test_documented_errors_are_the_real_ones(wrong: dict) -> None:
+    with pytest.raises(ScenarioError) as refused:
+        parse(SHOP | wrong, "shop.json")
+    shown = re.findall(r"`error: (shop\.json: [^`]+)`", STORE_PAGE)
+    said = str(refused.value)
+    assert said in shown or any(
+        line.endswith("…") and said.startswith(line[:-1]) for line in shown
+    ), said
+
+
+def _innermost(schema: dict) -> dict:
+    """The schema of one number: of the value itself, or of a list's or a matrix's."""
+    if "minimum" in schema:
+        return schema
+    inner = [*schema.get("anyOf", []), *([schema["items"]] if "items" in schema else [])]
+    return next((found for each in inner if "minimum" in (found := _innermost(each))), {})
+
+
+def _number(text: str) -> float:
+    return {"10⁹": 1e9, "10⁷": 1e7}.get(text) or float(text)
+
+
+def _same_default(field: str, shown: str) -> bool:
+    info = Scenario.model_fields[field]
+    if info.is_required():
+        return shown == "**required**"
+    if isinstance(info.default, str):
+        return shown.strip("`") == (info.default or "empty")
+    if isinstance(info.default, float):
+        return _number(shown) == info.default
+    return json.loads(shown) == info.default

@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, calibrate, scenarios. `python train.py` alone trains `grocery`."""
+"""Train, evaluate, calibrate, scenarios: `python train.py` alone trains the `grocery` store."""
 
 import sys
 from dataclasses import dataclass

@@ -62,7 +62,7 @@ class TrainConfig:
     slow_exponent: float = 0.7
     """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
     schedule_offset: float = 1000.0
-    """n0, in updates."""
+    """n0, in fast updates (the slow clock's n0 is the same moment in slow updates)."""
     warm_up: float = 40.0
     """Updates of a department's own clock over which its rate rises to the schedule."""
     timescales: Literal["decaying", "constant"] = "decaying"
@@ -94,7 +94,7 @@ class TrainConfig:
     burn_in: int = 60
     """Periods dropped before."""
     evaluations: int = 8
-    """Greedy evaluations on validation customers while training; the best one's weights are kept."""
+    """Greedy evaluations on validation customers while training; the best weights are kept."""
 
     @property
     def folder(self) -> Path:
@@ -160,7 +160,9 @@ class TrainConfig:
             slow_rate=self.fast_rate if one_clock else self.slow_rate,
             fast_exponent=self.fast_exponent,
             slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
-            offset=self.schedule_offset,
+            fast_offset=self.schedule_offset,
+            # The same moment of the training, counted in slow updates.
+            slow_offset=self.schedule_offset / (1 if one_clock else self.fast_per_slow),
             warm_up=self.warm_up,
         )
         clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})

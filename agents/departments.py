@@ -51,7 +51,7 @@ class SlateRecord:
 
 @struct.dataclass
 class Replenishment:
-    """Order-up-to y = m + (z0 + correction) sqrt(m): the network corrects the tuned safety factor."""
+    """Order-up-to y = m + (z0 + correction) sqrt(m): the network corrects the tuned factor z0."""
 
     weights: Any
     knobs: Knobs
@@ -123,14 +123,10 @@ class Recommendation:
         view = views.recommendation_view(state, params, self.sees_stock)
         return self.network.init(key, view, self._prior(state, params), self.start(params))
 
-    def slate(
-        self, memory: Array, state: State, params: Params
-    ) -> tuple[Int[Array, "K S"], Array]:
+    def slate(self, memory: Array, state: State, params: Params) -> tuple[Int[Array, "K S"], Array]:
         """The highest scores, without exploration."""
         view = views.recommendation_view(state, params, self.sees_stock)
-        logits, memory = self.network.apply(
-            self.weights, view, self._prior(state, params), memory
-        )
+        logits, memory = self.network.apply(self.weights, view, self._prior(state, params), memory)
         return slates.top_slate(logits, params.slots), memory
 
     def explore(

@@ -17,6 +17,7 @@ from jaxsim.views import Stock, stock_of
 
 ORDER_RULES = ("base-stock", "capped", "s-S")
 RECOMMENDERS = ("popularity", "margin", "most-stock", "balancing", "myopic")
+STOCK_BLIND = RECOMMENDERS[:2]
 POPULARITY, MARGIN, MOST_STOCK, BALANCING, MYOPIC = range(len(RECOMMENDERS))
 
 

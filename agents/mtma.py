@@ -56,7 +56,7 @@ class Lesson:
 
 @struct.dataclass
 class Trainer:
-    """The algorithm as a frozen pytree: networks and sizes static, rates and starting knobs traced."""
+    """The algorithm as a frozen pytree: networks and sizes static, rates and knobs traced."""
 
     rates: Rates
     knobs: Knobs
@@ -166,12 +166,12 @@ class Trainer:
 
     def _rewards(self, flows: Flows, params: Params) -> tuple[Float[Array, " N"], ...]:
         """What each critic's department is paid for, by product, in units of `money_scale`."""
-        scale = money_scale(params)
+        scale, profit = money_scale(params), profit_on_sale(flows, params)
         if not self.shape.regime.own_kpi:
-            return (flows.profit / scale,)
+            return (profit / scale,)
         mix = self.rates.kpi_mix
         own = (replenishment_kpi(flows, params), recommendation_kpi(flows, params))
-        return tuple((mix * kpi + (1 - mix) * flows.profit) / scale for kpi in own)
+        return tuple((mix * kpi + (1 - mix) * profit) / scale for kpi in own)
 
     # -- advantages --------------------------------------------------------------------------
 
@@ -230,9 +230,7 @@ class Trainer:
             advantage = now + self.rates.trace * later
             return advantage, advantage
 
-        _, advantage = jax.lax.scan(
-            backwards, jnp.zeros_like(last_values), explained, reverse=True
-        )
+        _, advantage = jax.lax.scan(backwards, jnp.zeros_like(last_values), explained, reverse=True)
         average = average + self.rates.average_rate * explained.mean((0, 1))
         return advantage, values + advantage, surprises, average
 
@@ -401,6 +399,15 @@ def money_scale(params: Params) -> Float[Array, ""]:
     return at_stake.mean() * jnp.sqrt(level + 1.0) + 1e-6
 
 
+def profit_on_sale(flows: Flows, params: Params) -> Float[Array, " N"]:
+    """Profit with each unit's cost charged when it is sold instead of when it is ordered.
+
+    Stock is carried at cost, a potential: the average profit and the best policy are the same
+    (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
+    """
+    return flows.profit + params.cost * (flows.ordered - flows.sold)
+
+
 def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
     """Gross margin of what customers ask for, stock ignored."""
     return (params.price - params.cost) * flows.asked
@@ -424,9 +431,7 @@ def _assess(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
     """
     assess = jax.vmap(department.assess, (None, 0, 0))
     if department.network.memory != "gru":
-        log_probability, entropy, _ = jax.vmap(assess, (None, 0, 0))(
-            weights, record, record.memory
-        )
+        log_probability, entropy, _ = jax.vmap(assess, (None, 0, 0))(weights, record, record.memory)
         return log_probability, entropy
 
     def one_period(memory: Array, now: Any) -> tuple[Array, tuple[Array, Array]]:

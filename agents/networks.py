@@ -90,9 +90,7 @@ class RecommendationActor(nn.Module):
         everybody = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         product = nn.Dense(self.width // 2, kernel_init=small_start)(hidden)
         crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
-        segment = nn.tanh(
-            nn.Dense(self.width // 2)(jnp.concatenate([view.segment, crowd], -1))
-        )
+        segment = nn.tanh(nn.Dense(self.width // 2)(jnp.concatenate([view.segment, crowd], -1)))
         pairs = jnp.concatenate([view.pair, prior[..., None]], -1)
         personal = nn.Dense(1, kernel_init=small_start)(pairs)[..., 0]
         log_sharpness = self.param(

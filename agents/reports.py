@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from agents.config import TrainConfig
+from jaxsim.calibrate import Calibration
 from jaxsim.scenario import Scenario
 
 NEWS = (
@@ -69,10 +70,9 @@ def policy_table(summary: dict) -> Table:
     for column in (
         "policy", "profit (95 %)", "against best heuristic (95 %)", "fill", "holding", "turnover",
     ):  # fmt: skip
-        table.add_column(column, justify="left" if column == "policy" else "right")
-    for name, row in sorted(
-        summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]
-    ):
+        first = column == "policy"
+        table.add_column(column, justify="left" if first else "right", no_wrap=first)
+    for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):
         gap, gap_ci95 = row["difference_to_best_heuristic"], row["difference_ci95"]
         best = name == summary["best_heuristic"]
         table.add_row(
@@ -96,6 +96,15 @@ def closing_line(summary: dict, folder: Path) -> str:
         f"95 % interval {low:+,.2f} to {high:+,.2f}) against {summary['best_heuristic']}, the best "
         f"tuned heuristic. Everything is in {folder}."
     )
+
+
+def calibration_table(calibration: Calibration) -> Table:
+    """What was fitted and how it does on the days it has not seen."""
+    table = Table("calibration", "", title=calibration.scenario.name)
+    table.columns[1].justify = "right"
+    for what, value in calibration.report.items():
+        table.add_row(what, f"{value:,.4g}")
+    return table
 
 
 def scenario_table(known: list[Scenario]) -> Table:

@@ -74,7 +74,9 @@ def read_heuristics(folder: Path) -> list[TunedPair]:
     """The tuned pairs of a run. Raises `RunError`."""
     pairs = _read(folder / HEURISTICS)["pairs"]
     return [
-        TunedPair(pair["name"], HeuristicPair(_knobs_from_json(pair["knobs"])), pair["profit_when_tuned"])
+        TunedPair(
+            pair["name"], HeuristicPair(_knobs_from_json(pair["knobs"])), pair["profit_when_tuned"]
+        )
         for pair in pairs
     ]
 
@@ -85,7 +87,9 @@ def read_config(folder: Path) -> TrainConfig:
     try:
         return TrainConfig(**body | {"out": Path(body["out"])})
     except (TypeError, KeyError) as error:
-        raise RunError(f"{folder / CONFIG}: not a configuration of this version ({error})") from None
+        raise RunError(
+            f"{folder / CONFIG}: not a configuration of this version ({error})"
+        ) from None
 
 
 def evaluation_settings(

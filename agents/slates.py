@@ -1,4 +1,4 @@
-"""Slates: the best few by a score, one slot at a time, and Plackett–Luce draws with exact densities.
+"""Slates: the best few by a score, slot by slot, and Plackett–Luce draws with exact densities.
 
 Every function does S rounds of max-and-mask, which on a CPU is about twice as fast as a sort.
 """
@@ -31,7 +31,10 @@ def top_slate(scores: Float[Array, "K N"], slots: int) -> Int[Array, "K S"]:
 
 
 def value_of_showing(
-    weights: Float[Array, "K N"], boost: Float[Array, " K"], worth: Float[Array, " N"], params: Params
+    weights: Float[Array, "K N"],
+    boost: Float[Array, " K"],
+    worth: Float[Array, " N"],
+    params: Params,
 ) -> Float[Array, "K N"]:
     """Expected worth of one customer if product i, and only it, has its weight times `boost` more.
 
@@ -60,9 +63,7 @@ def greedy_slate(
     return jnp.stack(chosen, -1)
 
 
-def draw_slate(
-    key: PRNGKeyArray, logits: Float[Array, "K N"], slots: int
-) -> Int[Array, "K S"]:
+def draw_slate(key: PRNGKeyArray, logits: Float[Array, "K N"], slots: int) -> Int[Array, "K S"]:
     """A Plackett–Luce draw without replacement: the top S of logits + Gumbel noise."""
     return top_slate(logits + jax.random.gumbel(key, logits.shape), slots)
 
@@ -70,7 +71,7 @@ def draw_slate(
 def log_probability(
     logits: Float[Array, "K N"], slate: Int[Array, "K S"]
 ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
-    """Exact Plackett–Luce log-probability of each segment's slate, and the entropy of its first slot."""
+    """Exact Plackett–Luce log-probability of each segment's slate; entropy of its first slot."""
     products = jnp.arange(logits.shape[-1])
     total = jnp.zeros(logits.shape[0])
     entropy = total

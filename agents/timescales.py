@@ -27,7 +27,8 @@ class Clocks:
     slow_rate: Float[Array, ""]
     fast_exponent: Float[Array, ""]  # α
     slow_exponent: Float[Array, ""]  # β
-    offset: Float[Array, ""]  # n0, updates
+    fast_offset: Float[Array, ""]  # n0 of the fast clock, in its own updates
+    slow_offset: Float[Array, ""]  # n0 of the slow clock, in its own
     warm_up: Float[Array, ""]  # updates over which the departments' rates rise, the critic ahead
 
 
@@ -63,18 +64,18 @@ def rate_at(
 
 def fast_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """a_n after `count` fast updates."""
-    rate = rate_at(clocks.fast_rate, clocks.fast_exponent, clocks.offset, count)
+    rate = rate_at(clocks.fast_rate, clocks.fast_exponent, clocks.fast_offset, count)
     return rate * _warm(clocks, count)
 
 
 def critic_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """The critic's own base rate on the fast clock."""
-    return rate_at(clocks.critic_rate, clocks.fast_exponent, clocks.offset, count)
+    return rate_at(clocks.critic_rate, clocks.fast_exponent, clocks.fast_offset, count)
 
 
 def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """b_n after `count` slow updates."""
-    rate = rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.offset, count)
+    rate = rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.slow_offset, count)
     return rate * _warm(clocks, count)
 
 

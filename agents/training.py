@@ -13,9 +13,11 @@ from agents import runs
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.evaluation import evaluate, interval, kpis, profit_per_period, simulate
+from agents.heuristics import STOCK_BLIND
 from agents.learning import Learner
 from agents.mtma import Trainer
 from agents.pictures import draw_learning, draw_week
+from agents.regimes import REGIMES
 from agents.trace import record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
@@ -41,8 +43,9 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     announce("tuning every pair of heuristics")
     tuned = tune(keys["tune"], params, Effort())
     runs.write_heuristics(folder, tuned)
-    announce(f"best when tuned: {tuned[0].name}; compiling the training")
-    trainer = config.trainer(tuned[0].policy.knobs)
+    start = starting_pair(config, tuned)
+    announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
+    trainer = config.trainer(start.policy.knobs)
     departments, metrics, seconds = _learn(config, trainer, params, keys, progress)
     runs.write_metrics(folder, metrics)
     runs.save_weights(folder, "best", _weights(departments))
@@ -103,10 +106,18 @@ def compare(
 def load_departments(folder: Any, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
     """The departments a run kept. Raises `RunError`."""
     params = scenarios.get(config.scenario).params()
-    trainer = config.trainer(tuned[0].policy.knobs)
+    trainer = config.trainer(starting_pair(config, tuned).policy.knobs)
     fresh = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
     weights = runs.load_weights(folder, "best", _weights(fresh))
     return _with_weights(fresh, weights)
+
+
+def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
+    """The pair that the departments correct: the best, or in a silo the best whose recommender
+    does not look at stock."""
+    if REGIMES[config.regime].shared_view:
+        return tuned[0]
+    return next(pair for pair in tuned if pair.name.split("+")[0] in STOCK_BLIND)
 
 
 def evaluation_key(seed: int) -> jax.Array:
@@ -117,7 +128,7 @@ def evaluation_key(seed: int) -> jax.Array:
 def _learn(
     config: TrainConfig, trainer: Trainer, params: Params, keys: dict, progress: Progress
 ) -> tuple[Departments, pd.DataFrame, dict[str, float]]:
-    """The compiled loop, chunk by chunk; keeps the weights that did best on validation customers."""
+    """The compiled loop, chunk by chunk; keeps the weights best on validation customers."""
     learner = trainer.init(keys["learn"], params)
     started = time.perf_counter()
     chunk = _compile(trainer, learner, params, config.chunk)
@@ -144,7 +155,8 @@ def _learn(
         rows.append(frame)
         elapsed = time.perf_counter() - started
         progress(
-            frame.iloc[-1].to_dict() | {"per_second": number * config.chunk * per_iteration / elapsed}
+            frame.iloc[-1].to_dict()
+            | {"per_second": number * config.chunk * per_iteration / elapsed}
         )
     departments = _with_weights(Departments(*trainer.departments(learner)), best)
     seconds = {

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from scipy import optimize, special
 
 from jaxsim.replay import daily_sales
-from jaxsim.scenario import Scenario
+from jaxsim.scenario import Scenario, parse
 from jaxsim.transactions import CalibrationError, parse_columns, read_transactions
 
 WEEKS = 520
@@ -31,8 +31,9 @@ class CalibrateConfig:
     out: Path
     """The scenario file to write (.json)."""
     columns: tuple[str, ...] = ("date=date", "product=product", "price=price")
-    """Which column is what, as ROLE=COLUMN: date, product and price (money paid for the row) are
-    needed; customer, segment, cost (of the row) and group (a product's category) are optional."""
+    """Which column is what, as ROLE=COLUMN: date, product and price are needed; customer, segment,
+    cost, group (a product's category) and quantity are optional. Price and cost are of the whole
+    row, or of one piece where there is a quantity."""
     name: str = "my-store"
     """Name of the scenario."""
     products: int = 20
@@ -106,11 +107,9 @@ class Fitted:
 
 
 def calibrate(config: CalibrateConfig) -> Calibration:
-    """Reads, fits, writes the scenario file. Raises `CalibrationError`, before anything is written."""
+    """Reads, fits, writes the scenario file. Raises `CalibrationError` before it writes."""
     _check(config)
-    table = read_transactions(
-        config.transactions, parse_columns(config.columns), config.margin
-    )
+    table = read_transactions(config.transactions, parse_columns(config.columns), config.margin)
     calibration = fit(table, config)
     try:
         calibration.scenario.save(config.out)
@@ -216,7 +215,9 @@ def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
         prior = np.exp(log_weight) * everybody
         return -float(
             (special.gammaln(by_segment + prior) - special.gammaln(prior)).sum()
-            - (special.gammaln(by_segment.sum(1) + prior.sum()) - special.gammaln(prior.sum())).sum()
+            - (
+                special.gammaln(by_segment.sum(1) + prior.sum()) - special.gammaln(prior.sum())
+            ).sum()
         )
 
     best = optimize.minimize_scalar(loss, bounds=(0.0, 12.0), method="bounded")
@@ -278,9 +279,7 @@ def hold_out(
         "correlation over products, hold-out": float(np.corrcoef(level, real)[0, 1]),
         "correlation over products, fitted days": float(np.corrcoef(level, fitted_days)[0, 1]),
         "daily variance over mean, real, median product": _dispersion(future.purchases.sum(1)),
-        "daily variance over mean, fitted days, median product": _dispersion(
-            past.purchases.sum(1)
-        ),
+        "daily variance over mean, fitted days, median product": _dispersion(past.purchases.sum(1)),
         "daily variance over mean, simulated, median product": _dispersion(simulated),
     }
 
@@ -298,8 +297,7 @@ def _scenario(
         limits["overflow"] = _rounded(config.overflow * past.cost.mean())
     # The market factor e^m has mean exp(variance / 2); arrivals are what came on average.
     drift = np.exp(-0.5 * fitted.market**2 / (1 - fitted.persistence**2))
-    return Scenario(
-        **{"name": config.name} | words,
+    body = dict(
         max_lead_time=max(1, *lead),
         products=past.products,
         segments=past.segments,
@@ -319,8 +317,8 @@ def _scenario(
         hide_stockouts=True,
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
-        **limits,
     )
+    return parse({"name": config.name} | words | body | limits, "calibration")
 
 
 def _visitors(
@@ -366,3 +364,5 @@ def _check(config: CalibrateConfig) -> None:
         value = getattr(config, field)
         if not low <= value <= high:
             raise CalibrationError(f"{field}: {value}; allowed: {low} to {high}")
+    if config.out.suffix != ".json":
+        raise CalibrationError(f"out: {config.out}; allowed: a name that ends in .json")

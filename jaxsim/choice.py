@@ -23,16 +23,14 @@ def weights_of(
 ) -> Float[Array, "K N"]:
     """MNL weights v_ki = exp(u_ki + β_k A_ki − φ_k z_ki)."""
     return jnp.exp(
-        params.utility
-        + params.lift[:, None] * attention
-        - params.fatigue_weight[:, None] * fatigue
+        params.utility + params.lift[:, None] * attention - params.fatigue_weight[:, None] * fatigue
     )
 
 
 def choice_shares(
     weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
 ) -> Float[Array, "K N"]:
-    """P_ki = v_ki / (v0_k + Σ_j v_kj) over available products; all zero where nothing is on offer."""
+    """P_ki = v_ki / (v0_k + Σ_j v_kj) over available products; zero where nothing is on offer."""
     offered = weights * available
     total = no_purchase + offered.sum(-1)
     return offered / jnp.where(total > 0, total, 1.0)[:, None]

@@ -32,7 +32,9 @@ class Action:
 class Chance:
     """All that is random in a period. The same chance under two policies is the same customers."""
 
-    demand: Float[Array, " N"]  # two-sided uniform of `jaxsim.sampling`, pushed through the inverse CDF
+    demand: Float[
+        Array, " N"
+    ]  # two-sided uniform of `jaxsim.sampling`, pushed through the inverse CDF
     shock: Float[Array, " N"]  # standard normal behind the lognormal shock
     stall: Float[Array, " N"]  # uniform in [0, 1)
     market: Float[Array, ""]  # standard normal innovation

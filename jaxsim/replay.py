@@ -1,4 +1,4 @@
-"""What a scenario would sell with nothing shown and shelves always full: for checks against data."""
+"""What a scenario sells with nothing shown and shelves always full: for checks against data."""
 
 import jax
 import jax.numpy as jnp

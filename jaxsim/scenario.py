@@ -1,5 +1,6 @@
 """A scenario is a store as a small readable file: named numbers, validated at the boundary."""
 
+import itertools
 import json
 import os
 from pathlib import Path
@@ -22,7 +23,8 @@ Rate = Annotated[float, Field(ge=0, le=1e7, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Memory = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 Sigma = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)]
-Utility = Annotated[float, Field(ge=-50, le=50, allow_inf_nan=False)]
+Utility = Annotated[float, Field(ge=-30, le=30, allow_inf_nan=False)]
+Lift = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Periods = Annotated[int, Field(ge=0, le=64, strict=True)]
 Review = Annotated[int, Field(ge=1, le=365, strict=True)]
 
@@ -47,7 +49,7 @@ class Scenario(BaseModel):
     catalogue. Units and meanings: `jaxsim.params.Params`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: Annotated[str, Field(min_length=1, max_length=80)]
     about: str = ""
@@ -73,7 +75,7 @@ class Scenario(BaseModel):
     arrivals: Rate | list[Rate]
     utility: list[list[Utility]]
     no_purchase: Rate | list[Rate] = 1.0
-    lift: Utility | list[Utility] = 0.0
+    lift: Lift | list[Lift] = 0.0
     slot_weight: Annotated[list[Share], Field(min_length=1)] = [1.0]
     season: Annotated[list[list[Rate]], Field(min_length=1)] = [[1.0]]
     substitution: Share = 0.0
@@ -111,14 +113,18 @@ class Scenario(BaseModel):
     def _check_relations(self) -> None:
         longest = int(np.max(self.lead_time))
         if longest > self.max_lead_time:
-            raise ValueError(f"lead_time: {longest}; allowed: 0 to max_lead_time={self.max_lead_time}")
+            raise ValueError(
+                f"lead_time: {longest}; allowed: 0 to max_lead_time={self.max_lead_time}"
+            )
         slots = self.slot_weight
         if len(slots) > len(self.products):
             raise ValueError(
                 f"slot_weight: a slate of {len(slots)}; allowed: 1 to {len(self.products)} products"
             )
-        if slots[0] != 1 or any(b > a for a, b in zip(slots, slots[1:], strict=False)):
+        if slots[0] != 1 or any(b > a for a, b in itertools.pairwise(slots)):
             raise ValueError(f"slot_weight: {slots}; allowed: first 1, then not increasing")
+        if not any(any(row) for row in self.season):
+            raise ValueError("season: all 0; allowed: at least one number above 0")
         if self.goodwill_floor > min(1.0, self.goodwill_ceiling) or self.goodwill_ceiling < 1:
             raise ValueError(
                 f"goodwill_floor: {self.goodwill_floor} with goodwill_ceiling "
@@ -201,7 +207,7 @@ def _first_line(error: ValidationError) -> str:
     same = [c for c in complaints if c["loc"][:1] == field]
     worst = max(same, key=lambda c: sum(isinstance(part, int) for part in c["loc"]))
     if worst["type"] == "value_error":
-        return str(worst["ctx"]["error"])
+        return worst["msg"].removeprefix("Value error, ")
     name = str(worst["loc"][0]) + "".join(f"[{p}]" for p in worst["loc"] if isinstance(p, int))
     if worst["type"] == "extra_forbidden":
         return f"{name}: unknown field; allowed: {', '.join(Scenario.model_fields)}"

@@ -60,13 +60,11 @@ def draw(key: PRNGKeyArray, params: Params) -> Chance:
 
 
 def step(key: PRNGKeyArray, state: State, action: Action, params: Params) -> tuple[State, Flows]:
-    """One period of one store; returns the next state and the ledger. Never ends: truncate outside."""
+    """One period of one store: the next state and the ledger. Never ends: truncate outside."""
     return advance(draw(key, params), state, action, params)
 
 
-def advance(
-    chance: Chance, state: State, action: Action, params: Params
-) -> tuple[State, Flows]:
+def advance(chance: Chance, state: State, action: Action, params: Params) -> tuple[State, Flows]:
     """One period whose chance is given: a deterministic function."""
     state, ordered, early, served_early = order(state, action, params)
     wish = demand(chance, state, action, params)
@@ -165,7 +163,8 @@ def fulfil(
 
 
 def account(flows: Flows, params: Params) -> Flows:
-    """Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting) − overflow·(Σ volume·left − capacity)⁺."""
+    """Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting), less what overflows the warehouse:
+    overflow·(Σ volume·left − capacity)⁺."""
     sold = flows.served + flows.substituted + flows.backlog_served
     room = params.volume * flows.left
     beyond = jnp.maximum(room.sum() - params.capacity, 0.0)
@@ -188,7 +187,7 @@ def account(flows: Flows, params: Params) -> Flows:
 
 
 def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Params) -> State:
-    """Market state, goodwill, fatigue, and the running demand estimate of what could be asked for."""
+    """Market state, goodwill, fatigue, and the running estimate of what could be asked for."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
     fill = jnp.where(wish.asked > 0, flows.served / jnp.maximum(wish.asked, 1.0), 1.0)
     fill_of_segment = _ratio((wish.rates * fill).sum(-1), wish.rates.sum(-1), empty=1.0)

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-ROLES = ("date", "product", "price", "customer", "segment", "cost", "group")
+ROLES = ("date", "product", "price", "customer", "segment", "cost", "group", "quantity")
 NEEDED = ROLES[:3]
 
 
 class CalibrationError(ValueError):
-    """Transactions that cannot be used: the message names file, column, value and what is allowed."""
+    """Transactions that cannot be used: the message names file, column, value, what is allowed."""
 
 
 def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -32,8 +32,8 @@ def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def read_transactions(path: Path, columns: dict[str, str], margin: float = 0.25) -> pd.DataFrame:
     """One row per purchase with columns date, product, price, segment, cost, group and, where
-    given, customer. Rows of nothing paid are left out (returns, gifts); an empty segment or group is
-`unknown`.
+    given, customer; money is of the whole row. Rows of nothing paid are left out (returns, gifts);
+    an empty segment or group is `unknown`.
 
     Raises `CalibrationError`: missing or unreadable file, missing column (naming the nearest),
     unreadable dates, numbers that are not numbers or negative, no rows.
@@ -51,13 +51,18 @@ def read_transactions(path: Path, columns: dict[str, str], margin: float = 0.25)
     if table.empty:
         raise CalibrationError(f"{path}: has no rows")
     table["date"] = _dates(table["date"], path, columns["date"])
-    for role in {"price", "cost"} & set(columns):
-        table[role] = _money(table[role], path, columns[role])
+    numbers = [role for role in ("price", "cost", "quantity") if role in columns]
+    for role in numbers:
+        table[role] = _number(table[role], path, columns[role])
+    if "quantity" in columns:
+        for role in numbers[:-1]:
+            table[role] = table[role] * table["quantity"]
     for role in {"segment", "group"} & set(columns):
         table[role] = table[role].fillna("unknown").astype(str).str.strip()
     for role in {"product", "customer"} & set(columns):
-        if table[role].isna().any():
-            row = int(np.flatnonzero(table[role].isna())[0]) + 2
+        empty = np.flatnonzero(table[role].isna())
+        if len(empty):
+            row = int(empty[0]) + 2
             raise CalibrationError(
                 f"{path}: column {columns[role]!r} is empty in row {row}; allowed: a name or number"
             )
@@ -77,14 +82,16 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
-        if path.suffixes and path.suffixes[0] == ".csv":
+        if path.name.endswith((".csv", ".csv.zip", ".csv.gz")):
             return pd.read_csv(path)
     except FileNotFoundError:
         raise CalibrationError(f"transactions: {path} does not exist") from None
     except Exception as error:  # pandas and pyarrow raise many kinds for a malformed file
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise CalibrationError(f"transactions: {path} cannot be read ({first})") from None
-    raise CalibrationError(f"transactions: {path}; allowed: a .csv, .csv.zip or .parquet file")
+    raise CalibrationError(
+        f"transactions: {path}; allowed: a .csv, .csv.zip, .csv.gz or .parquet file"
+    )
 
 
 def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
@@ -92,18 +99,18 @@ def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
         raise CalibrationError(
-            f"{path}: column {column!r} has {values.iloc[row]!r} in row {row + 2}; allowed: dates"
+            f"{path}: column {column!r} has {values.iloc[row]} in row {row + 2}; allowed: dates"
         )
     return dates.dt.normalize()
 
 
-def _money(values: pd.Series, path: Path, column: str) -> pd.Series:
+def _number(values: pd.Series, path: Path, column: str) -> pd.Series:
     money = pd.to_numeric(values, errors="coerce")
     wrong = ~(np.isfinite(money.to_numpy(float)) & (money.to_numpy(float) >= 0))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise CalibrationError(
-            f"{path}: column {column!r} has {values.iloc[row]!r} in row {row + 2}; "
+            f"{path}: column {column!r} has {values.iloc[row]} in row {row + 2}; "
             "allowed: numbers from 0"
         )
     return money.astype(float)

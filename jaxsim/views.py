@@ -139,7 +139,7 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
         product=_columns(columns),
         segment=_columns(segment),
         pair=jnp.clip(pair, -FEATURE_LIMIT, FEATURE_LIMIT),
-        store=_store_columns(state, params),
+        store=_store_columns(state, params, sees_stock),
         news=_columns([state.sold / day - 1.0]),
     )
 
@@ -148,7 +148,8 @@ def critic_view(state: State, params: Params) -> View:
     """Everything, the hidden market state included."""
     left, right = replenishment_view(state, params), recommendation_view(state, params)
     hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
-    affinity = jnp.einsum("k,knh->nh", params.arrivals, right.pair) / params.arrivals.sum()
+    crowd = params.arrivals / jnp.maximum(params.arrivals.sum(), 1e-9)
+    affinity = jnp.einsum("k,knh->nh", crowd, right.pair)
     return View(
         product=jnp.concatenate([left.product, right.product[:, :5], affinity], -1),
         segment=right.segment,
@@ -177,7 +178,7 @@ def _money_columns(params: Params) -> list[Float[Array, " N"]]:
     ]
 
 
-def _store_columns(state: State, params: Params) -> Float[Array, " J"]:
+def _store_columns(state: State, params: Params, sees_stock: bool = True) -> Float[Array, " J"]:
     """Calendar and how full the warehouse is."""
     index = season_index(params)
     angle = 2 * jnp.pi * (state.period % params.season_length) / params.season_length
@@ -189,7 +190,7 @@ def _store_columns(state: State, params: Params) -> Float[Array, " J"]:
             jnp.cos(angle),
             index[state.period % params.season_length] - 1.0,
             tomorrow - 1.0,
-            jnp.clip(room, 0.0, 2.0),
+            jnp.clip(room, 0.0, 2.0) * sees_stock,
         ]
     )
 

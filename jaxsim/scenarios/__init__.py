@@ -26,5 +26,6 @@ def get(name_or_path: str) -> Scenario:
     near = difflib.get_close_matches(name_or_path, names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ScenarioError(
-        f"scenario: {name_or_path!r}; {hint}allowed: {', '.join(names())}, or a path to a .json file"
+        f"scenario: {name_or_path!r}; {hint}allowed: {', '.join(names())}, "
+        "or the path of a .json file"
     )

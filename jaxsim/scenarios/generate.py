@@ -70,7 +70,7 @@ def boutique() -> Scenario:
     taste = rng.normal(0, 0.9, (segments, products))
     return Scenario(
         name="boutique",
-        about="Ten slow movers (about a unit a day each), lead time 3, margins 20 to 35 %, slate 2.",
+        about="Ten slow movers, about a unit a day each; lead time 3, margins 20 to 35 %, slate 2.",
         max_lead_time=3,
         products=[f"style {i + 1}" for i in range(products)],
         segments=[f"segment {k + 1}" for k in range(segments)],

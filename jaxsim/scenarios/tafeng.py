@@ -57,7 +57,7 @@ DRY = replace(
     capacity_days=0.0,
 )
 ABOUT = {
-    "grocery": "Fresh goods of a real supermarket: stock loses 3 % of its cost a day, the shelf is short.",
+    "grocery": "Fresh goods of a supermarket: stock loses 3 % of cost a day, shelves are short.",
     "grocery-dry": "The same goods if they kept: 25 % of cost a year, no shelf limit.",
 }
 

@@ -43,7 +43,7 @@ class TrainConfig:
     """Stores simulated side by side."""
     horizon: int = 32
     """Periods per iteration."""
-    epochs: int = 4
+    epochs: int = 2
     """Passes over an iteration's experience."""
     minibatches: int = 4
     """Parts (of whole stores) that a pass is cut into; each is one update of the fast group."""
@@ -51,11 +51,11 @@ class TrainConfig:
     """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
     fast: Department = "recommendation"
     """Which department is fast."""
-    critic_rate: float = 3e-3
+    critic_rate: float = 6e-3
     """Base rate of the critic."""
-    fast_rate: float = 1e-3
+    fast_rate: float = 4e-3
     """Base rate of the fast department."""
-    slow_rate: float = 1e-3
+    slow_rate: float = 4e-3
     """Base rate of the slow department."""
     fast_exponent: float = 0.55
     """α: the fast rates fall as (1 + n/n0)^(−α), n counting fast updates."""
@@ -63,7 +63,7 @@ class TrainConfig:
     """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
     schedule_offset: float = 1000.0
     """n0, in fast updates (the slow clock's n0 is the same moment in slow updates)."""
-    warm_up: float = 40.0
+    warm_up: float = 16.0
     """Updates of a department's own clock over which its rate rises to the schedule."""
     timescales: Literal["decaying", "constant"] = "decaying"
     """`constant` keeps the base rates and waives the conditions on the exponents."""
@@ -74,7 +74,7 @@ class TrainConfig:
     """λ of generalised advantages: how many periods a decision answers for."""
     clip: float = 0.2
     """PPO's clipping range."""
-    entropy: float = 0.001
+    entropy: float = 0.003
     """Bonus on the entropy of slates."""
     others: float = 1.0
     """Weight of the other products' profit in the credit of an order; 1 is unbiased."""

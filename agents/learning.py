@@ -19,7 +19,7 @@ class Shape:
     fast: str = "recommendation"  # the fast department; the other is slow
     stores: int = 256
     horizon: int = 32  # periods per iteration
-    epochs: int = 4
+    epochs: int = 2
     minibatches: int = 4  # of whole stores
     fast_per_slow: int = 4  # fast updates to one slow update
     width: int = 32

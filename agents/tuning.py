@@ -18,20 +18,33 @@ from jaxsim.params import Params
 
 # safety, fractile, spread, stock_weight, cap (days), gap (days): where the search begins.
 LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.8, 0.0])
-HIGHEST = np.array([4.0, 2.0, 0.5, 3.0, 4.0, 4.0])
+HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 4.0, 2.0])
+FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0])
+CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0])
+RULE_KNOBS = [4, 5]  # those that only capped and (s, S) orders hear
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard every pair is tuned: `rounds` of `candidates`, each over `stores` × `periods`."""
+    """How hard every pair is tuned: `candidates` in all per round, over `stores` × `periods`."""
 
-    rounds: int = 4
-    candidates: int = 24
-    elites: int = 5
-    stores: int = 64
-    periods: int = 112
-    burn_in: int = 42
-    batch: int = 16  # candidates simulated side by side
+    first_rounds: int = 3  # on each recommender with plain base-stock
+    rounds: int = 3  # on every pair, from what its recommender reached
+    candidates: int = 360
+    elite_share: float = 0.15
+    stores: int = 48
+    periods: int = 84
+    burn_in: int = 28
+    batch: int = 24  # candidates simulated side by side
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where each pair's search stands: (pairs, knobs)."""
+
+    pairs: list[tuple[str, str]]
+    centre: np.ndarray
+    spread: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -44,21 +57,29 @@ class TunedPair:
 
 
 def tune(key: PRNGKeyArray, params: Params, effort: Effort) -> list[TunedPair]:
-    """Every pair, tuned; best first. A store with nothing to choose still has one recommender."""
-    pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
+    """Every pair, tuned; best first. A store with nothing to choose still has one recommender.
+
+    The recommenders are first tuned with plain base-stock; capped and (s, S) orders then start
+    from there, as base-stock is a special case of both.
+    """
+    first_key, key = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-    centre = np.tile((LOWEST + HIGHEST) / 2, (len(pairs), 1))
-    spread = np.tile((HIGHEST - LOWEST) / np.sqrt(12), (len(pairs), 1))
-    for number, round_key in enumerate(jax.random.split(key, effort.rounds)):
-        settings = _candidates(rng, centre, spread, number, effort)
-        profits = _profits(round_key, pairs, settings, params, effort)
-        best = np.argsort(-profits, -1)[:, : effort.elites, None]
-        elites = np.take_along_axis(settings, best, 1)
-        centre, spread = elites.mean(1), elites.std(1) + 0.02
-        reached = np.take_along_axis(profits, best[..., 0], 1).mean(1)
+    plain = [(recommender, ORDER_RULES[0]) for recommender in recommenders(params)]
+    box = (LOWEST + HIGHEST) / 2, (HIGHEST - LOWEST) / np.sqrt(12)
+    search = Search(plain, *(np.tile(each, (len(plain), 1)) for each in box))
+    search, _ = _rounds(first_key, rng, search, effort.first_rounds, params, effort)
+
+    centre, spread = (
+        np.repeat(each, len(ORDER_RULES), 0) for each in (search.centre, search.spread)
+    )
+    centre[:, RULE_KNOBS], spread[:, RULE_KNOBS] = box[0][RULE_KNOBS], box[1][RULE_KNOBS]
+    pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
+    search, reached = _rounds(
+        key, rng, Search(pairs, centre, spread), effort.rounds, params, effort
+    )
     tuned = [
         TunedPair("+".join(pair), HeuristicPair(knobs_of(*pair, jnp.asarray(at))), float(profit))
-        for pair, at, profit in zip(pairs, centre.astype(np.float32), reached, strict=True)
+        for pair, at, profit in zip(pairs, search.centre.astype(np.float32), reached, strict=True)
     ]
     return sorted(tuned, key=lambda pair: -pair.profit)
 
@@ -68,17 +89,35 @@ def recommenders(params: Params) -> tuple[str, ...]:
     return RECOMMENDERS if params.products > params.slots else RECOMMENDERS[:1]
 
 
-def _candidates(
-    rng: np.random.Generator, centre: np.ndarray, spread: np.ndarray, number: int, effort: Effort
-) -> np.ndarray:
-    """(pairs, candidates, knobs): uniform over the box at first, then normal around the elites."""
-    shape = (len(centre), effort.candidates, len(LOWEST))
-    if number == 0:
-        drawn = rng.uniform(LOWEST, HIGHEST, shape)
-    else:
-        drawn = centre[:, None] + spread[:, None] * rng.standard_normal(shape)
-    floor = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0])
-    return np.maximum(drawn, floor).astype(np.float32)
+def _rounds(
+    key: PRNGKeyArray,
+    rng: np.random.Generator,
+    search: Search,
+    rounds: int,
+    params: Params,
+    effort: Effort,
+) -> tuple[Search, np.ndarray]:
+    """Cross-entropy rounds, new customers in each; the search after, and its elites' profits."""
+    each = effort.candidates // len(search.pairs)
+    elites = max(2, round(effort.elite_share * each))
+    reached = np.zeros(len(search.pairs))
+    for round_key in jax.random.split(key, rounds):
+        settings = _candidates(rng, search, each)
+        profits = _profits(round_key, search.pairs, settings, params, effort)
+        best = np.argsort(-profits, -1)[:, :elites]
+        chosen = np.take_along_axis(settings, best[..., None], 1)
+        search = Search(search.pairs, chosen.mean(1), chosen.std(1) + 0.02)
+        reached = np.take_along_axis(profits, best, 1).mean(1)
+    return search, reached
+
+
+def _candidates(rng: np.random.Generator, search: Search, each: int) -> np.ndarray:
+    """(pairs, candidates, knobs): normal around the search's centre, which is one of them."""
+    shape = (len(search.pairs), each, len(LOWEST))
+    noise = rng.standard_normal(shape)
+    noise[:, 0] = 0.0
+    drawn = search.centre[:, None] + search.spread[:, None] * noise
+    return np.clip(drawn, FLOOR, CEILING).astype(np.float32)
 
 
 def _profits(

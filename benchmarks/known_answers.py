@@ -1,0 +1,151 @@
+"""Known answers of inventory theory, by simulation: `python -m benchmarks.known_answers`.
+
+Every cell is a one-product store with Poisson(5) demand and holding cost 1 under a base-stock
+policy, maybe capped, over at least 10⁷ periods. Published costs: Zipkin (2008) for lost sales;
+the exact newsvendor over L + 1 periods for backlog.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from agents.evaluation import interval
+from jaxsim import store
+from jaxsim.params import UNLIMITED, Params
+from jaxsim.records import Action, State
+from jaxsim.scenarios import get
+
+SEED = 7
+BURN_IN = 100
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One instance with its published answer (cost per period, to `digits`)."""
+
+    problem: str
+    penalty: float
+    lead_time: int
+    base_stock: int
+    cost: float
+    digits: int
+    cap: float = UNLIMITED
+
+
+def backlog(penalty: float, *answers: tuple[int, float]) -> list[Cell]:
+    return [Cell("backlog", penalty, lead, s, cost, 4) for lead, (s, cost) in enumerate(answers, 1)]
+
+
+def lost_sales(penalty: float, *answers: tuple[int, float]) -> list[Cell]:
+    return [
+        Cell("lost sales", penalty, lead, s, cost, 2) for lead, (s, cost) in enumerate(answers, 1)
+    ]
+
+
+def capped(penalty: float, *answers: tuple[int, float, float]) -> list[Cell]:
+    return [
+        Cell("lost sales", penalty, lead, s, cost, 3, cap)
+        for lead, (s, cap, cost) in enumerate(answers, 1)
+    ]
+
+
+PUBLISHED = [
+    *backlog(4, (13, 4.6124), (18, 5.5880), (24, 6.4380), (29, 7.1698)),
+    *backlog(9, (14, 5.8694), (20, 7.1230), (26, 8.1864), (32, 9.1510)),
+    *lost_sales(4, (12, 4.16), (16, 4.64), (20, 4.98), (25, 5.20)),
+    *capped(4, (12, 6, 4.065), (17, 5, 4.406), (21, 5, 4.631), (26, 5, 4.798)),
+]
+
+
+@struct.dataclass
+class OrderUpTo:
+    """Base-stock on the inventory position, at most `cap` units an order."""
+
+    level: Float[Array, ""]
+    cap: Float[Array, ""]
+
+    def act(self, state: State) -> Action:
+        position = state.on_hand + state.pipeline.sum(0) - state.backlog
+        order = jnp.clip(self.level - position, 0.0, self.cap)
+        return Action(order=order, slate=jnp.zeros((1, 1), jnp.int32))
+
+
+def instance(cell: Cell) -> tuple[Params, OrderUpTo]:
+    """The store and the policy of one cell; four pipeline rows, so that all cells stack."""
+    params = get("lost-sales").params()
+    params = params.replace(
+        penalty=jnp.full(1, cell.penalty),
+        lead_time=jnp.full(1, cell.lead_time, jnp.int32),
+        backlogged=jnp.full(1, cell.problem == "backlog"),
+    )
+    return params, OrderUpTo(jnp.float32(cell.base_stock), jnp.float32(cell.cap))
+
+
+@partial(jax.jit, static_argnames=("stores", "periods"))
+def costs(
+    key: PRNGKeyArray, params: Params, policy: OrderUpTo, stores: int, periods: int
+) -> Float[Array, "cells stores"]:
+    """Mean cost per period of every store of every cell, burn-in dropped."""
+
+    def one_store(params: Params, policy: OrderUpTo, key: PRNGKeyArray) -> Float[Array, ""]:
+        def one_period(carry: tuple, period: Array) -> tuple[tuple, None]:
+            state, total = carry
+            now = jax.random.fold_in(key, period)
+            state, flows = store.step(now, state, policy.act(state), params)
+            return (state, total - flows.profit.sum() * (period >= BURN_IN)), None
+
+        start = (store.reset(key, params), jnp.zeros(()))
+        (_, total), _ = jax.lax.scan(one_period, start, jnp.arange(BURN_IN + periods))
+        return total / periods
+
+    over_stores = jax.vmap(one_store, (None, None, 0))
+    return jax.vmap(over_stores, (0, 0, None))(params, policy, jax.random.split(key, stores))
+
+
+def simulate_cells(cells: list[Cell], stores: int, periods: int) -> np.ndarray:
+    """Costs by cell and store."""
+    stack = lambda *leaves: jnp.stack(leaves)  # noqa: E731
+    params, policy = (
+        jax.tree.map(stack, *parts) for parts in zip(*map(instance, cells), strict=True)
+    )
+    return np.asarray(costs(jax.random.key(SEED), params, policy, stores, periods))
+
+
+def agrees(cell: Cell, simulated: np.ndarray, confidence: float = 0.999) -> bool:
+    """Whether the published cost lies in the Monte Carlo interval, give or take its rounding."""
+    _, (low, high) = interval(simulated, confidence)
+    rounding = 0.5 * 10.0**-cell.digits
+    return low - rounding <= cell.cost <= high + rounding
+
+
+def newsvendor_cost(level: int, mean: float, holding: float, penalty: float) -> float:
+    """h E(S − D)⁺ + p E(D − S)⁺ for Poisson demand, summed."""
+    demand = np.arange(int(mean + 40 * np.sqrt(mean)))
+    chance = stats.poisson(mean).pmf(demand)
+    over, under = np.maximum(level - demand, 0), np.maximum(demand - level, 0)
+    return float((chance * (holding * over + penalty * under)).sum())
+
+
+def main() -> None:
+    table = Table("problem", "p", "L", "S", "cap", "published", "simulated (99.9 %)", "agrees")
+    stores, periods = 1000, 10_000
+    for cell, simulated in zip(PUBLISHED, simulate_cells(PUBLISHED, stores, periods), strict=True):
+        mean, (low, high) = interval(simulated, 0.999)
+        cap = "" if cell.cap == UNLIMITED else f"{cell.cap:.0f}"
+        row = (cell.problem, f"{cell.penalty:g}", cell.lead_time, cell.base_stock, cap, cell.cost)
+        spread = f"{mean:.4f} ± {(high - low) / 2:.4f}"
+        table.add_row(*map(str, row), spread, "yes" if agrees(cell, simulated) else "NO")
+    table.title = f"{stores * periods:,} periods a cell"
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Laws that hold in every store, whatever is decided: units, customers and money are conserved."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxsim import store
+from jaxsim.params import Params
+from jaxsim.records import Flows, State
+from tests.random_stores import random_action, random_params, random_state
+
+SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric")]
+PERIODS = 6
+
+step = jax.jit(store.step)
+
+
+def path(seed: int, size: tuple) -> tuple[Params, list[State], list[Flows]]:
+    params = random_params(seed, *size)
+    states, ledger = [random_state(seed + 1, params)], []
+    for period in range(PERIODS):
+        key = jax.random.fold_in(jax.random.key(seed), period)
+        state, flows = step(key, states[-1], random_action(seed + period, params), params)
+        states.append(jax.device_get(state))
+        ledger.append(jax.device_get(flows))
+    return jax.device_get(params), states, ledger
+
+
+every_store = pytest.mark.parametrize("size", SIZES)
+many = settings(max_examples=60, deadline=None, derandomize=True)
+seeds = st.integers(0, 2**20)
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_units_are_conserved_exactly(size, seed):
+    _, states, ledger = path(seed, size)
+    for before, after, flows in zip(states, states[1:], ledger, strict=False):
+        start = before.on_hand + before.pipeline.sum(0)
+        end = after.on_hand + after.pipeline.sum(0)
+        np.testing.assert_array_equal(start + flows.ordered, end + flows.sold)
+        np.testing.assert_array_equal(
+            before.backlog + flows.waiting, after.backlog + flows.backlog_served
+        )
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_quantities_are_whole_and_never_negative(size, seed):
+    _, states, ledger = path(seed, size)
+    units = [leaf for s in states for leaf in (s.on_hand, s.pipeline, s.backlog)]
+    names = (
+        "ordered", "received", "asked", "served", "substituted", "backlog_served", "sold",
+        "waiting", "lost", "left", "backlog",
+    )  # fmt: skip
+    units += [getattr(flows, name) for flows in ledger for name in names]
+    for each in units:
+        assert (each >= 0).all()
+        np.testing.assert_array_equal(each, np.round(each))
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_every_customer_is_served_waits_substitutes_or_leaves(size, seed):
+    params, states, ledger = path(seed, size)
+    for before, flows in zip(states, ledger, strict=False):
+        fates = flows.served.sum() + flows.waiting.sum() + flows.lost.sum()
+        assert flows.asked.sum() == fates + flows.substituted.sum()
+        assert (flows.served <= flows.asked).all()
+        at_once = np.where(params.lead_time == 0, flows.ordered, 0)
+        there = before.on_hand + at_once
+        assert (flows.served + flows.substituted <= there).all()
+        assert (flows.waiting[~params.backlogged] == 0).all()
+        assert (flows.lost[params.backlogged] == 0).all()
+        assert (flows.lost <= flows.asked - flows.served).all()
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_profit_is_what_the_units_say(size, seed):
+    params, _, ledger = path(seed, size)
+    for flows in ledger:
+        room = float((params.volume * flows.left).sum())
+        money = (
+            params.price * flows.sold
+            - params.cost * flows.ordered
+            - params.order_cost * (flows.ordered > 0)
+            - params.holding * flows.left
+            - params.penalty * (flows.lost + flows.backlog)
+        ).sum() - float(params.overflow) * max(room - float(params.capacity), 0.0)
+        np.testing.assert_allclose(flows.profit.sum(), money, rtol=1e-4, atol=1e-3)
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_orders_are_heard_in_review_periods_and_capped(size, seed):
+    params, states, ledger = path(seed, size)
+    for before, flows in zip(states, ledger, strict=False):
+        assert (flows.ordered <= params.max_order).all()
+        assert (flows.ordered[before.period % params.review != 0] == 0).all()
+
+
+@every_store
+@many
+@given(seed=seeds)
+def test_states_stay_in_range(size, seed):
+    params, states, _ = path(seed, size)
+    for state in states[1:]:
+        finite = [np.isfinite(leaf).all() for leaf in jax.tree.leaves(state)]
+        assert all(finite)
+        assert (state.goodwill >= params.goodwill_floor - 1e-6).all()
+        assert (state.goodwill <= params.goodwill_ceiling + 1e-6).all()
+        assert (state.fatigue >= 0).all()
+        assert (state.fatigue <= 1 + 1e-6).all()

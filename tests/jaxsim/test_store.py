@@ -1,0 +1,143 @@
+"""The step as a function: batching, timing of orders, common random numbers, choice."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxsim import choice, store
+from jaxsim.records import Action
+from jaxsim.scenarios import get
+from tests.random_stores import random_action, random_params, random_state, stacked
+
+SIZE = (4, 3, 2, 3)
+
+
+def one(seed):
+    params = random_params(seed, *SIZE)
+    return jax.random.key(seed), random_state(seed, params), random_action(seed, params), params
+
+
+def quiet(**changes):
+    """The one-product store with nobody coming, and changes to it."""
+    params = get("lost-sales").params()
+    fields = {name: jnp.full_like(getattr(params, name), value) for name, value in changes.items()}
+    return params.replace(arrivals=jnp.zeros(1)).replace(**fields)
+
+
+def order_of(units):
+    return Action(order=jnp.array([float(units)]), slate=jnp.zeros((1, 1), jnp.int32))
+
+
+def empty(params):
+    state = store.reset(jax.random.key(0), params)
+    return state.replace(
+        on_hand=jnp.zeros(1), pipeline=jnp.zeros_like(state.pipeline), period=jnp.int32(0)
+    )
+
+
+def test_many_stores_at_once_are_the_same_as_one_by_one():
+    cases = [one(seed) for seed in range(5)]
+    batch = [stacked([case[part] for case in cases]) for part in range(4)]
+    together = jax.jit(jax.vmap(store.step))(*batch)
+    alone = stacked([jax.jit(store.step)(*case) for case in cases])
+    chex.assert_trees_all_close(together, alone, rtol=1e-5, atol=1e-5)
+
+
+def test_compiled_is_the_same_as_eager():
+    case = one(3)
+    chex.assert_trees_all_close(jax.jit(store.step)(*case), store.step(*case), rtol=1e-5, atol=1e-5)
+
+
+def test_one_trace_serves_every_store_of_a_size():
+    traced = chex.assert_max_traces(store.step, n=1)
+    compiled = jax.jit(traced)
+    for seed in range(4):
+        compiled(*one(seed))
+    chex.clear_trace_counter()
+
+
+@pytest.mark.parametrize("lead_time", [0, 1, 2, 4])
+def test_an_order_is_on_hand_after_exactly_its_lead_time(lead_time):
+    params = quiet(lead_time=lead_time)
+    state = empty(params)
+    state, flows = store.step(jax.random.key(0), state, order_of(7), params)
+    for waited in range(1, lead_time):
+        assert state.on_hand[0] == 0, waited
+        state, _ = store.step(jax.random.key(waited), state, order_of(0), params)
+    assert state.on_hand[0] == 7
+    assert (flows.left[0] == 7) == (lead_time == 0)
+
+
+def test_lead_time_zero_serves_todays_customers():
+    params = quiet(lead_time=0).replace(arrivals=jnp.array([1000.0]))
+    _, flows = store.step(jax.random.key(0), empty(params), order_of(7), params)
+    assert flows.served[0] == 7
+
+
+def test_stalled_orders_wait_and_never_cross():
+    params = quiet(lead_time=2)
+    state = empty(params)
+    chance = store.draw(jax.random.key(0), params)
+    stall, move = chance.replace(stall=jnp.zeros(1)), chance.replace(stall=jnp.ones(1))
+    params = params.replace(stall=jnp.array([0.5]))
+    state, _ = store.advance(stall, state, order_of(3), params)
+    state, _ = store.advance(move, state, order_of(5), params)
+    assert state.on_hand[0] == 0
+    state, _ = store.advance(move, state, order_of(0), params)
+    assert state.on_hand[0] == 8  # the later order caught up with the stalled one, no further
+
+
+def test_waiting_customers_are_served_first_at_full_price():
+    params = quiet(lead_time=1, backlogged=True, price=10.0)
+    state = empty(params).replace(backlog=jnp.array([4.0]))
+    state, flows = store.step(jax.random.key(0), state, order_of(6), params)
+    assert (state.on_hand[0], state.backlog[0]) == (2, 0)
+    assert (flows.backlog_served[0], flows.revenue[0]) == (4, 40)
+
+
+def test_the_same_chance_is_the_same_customers_under_any_policy():
+    key, state, action, params = one(5)
+    params = params.replace(hide_stockouts=jnp.array(False))
+    other = action.replace(order=action.order + 3)
+    _, flows = store.step(key, state, action, params)
+    _, again = store.step(key, state, other, params)
+    np.testing.assert_array_equal(flows.asked, again.asked)
+    assert (flows.ordered != again.ordered).any()
+
+
+def test_hidden_products_are_not_asked_for():
+    _, state, action, params = one(6)
+    params = params.replace(hide_stockouts=jnp.array(True), lead_time=jnp.full(4, 2))
+    state = state.replace(on_hand=state.on_hand.at[0].set(0))
+    steps = jax.jit(jax.vmap(lambda key: store.step(key, state, action, params)[1].asked))
+    asked = steps(jax.random.split(jax.random.key(0), 200))
+    assert asked[:, 0].sum() == 0
+    assert asked[:, 1:].sum() > 0
+
+
+def test_choice_shares_are_the_published_ones():
+    weights = jnp.array([[1.0, 0.7, 0.4]])
+    one_outside = jnp.ones(1)
+    all_three = choice.choice_shares(weights, jnp.ones(3), one_outside)
+    np.testing.assert_allclose(all_three[0], [0.32258, 0.22581, 0.12903], atol=1e-5)
+    without_first = choice.choice_shares(weights, jnp.array([0.0, 1, 1]), one_outside)
+    np.testing.assert_allclose(without_first[0], [0, 0.33333, 0.19048], atol=1e-5)
+
+
+def test_nobody_buys_where_nothing_is_on_offer():
+    shares = choice.choice_shares(jnp.ones((2, 3)), jnp.zeros(3), jnp.zeros(2))
+    np.testing.assert_array_equal(shares, 0)
+
+
+def test_customers_choose_with_the_mnl_shares():
+    params = get("pair").params().replace(lift=jnp.zeros(2), arrivals=jnp.array([5.0, 0.0]))
+    state = store.reset(jax.random.key(0), params).replace(on_hand=jnp.full(2, 1e4))
+    nothing = Action(order=jnp.zeros(2), slate=jnp.zeros((2, 1), jnp.int32))
+    keys = jax.random.split(jax.random.key(1), 400_000)
+    asked = jax.jit(jax.vmap(lambda key: store.step(key, state, nothing, params)[1].asked))(keys)
+    weights = np.exp(np.asarray(params.utility[0]))
+    expected = 5 * weights / (1 + weights.sum())
+    error = np.sqrt(expected / len(keys))
+    np.testing.assert_array_less(np.abs(asked.mean(0) - expected), 4.5 * error)

@@ -1,0 +1,104 @@
+"""The classical rules do what their names say, and tuning finds the known best."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.heuristics import (
+    HeuristicPair,
+    balancing_penalty,
+    knobs_of,
+    order_quantity,
+    recommend,
+    recommendation_prior,
+)
+from agents.tuning import Effort, tune
+from jaxsim import store
+from jaxsim.scenarios import get
+from jaxsim.views import stock_of
+
+PLAIN = jnp.array([1.0, 0.5, 0.1, 1.0, 1.0, 2.0])
+
+
+@pytest.fixture(scope="module")
+def boutique():
+    params = get("boutique").params()
+    return params, store.reset(jax.random.key(0), params)
+
+
+def ordered(rule, params, state, settings=PLAIN):
+    pair = HeuristicPair(knobs_of("margin", rule, settings))
+    return pair.act(jax.random.key(0), (), state, params)[0].order
+
+
+def test_base_stock_orders_up_to_its_level(boutique):
+    params, state = boutique
+    order = ordered("base-stock", params, state)
+    level = order + stock_of(state, params).position
+    emptier = state.replace(on_hand=jnp.maximum(state.on_hand - 2, 0))
+    again = ordered("base-stock", params, emptier) + stock_of(emptier, params).position
+    raised = (order > 0) & (again > 0)
+    assert raised.any()
+    np.testing.assert_array_equal(np.where(raised, level, 0), np.where(raised, again, 0))
+
+
+def test_capped_and_s_S_are_base_stock_when_their_knobs_are_idle(boutique):
+    params, state = boutique
+    plain = ordered("base-stock", params, state)
+    idle = PLAIN.at[4].set(1e6).at[5].set(0.0)
+    np.testing.assert_array_equal(ordered("capped", params, state, idle), plain)
+    np.testing.assert_array_equal(ordered("s-S", params, state, idle), plain)
+
+
+def test_a_cap_caps_and_a_gap_waits(boutique):
+    params, state = boutique
+    empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
+    capped = ordered("capped", params, empty)
+    np.testing.assert_array_less(capped, jnp.ceil(empty.forecast) + 0.5)
+    knobs = knobs_of("margin", "s-S", PLAIN.at[5].set(3.0))
+    stock = stock_of(empty, params)
+    level = stock.position + 2 * empty.forecast
+    assert (order_quantity(level, stock, empty, knobs, params) == 0).all()
+
+
+def test_recommenders_do_what_they_are_called(boutique):
+    params, state = boutique
+    slate = {
+        name: np.asarray(recommend(state, knobs_of(name, "base-stock", PLAIN), params))
+        for name in ("popularity", "most-stock", "margin", "myopic", "balancing")
+    }
+    today = np.asarray(stock_of(state, params).today)
+    assert (slate["popularity"][:, 0] == np.argmax(state.forecast)).all()
+    assert (slate["most-stock"][:, 0] == np.argmax(np.asarray(state.on_hand) / today)).all()
+    sold_out = state.replace(on_hand=state.on_hand * 0)
+    one_left = sold_out.replace(on_hand=sold_out.on_hand.at[3].set(20))
+    for name in ("myopic", "balancing"):
+        aware = recommend(one_left, knobs_of(name, "base-stock", PLAIN), params)
+        assert (aware[:, 0] == 3).all(), name
+    blind = recommend(sold_out, knobs_of("margin", "base-stock", PLAIN), params)
+    np.testing.assert_array_equal(blind, slate["margin"])
+
+
+def test_the_prior_ranks_as_the_recommender_does(boutique):
+    params, state = boutique
+    for name in ("popularity", "most-stock", "margin", "myopic", "balancing"):
+        knobs = knobs_of(name, "base-stock", PLAIN)
+        first = recommend(state, knobs, params)[:, 0]
+        prior = recommendation_prior(state, knobs, params)
+        np.testing.assert_array_equal(np.argmax(prior, -1), first)
+
+
+def test_balancing_penalty_runs_from_nothing_to_one():
+    np.testing.assert_allclose(balancing_penalty(jnp.array([0.0, 1.0])), [0, 1], atol=1e-6)
+
+
+def test_tuning_finds_the_published_base_stock_of_lost_sales():
+    # The demand estimate stays at the true mean, as the published costs assume.
+    params = get("lost-sales").params().replace(forecast_memory=jnp.float32(1.0))
+    tuned = tune(jax.random.key(0), params, Effort())
+    costs = {pair.name: -pair.profit for pair in tuned}
+    assert {name.split("+")[0] for name in costs} == {"popularity"}
+    assert costs["popularity+base-stock"] == pytest.approx(5.20, abs=0.12)
+    assert costs["popularity+capped"] == pytest.approx(4.80, abs=0.12)
+    assert tuned[0].name == "popularity+capped"

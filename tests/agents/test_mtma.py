@@ -1,0 +1,240 @@
+"""The learner: clocks tick as configured, advantages are right, networks fit any store."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.config import TrainConfig
+from agents.departments import Departments
+from agents.heuristics import knobs_of
+from agents.mtma import CHANCE_COLUMNS, _assess, chance_columns, profit_on_sale
+from agents.networks import Critic, RecommendationActor, ReplenishmentActor
+from agents.regimes import REGIMES
+from jaxsim import store, views
+from jaxsim.scenarios import get
+from tests.random_stores import random_action, random_params, random_state
+
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0]))
+TINY = dict(stores=8, horizon=4, width=8, warm_up=0.0)
+
+
+def trainer_of(**settings):
+    return TrainConfig(scenario="pair", **TINY | settings).trainer(KNOBS)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return get("pair").params()
+
+
+@pytest.fixture(scope="module")
+def mtma(pair):
+    trainer = trainer_of()
+    return trainer, trainer.init(jax.random.key(0), pair)
+
+
+@pytest.mark.parametrize("fast_per_slow", [1, 2, 4])
+def test_both_clocks_tick_as_configured(pair, fast_per_slow):
+    trainer = trainer_of(fast_per_slow=fast_per_slow, epochs=3, minibatches=4)
+    learner = trainer.init(jax.random.key(0), pair)
+    for _ in range(2):
+        learner, metrics = jax.jit(trainer.iterate)(learner, pair)
+    fast, slow = 2 * 3 * 4, 2 * 3 * 4 // fast_per_slow
+    assert (int(metrics["fast_updates"]), int(metrics["slow_updates"])) == (fast, slow)
+    counted = [
+        {int(leaf) for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32}
+        for state in (learner.fast_optimizer, learner.slow_optimizer)
+    ]
+    assert counted == [{fast}, {slow}]
+
+
+def test_each_clock_moves_its_own_group_only(pair, mtma):
+    trainer, learner = mtma
+    rolled, rollout = trainer.roll_out(learner, pair)
+    rolled, lesson = trainer.advantages(rolled, rollout, pair)
+    after_fast, _ = jax.jit(trainer._fast_update)(rolled, lesson)
+    after_slow, _ = jax.jit(trainer._slow_update)(rolled, lesson)
+    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(lambda x, y: bool((x == y).all()), a, b)))  # noqa: E731
+    assert same(after_fast.replenishment, rolled.replenishment)
+    assert not same(after_fast.recommendation, rolled.recommendation)
+    assert not same(after_fast.critics, rolled.critics)
+    assert not same(after_slow.replenishment, rolled.replenishment)
+    assert same(after_slow.recommendation, rolled.recommendation)
+    assert same(after_slow.critics, rolled.critics)
+
+
+def test_advantages_are_the_sums_they_stand_for(pair, mtma):
+    trainer, learner = mtma
+    rng = np.random.default_rng(0)
+    critic = jax.tree.map(
+        lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), learner.critics[0]
+    )
+    learner, rollout = jax.jit(trainer.roll_out)(learner, pair)
+    last = jax.vmap(trainer._critic_views, (0, None))(learner.states, pair)[0]
+    average = jnp.array([0.3, -0.1])
+    advantage, target, surprise, _ = trainer._advantages_of(
+        critic, average, rollout.critic_views[0], last, rollout.rewards[0], rollout.chance
+    )
+    network = Critic(8, CHANCE_COLUMNS)
+    value = lambda view: jax.vmap(lambda v: network.apply(critic, v))(view)  # noqa: E731
+    values, responses = jax.vmap(value)(rollout.critic_views[0])
+    following = np.concatenate([values[1:], value(last)[0][None]])
+    delta = np.asarray(rollout.rewards[0]) - average + following - values
+    explained = delta - (np.asarray(responses) * rollout.chance).sum(-1)
+    expected = np.zeros_like(delta)
+    for t in range(4):
+        for later in range(t, 4):
+            expected[t] += float(trainer.rates.trace) ** (later - t) * explained[later]
+    np.testing.assert_allclose(surprise, delta, atol=1e-4)
+    np.testing.assert_allclose(advantage, expected, atol=1e-4)
+    np.testing.assert_allclose(target, expected + values, atol=1e-4)
+
+
+def test_the_control_variate_has_mean_zero(pair):
+    draws = jax.vmap(lambda key: chance_columns(store.draw(key, pair)))(
+        jax.random.split(jax.random.key(0), 200_000)
+    )
+    error = np.asarray(draws).std(0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(0)) < 4.5 * error).all()
+
+
+def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
+    key, state, total, on_sale, position = jax.random.key(0), None, 0.0, 0.0, []
+    state = store.reset(key, pair)
+    worth = lambda s: float(pair.cost @ (s.on_hand + s.pipeline.sum(0) - s.backlog))  # noqa: E731
+    start = worth(state)
+    for period in range(10):
+        action = random_action(period, pair)
+        state, flows = store.step(jax.random.fold_in(key, period), state, action, pair)
+        total += float(flows.profit.sum())
+        on_sale += float(profit_on_sale(flows, pair).sum())
+    assert on_sale == pytest.approx(total + worth(state) - start, rel=1e-4)
+
+
+@pytest.mark.parametrize("memory", ["none", "ewma", "gru"])
+def test_decisions_assessed_again_are_as_likely_as_when_made(pair, memory):
+    trainer = trainer_of(replenishment_memory=memory, recommendation_memory=memory)
+    learner = trainer.init(jax.random.key(0), pair)
+    for _ in range(2):  # the second rollout starts with something to remember
+        learner, rollout = jax.jit(trainer.roll_out)(learner, pair)
+    for department, record in zip(
+        trainer.departments(learner), (rollout.orders, rollout.slates), strict=True
+    ):
+        again, _ = _assess(department, department.weights, record)
+        np.testing.assert_allclose(again, record.log_probability, atol=1e-4)
+
+
+def test_a_learned_memory_is_carried_and_learned(pair):
+    trainer = trainer_of(replenishment_memory="gru")
+    learner = trainer.init(jax.random.key(0), pair)
+    learner, _ = jax.jit(trainer.iterate)(learner, pair)
+    moved = learner.replenishment["params"]["memory"]
+    assert any(np.abs(leaf).sum() > 0 for leaf in jax.tree.leaves(moved))
+    assert float(jnp.abs(learner.memories[0]).sum()) > 0
+
+
+def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
+    trainer, learner = mtma
+    iterate = jax.jit(chex.assert_max_traces(trainer.iterate, n=1))
+    runs = []
+    for _ in range(2):
+        now, metrics = iterate(learner, pair)
+        now, metrics = iterate(now, pair)
+        runs.append(jax.device_get(metrics))
+    chex.assert_trees_all_equal(*runs)
+    chex.clear_trace_counter()
+
+
+@pytest.mark.parametrize("regime", sorted(REGIMES))
+def test_every_regime_learns_finite_numbers(pair, regime):
+    trainer = trainer_of(regime=regime)
+    learner = trainer.init(jax.random.key(0), pair)
+    learner, metrics = jax.jit(trainer.iterate)(learner, pair)
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert len(learner.critics) == (2 if REGIMES[regime].own_kpi else 1)
+
+
+def test_a_silo_does_not_see_the_other_half():
+    params = random_params(3, 5, 3, 2, 3)
+    state = random_state(3, params)
+    trainer = trainer_of(regime="silo")
+    learner = trainer.init(jax.random.key(0), params)
+    departments = Departments(*trainer.departments(wiggled(learner)))
+    act = lambda s: departments.act(None, departments.start(params), s, params)[0]  # noqa: E731
+    tired = state.replace(fatigue=state.fatigue + 1.0)
+    np.testing.assert_array_equal(act(state).order, act(tired).order)
+    rich = state.replace(on_hand=state.on_hand + 5.0, pipeline=state.pipeline + 2.0)
+    np.testing.assert_array_equal(act(state).slate, act(rich).slate)
+
+
+def test_departments_decide_without_the_critic(mtma, pair):
+    trainer, learner = mtma
+    blank = learner.replace(critics=jax.tree.map(jnp.zeros_like, learner.critics))
+    state = store.reset(jax.random.key(1), pair)
+    actions = [
+        Departments(*trainer.departments(each)) for each in (wiggled(learner), wiggled(blank))
+    ]
+    first, second = (each.act(None, each.start(pair), state, pair)[0] for each in actions)
+    chex.assert_trees_all_equal(first, second)
+
+
+def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
+    params = random_params(5, 4, 2, 2, 3)
+    state, order = random_state(5, params), np.array([2, 0, 3, 1])
+    actor, critic = ReplenishmentActor(8, "none"), Critic(8, CHANCE_COLUMNS)
+    scorer = RecommendationActor(8, "none")
+    key, nothing = jax.random.key(0), jnp.zeros((4, 0))
+    left, right = views.replenishment_view(state, params), views.recommendation_view(state, params)
+    everything = views.critic_view(state, params)
+    prior = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4)), jnp.float32)
+    weights = [
+        wiggled(each)
+        for each in (
+            actor.init(key, left, nothing),
+            scorer.init(key, right, prior, nothing),
+            critic.init(key, everything),
+        )
+    ]
+    mixed = [permuted(view, order) for view in (left, right, everything)]
+    np.testing.assert_allclose(
+        actor.apply(weights[0], left, nothing)[0][order],
+        actor.apply(weights[0], mixed[0], nothing)[0],
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        scorer.apply(weights[1], right, prior, nothing)[0][:, order],
+        scorer.apply(weights[1], mixed[1], prior[:, order], nothing)[0],
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        critic.apply(weights[2], everything)[0][order],
+        critic.apply(weights[2], mixed[2])[0],
+        atol=1e-5,
+    )
+    larger = random_params(6, 20, 7, 3, 3)
+    crowd = views.replenishment_view(random_state(6, larger), larger)
+    assert actor.apply(weights[0], crowd, jnp.zeros((20, 0)))[0].shape == (20,)
+
+
+def wiggled(tree):
+    """Weights away from their start, so that nothing is zero by design."""
+    rng = np.random.default_rng(0)
+
+    def wiggle(leaf):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        return leaf + 0.2 * jnp.asarray(rng.standard_normal(leaf.shape), leaf.dtype)
+
+    if hasattr(tree, "replenishment"):
+        return tree.replace(
+            replenishment=wiggled(tree.replenishment), recommendation=wiggled(tree.recommendation)
+        )
+    return jax.tree.map(wiggle, tree)
+
+
+def permuted(view, order):
+    return view.replace(
+        product=view.product[order], pair=view.pair[:, order], news=view.news[order]
+    )

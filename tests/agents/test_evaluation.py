@@ -31,9 +31,13 @@ def test_interval_is_the_t_interval():
 
 def test_kpis_of_a_hand_made_ledger():
     fields = {name: jnp.zeros((1, 1)) for name in Totals.__dataclass_fields__}
-    for name, value in dict(profit=40.0, revenue=100.0, cost_of_sold=60.0, cost_of_left=30.0).items():
+    for name, value in dict(
+        profit=40.0, revenue=100.0, cost_of_sold=60.0, cost_of_left=30.0
+    ).items():
         fields[name] = jnp.full((1,), value)
-    for name, value in dict(asked=20.0, served=15.0, sold=16.0, shown_sold=4.0, stockouts=5.0).items():
+    for name, value in dict(
+        asked=20.0, served=15.0, sold=16.0, shown_sold=4.0, stockouts=5.0
+    ).items():
         fields[name] = jnp.full((1, 1), value)
     got = kpis(Totals(**fields), periods=10)
     assert got["profit"] == 4 and got["margin"] == 4
@@ -42,8 +46,10 @@ def test_kpis_of_a_hand_made_ledger():
 
 
 def test_bullwhip_is_one_when_orders_repeat_demand():
-    params = get("lost-sales").params().replace(
-        backlogged=jnp.ones(1, bool), forecast_memory=jnp.float32(1)
+    params = (
+        get("lost-sales")
+        .params()
+        .replace(backlogged=jnp.ones(1, bool), forecast_memory=jnp.float32(1))
     )
     totals = jax.device_get(simulate(jax.random.key(0), policy(2.0), params, 64, 400, 50))
     assert abs(kpis(totals, 400)["bullwhip"] - 1) < 0.02

@@ -101,7 +101,7 @@ def test_the_control_variate_has_mean_zero(pair):
 
 
 def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
-    key, state, total, on_sale, position = jax.random.key(0), None, 0.0, 0.0, []
+    key, total, on_sale = jax.random.key(0), 0.0, 0.0
     state = store.reset(key, pair)
     worth = lambda s: float(pair.cost @ (s.on_hand + s.pipeline.sum(0) - s.backlog))  # noqa: E731
     start = worth(state)

@@ -1,4 +1,4 @@
-"""Schedules follow their formula, and a configuration that breaks a condition is refused by name."""
+"""Schedules follow their formula; a configuration that breaks a condition is refused by name."""
 
 import jax.numpy as jnp
 import pytest

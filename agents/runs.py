@@ -72,13 +72,18 @@ def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
 
 def read_heuristics(folder: Path) -> list[TunedPair]:
     """The tuned pairs of a run. Raises `RunError`."""
-    pairs = _read(folder / HEURISTICS)["pairs"]
-    return [
-        TunedPair(
-            pair["name"], HeuristicPair(_knobs_from_json(pair["knobs"])), pair["profit_when_tuned"]
-        )
-        for pair in pairs
-    ]
+    body = _read(folder / HEURISTICS)
+    try:
+        return [
+            TunedPair(
+                pair["name"],
+                HeuristicPair(_knobs_from_json(pair["knobs"])),
+                pair["profit_when_tuned"],
+            )
+            for pair in body["pairs"]
+        ]
+    except (TypeError, KeyError) as error:
+        raise RunError(f"{folder / HEURISTICS}: not tuned pairs of this version ({error})") from None
 
 
 def read_config(folder: Path) -> TrainConfig:

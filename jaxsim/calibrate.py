@@ -358,7 +358,7 @@ def _check(config: CalibrateConfig) -> None:
         "products": (1, 100_000), "groups": (1, 100_000), "segments": (1, 10_000),
         "margin": (0, 0.99), "least_margin": (-1, 0.99), "conversion": (0.001, 1),
         "holding_a_day": (0, 1), "penalty": (0, 10), "capacity_days": (0, 10_000),
-        "overflow": (0, 10), "substitution": (0, 1), "lift": (-20, 20),
+        "overflow": (0, 10), "substitution": (0, 1), "lift": (-10, 10),
     }  # fmt: skip
     for field, (low, high) in allowed.items():
         value = getattr(config, field)

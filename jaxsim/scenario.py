@@ -208,6 +208,8 @@ def _first_line(error: ValidationError) -> str:
     worst = max(same, key=lambda c: sum(isinstance(part, int) for part in c["loc"]))
     if worst["type"] == "value_error":
         return worst["msg"].removeprefix("Value error, ")
+    if not worst["loc"]:
+        return "not a scenario; allowed: one JSON object of named fields"
     name = str(worst["loc"][0]) + "".join(f"[{p}]" for p in worst["loc"] if isinstance(p, int))
     if worst["type"] == "extra_forbidden":
         return f"{name}: unknown field; allowed: {', '.join(Scenario.model_fields)}"

@@ -1,6 +1,7 @@
 """Reading a retailer's transactions: a CSV or Parquet file with named columns, validated."""
 
 import difflib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,9 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
-    dates = pd.to_datetime(values, errors="coerce")
+    with warnings.catch_warnings():  # of a format it cannot infer; what it cannot read is refused
+        warnings.simplefilter("ignore", UserWarning)
+        dates = pd.to_datetime(values, errors="coerce")
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
         raise CalibrationError(

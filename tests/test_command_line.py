@@ -1,0 +1,137 @@
+"""The command line from settings to run folder, on the smallest store, for real."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import train
+
+ROOT = Path(__file__).parent.parent
+SMALL = (
+    "--scenario pair --seed 7 --iterations 4 --stores 32 --horizon 8 --width 8 "
+    "--evaluation-stores 32 --evaluation-periods 40 --burn-in 20 --evaluations 2"
+).split()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    assert train.main([*SMALL, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_a_run_leaves_everything_behind(run):
+    summary = json.loads((run / "summary.json").read_text())
+    assert (summary["scenario"], summary["regime"], summary["seed"]) == ("pair", "mtma", 7)
+    assert summary["store_periods"] == 4 * 32 * 8
+    assert summary["compile_seconds"] > 0 and summary["train_seconds"] > 0
+    policies = summary["policies"]
+    assert len(policies) == 16
+    for row in policies.values():
+        low, high = row["profit_ci95"]
+        assert low < row["profit_mean"] < high and 0 < row["fill_rate"] <= 1
+    best = summary["best_heuristic"]
+    assert policies[best]["profit_mean"] == max(
+        row["profit_mean"] for name, row in policies.items() if name != "learned"
+    )
+    gain = summary["gain_over_best_heuristic"]
+    difference = policies["learned"]["profit_mean"] - policies[best]["profit_mean"]
+    assert gain["mean"] == pytest.approx(difference, abs=1e-9)
+    assert gain["percent"] == pytest.approx(100 * difference / policies[best]["profit_mean"])
+    assert gain["ci95"][0] <= gain["mean"] <= gain["ci95"][1]
+    assert json.loads((run / "config.json").read_text())["fast_per_slow"] == 4
+    for picture in ("learning.png", "week.png"):
+        assert (run / picture).read_bytes().startswith(b"\x89PNG")
+    kept = {path.name for path in run.iterdir()}
+    assert kept == {
+        "config.json", "heuristics.json", "metrics.csv", "summary.json", "checkpoints",
+        "learning.png", "week.png",
+    }  # fmt: skip
+
+
+def test_metrics_count_what_was_done(run):
+    metrics = pd.read_csv(run / "metrics.csv")
+    assert list(metrics["iteration"]) == [1, 2, 3, 4]
+    assert list(metrics["store_periods"]) == [256, 512, 768, 1024]
+    assert list(metrics["fast_updates"]) == [8, 16, 24, 32]
+    assert list(metrics["slow_updates"]) == [2, 4, 6, 8]
+    assert metrics["greedy_profit"].notna().sum() == 1  # one compiled chunk, one check at its end
+    assert metrics.drop(columns="greedy_profit").notna().all(axis=None)
+
+
+def test_the_same_seed_writes_the_same_numbers(run):
+    again = run.parent / "again"
+    command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (again / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+    both = [json.loads((each / "summary.json").read_text())["policies"] for each in (run, again)]
+    assert both[0] == both[1]
+    assert "iteration 4/4" in done.stdout and "learned" in done.stdout
+
+
+def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
+    settings = ["--stores", "32", "--periods", "40", "--burn-in", "20"]
+    assert train.main(["evaluate", str(run), *settings]) == 0
+    evaluation = json.loads((run / "evaluation.json").read_text())
+    assert evaluation["policies"] == json.loads((run / "summary.json").read_text())["policies"]
+    (run / "evaluation.json").unlink()
+    assert "The learned departments earn" in capsys.readouterr().out
+
+
+MISTAKES = {
+    "unknown scenario": (["--scenario", "grocry"], "did you mean grocery?"),
+    "no such file": (["--scenario", "none.json"], "none.json"),
+    "setting out of range": (["--stores", "0"], "stores: 0; allowed: 1 or more"),
+    "parts that do not fit": (["--minibatches", "3"], "minibatches: 3; allowed: a divisor"),
+    "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
+    "no such run": (["evaluate", "nowhere"], "nowhere/config.json"),
+    "no transactions": (
+        ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_line_and_leaves_nothing(
+    arguments, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and said in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("arguments", [["--sede", "1"], ["--regime", "mtm"], ["tarin"]])
+def test_a_wrong_flag_ends_with_code_two(arguments, capsys):
+    with pytest.raises(SystemExit) as leaving:
+        train.main(arguments)
+    assert leaving.value.code == 2
+
+
+def test_an_unwritable_run_folder_is_refused_before_any_work(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert train.main([*SMALL, "--out", str(tmp_path / "file" / "run")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    if os.geteuid() != 0:  # nothing is unwritable to root
+        (tmp_path / "locked").mkdir(mode=0o500)
+        assert train.main([*SMALL, "--out", str(tmp_path / "locked" / "run")]) == 2
+
+
+@pytest.mark.parametrize("damage", ["config.json", "heuristics.json", "checkpoints"])
+def test_a_damaged_run_is_refused(run, tmp_path, damage, capsys):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    if damage == "checkpoints":
+        shutil.rmtree(copy / "checkpoints")
+    else:
+        (copy / damage).write_text("{}")
+    assert train.main(["evaluate", str(copy)]) == 2
+    error = capsys.readouterr().err
+    assert str(copy) in error and error.count("\n") == 1

@@ -31,7 +31,7 @@ class Knobs:
     safety: Float[Array, ""]
     fractile: Float[Array, ""]
     spread: Float[Array, ""]
-    cap: Float[Array, ""]  # days of forecast demand an order may not exceed
+    cap: Float[Array, ""]  # an order is at most this share of a review interval's forecast demand
     gap: Float[Array, ""]  # days of forecast demand between reorder point and order-up-to level
 
 
@@ -73,7 +73,7 @@ def order_quantity(
     """Whole units up to the level, none before the gap has opened, none beyond the cap."""
     short = jnp.round(level) - stock.position
     short = jnp.where(short >= knobs.gap * state.forecast, short, 0.0)
-    cap = jnp.minimum(jnp.ceil(knobs.cap * state.forecast), params.max_order)
+    cap = jnp.minimum(jnp.ceil(knobs.cap * state.forecast * params.review), params.max_order)
     return jnp.clip(short, 0.0, cap)
 
 

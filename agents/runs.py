@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
@@ -83,7 +82,9 @@ def read_heuristics(folder: Path) -> list[TunedPair]:
             for pair in body["pairs"]
         ]
     except (TypeError, KeyError) as error:
-        raise RunError(f"{folder / HEURISTICS}: not tuned pairs of this version ({error})") from None
+        raise RunError(
+            f"{folder / HEURISTICS}: not tuned pairs of this version ({error})"
+        ) from None
 
 
 def read_config(folder: Path) -> TrainConfig:
@@ -114,13 +115,13 @@ def save_weights(folder: Path, name: str, weights: Any) -> None:
 
 
 def load_weights(folder: Path, name: str, like: Any) -> Any:
-    """The pytree saved under checkpoints/NAME, shaped as `like`. Raises `RunError`."""
+    """The pytree saved under checkpoints/NAME, of the shapes of `like`. Raises `RunError`."""
     path = (folder / "checkpoints" / name).absolute()
     if not path.exists():
         raise RunError(f"{path}: no checkpoint here")
     try:
         with ocp.StandardCheckpointer() as checkpointer:
-            return checkpointer.restore(path, jax.eval_shape(lambda: like))
+            return checkpointer.restore(path, like)
     except (ValueError, KeyError, OSError) as error:
         first = str(error).splitlines()[0]
         raise RunError(f"{path}: not a checkpoint of this run ({first})") from None

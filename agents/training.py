@@ -107,9 +107,10 @@ def load_departments(folder: Any, config: TrainConfig, tuned: list[TunedPair]) -
     """The departments a run kept. Raises `RunError`."""
     params = scenarios.get(config.scenario).params()
     trainer = config.trainer(starting_pair(config, tuned).policy.knobs)
-    fresh = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
-    weights = runs.load_weights(folder, "best", _weights(fresh))
-    return _with_weights(fresh, weights)
+    shapes = Departments(
+        *trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
+    )
+    return _with_weights(shapes, runs.load_weights(folder, "best", _weights(shapes)))
 
 
 def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
@@ -129,7 +130,7 @@ def _learn(
     config: TrainConfig, trainer: Trainer, params: Params, keys: dict, progress: Progress
 ) -> tuple[Departments, pd.DataFrame, dict[str, float]]:
     """The compiled loop, chunk by chunk; keeps the weights best on validation customers."""
-    learner = trainer.init(keys["learn"], params)
+    learner = jax.jit(Trainer.init)(trainer, keys["learn"], params)
     started = time.perf_counter()
     chunk = _compile(trainer, learner, params, config.chunk)
     compile_seconds = time.perf_counter() - started

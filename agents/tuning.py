@@ -16,12 +16,13 @@ from agents.evaluation import simulate
 from agents.heuristics import ORDER_RULES, RECOMMENDERS, HeuristicPair, Knobs, knobs_of
 from jaxsim.params import Params
 
-# safety, fractile, spread, stock_weight, cap (days), gap (days): where the search begins.
-LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.8, 0.0])
-HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 4.0, 2.0])
+# safety, fractile, spread, stock_weight, cap (review intervals), gap (days): where search begins.
+LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0])
+HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0])
 FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0])
 CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0])
 RULE_KNOBS = [4, 5]  # those that only capped and (s, S) orders hear
+WIDEN = 0.5  # share of the first spread that the second search starts with at least
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def tune(key: PRNGKeyArray, params: Params, effort: Effort) -> list[TunedPair]:
         np.repeat(each, len(ORDER_RULES), 0) for each in (search.centre, search.spread)
     )
     centre[:, RULE_KNOBS], spread[:, RULE_KNOBS] = box[0][RULE_KNOBS], box[1][RULE_KNOBS]
+    spread = np.maximum(spread, WIDEN * box[1])
     pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
     search, reached = _rounds(
         key, rng, Search(pairs, centre, spread), effort.rounds, params, effort

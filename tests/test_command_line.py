@@ -13,10 +13,11 @@ import pytest
 import train
 
 ROOT = Path(__file__).parent.parent
-SMALL = (
-    "--scenario pair --seed 7 --iterations 4 --stores 32 --horizon 8 --width 8 "
-    "--evaluation-stores 32 --evaluation-periods 40 --burn-in 20 --evaluations 2"
-).split()
+SMALL = [
+    *("--scenario", "pair", "--seed", "7", "--iterations", "4", "--stores", "32"),
+    *("--horizon", "8", "--width", "8", "--evaluation-stores", "32"),
+    *("--evaluation-periods", "40", "--burn-in", "20", "--evaluations", "2"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +99,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "said"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_gets_one_line_and_leaves_nothing(
-    arguments, said, tmp_path, monkeypatch, capsys
-):
+def test_a_mistake_gets_one_line_and_leaves_nothing(arguments, said, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert train.main(arguments) == 2
     error = capsys.readouterr().err

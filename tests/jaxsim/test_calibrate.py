@@ -25,7 +25,7 @@ PRICE, COST = np.array([4.0, 5.0, 6.0, 7.0]), np.array([3.0, 4.0, 4.5, 5.0])
 
 @pytest.fixture(scope="module")
 def transactions() -> pd.DataFrame:
-    """Rows of a store known to us. Who buys none of its four products buys a bag, sold at a loss."""
+    """Rows of a known store. Who buys none of its four products buys a bag, sold at a loss."""
     rng = np.random.default_rng(0)
     frames, market, card = [], 0.0, 0
     for number, day in enumerate(pd.date_range("2024-01-01", periods=DAYS)):

@@ -45,7 +45,7 @@ def run_train(config: TrainConfig, console: Console) -> None:
     with reports.TrainingProgress(console, config) as progress:
         summary = train(config, progress.announce, progress.update)
     console.print(reports.policy_table(summary))
-    console.print(reports.closing_line(summary, config.folder))
+    console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
@@ -57,13 +57,14 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key)
     runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
     console.print(reports.policy_table(summary))
-    console.print(reports.closing_line(summary, config.run))
+    console.print(reports.closing_line(summary, config.run), soft_wrap=True)
 
 
 def run_calibrate(config: CalibrateConfig, console: Console) -> None:
     calibration = calibrate(config)
     console.print(reports.calibration_table(calibration))
-    console.print(f"wrote {config.out}; train on it with: python train.py --scenario {config.out}")
+    command = f"python train.py --scenario {config.out}"
+    console.print(f"wrote {config.out}; train on it with: {command}", soft_wrap=True)
 
 
 def run_scenarios(_: ScenariosConfig, console: Console) -> None:

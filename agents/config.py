@@ -34,7 +34,7 @@ class TrainConfig:
     """How the departments learn: apart (silo, independent) or for one profit (joint, mtma)."""
     seed: int = 0
     """Seed of everything random: the same seed on the same machine gives the same numbers."""
-    iterations: int = 200
+    iterations: int = 240
     """Rounds of experience and updates; each is stores × horizon store-periods."""
     out: Path | None = None
     """Run folder; by default runs/SCENARIO-REGIME-SEED. Files of an earlier run are replaced."""
@@ -43,7 +43,7 @@ class TrainConfig:
     """Stores simulated side by side."""
     horizon: int = 32
     """Periods per iteration."""
-    epochs: int = 2
+    epochs: int = 1
     """Passes over an iteration's experience."""
     minibatches: int = 4
     """Parts (of whole stores) that a pass is cut into; each is one update of the fast group."""
@@ -93,7 +93,7 @@ class TrainConfig:
     """Periods measured in each evaluation."""
     burn_in: int = 60
     """Periods dropped before."""
-    evaluations: int = 8
+    evaluations: int = 6
     """Greedy evaluations on validation customers while training; the best weights are kept."""
 
     @property

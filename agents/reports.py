@@ -4,6 +4,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -64,12 +65,12 @@ def policy_table(summary: dict) -> Table:
     """Policies by profit, with intervals and the paired difference to the best heuristic."""
     checked = summary["evaluation"]
     table = Table(
-        title=f"{summary['scenario']}: profit per period, {checked['stores']:,} stores × "
-        f"{checked['periods']} periods, the same customers for all",
+        title=f"{summary['scenario']}: profit per period with 95 % intervals\n"
+        f"the same {checked['stores']:,} stores × {checked['periods']} periods for all",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
     )
-    for column in (
-        "policy", "profit (95 %)", "against best heuristic (95 %)", "fill", "holding", "turnover",
-    ):  # fmt: skip
+    for column in ("policy", "profit", "against best", "fill", "holding", "turnover"):
         first = column == "policy"
         table.add_column(column, justify="left" if first else "right", no_wrap=first)
     for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):

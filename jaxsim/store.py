@@ -162,6 +162,16 @@ def fulfil(
     return left, backlog, flows
 
 
+def second_choices(
+    wish: Demand, turned_away: Float[Array, " N"], left: Float[Array, " N"], params: Params
+) -> Float[Array, " N"]:
+    """Expected units: the turned away choose by the same MNL among what is left."""
+    share_of_segment = wish.rates / jnp.maximum(wish.rates.sum(0), 1e-30)
+    seekers = share_of_segment @ turned_away
+    second = choice.choice_shares(wish.weights, jnp.where(left > 0, 1.0, 0.0), params.no_purchase)
+    return params.substitution * (seekers @ second)
+
+
 def account(flows: Flows, params: Params) -> Flows:
     """Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting), less what overflows the warehouse:
     overflow·(Σ volume·left − capacity)⁺."""
@@ -230,11 +240,8 @@ def _substitute(
     left: Float[Array, " N"],
     params: Params,
 ) -> Float[Array, " N"]:
-    """Units sold in the second round: the turned away choose by the same MNL among what is left."""
-    share_of_segment = wish.rates / jnp.maximum(wish.rates.sum(0), 1e-30)
-    seekers = share_of_segment @ turned_away
-    second = choice.choice_shares(wish.weights, jnp.where(left > 0, 1.0, 0.0), params.no_purchase)
-    flows = params.substitution * (seekers @ second)
+    """Units sold in the second round: second choices in whole units, and no more than is left."""
+    flows = second_choices(wish, turned_away, left, params)
     wanted = sampling.systematic_counts(chance.spill, flows, turned_away.sum())
     return jnp.minimum(wanted, left)
 

@@ -6,6 +6,7 @@ Source: this project; the span of an update bounds the error (Puterman, 1994, se
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,11 +19,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxsim import store
 from jaxsim.params import Params
-from jaxsim.records import Action, Chance, State
+from jaxsim.records import Action, Chance, Flows, State
 
 FREE = -1.0  # an order-up-to level that leaves the order free
 CHUNK = 1 << 22  # numbers held at once per joint slate while orders are compared
 MOST_UPDATES = 5_000
+Worth = Callable[[Flows, Params], Float[Array, ""]]
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Grid:
 class Day:
     """What a day does to the net stock it starts with, under every joint slate."""
 
-    profit: Float[Array, "A Z"]  # expected, without purchases
+    worth: Float[Array, "A Z"]  # expected money, without purchases
     leaves: Float[Array, "A Z Z"]  # probability of each net stock in the evening
 
 
@@ -98,12 +100,17 @@ def joint_slates(params: Params) -> np.ndarray:
     return np.array(list(itertools.product(slates, repeat=params.segments)))
 
 
-@partial(jax.jit, static_argnames="grid")
-def day_of(slates: Int[Array, "A K S"], params: Params, grid: Grid) -> Day:
-    """Expected profit and the evening's stock by joint slate and by the stock that demand meets.
+def sales_profit(flows: Flows, params: Params) -> Float[Array, ""]:
+    """Profit of a day without purchases. Units that wait are paid for when they are asked for,
+    which leaves the average unchanged."""
+    return (store.account(flows, params).profit + params.price * flows.waiting).sum()
 
-    Units that wait are paid for when they are asked for, which leaves the average unchanged.
-    """
+
+@partial(jax.jit, static_argnames=("grid", "worth"))
+def day_of(
+    slates: Int[Array, "A K S"], params: Params, grid: Grid, worth: Worth = sales_profit
+) -> Day:
+    """Expected worth and the evening's stock by joint slate and by the stock that demand meets."""
 
     def one(slate: Int[Array, "K S"], net: Float[Array, " N"]) -> tuple[Array, Array]:
         state = _state(net, params)
@@ -111,12 +118,12 @@ def day_of(slates: Int[Array, "A K S"], params: Params, grid: Grid) -> Day:
         wish = store.demand(_any_chance(params), state, action, params)
         asked, mass = _demands(wish.rates.sum(0), params.family, grid)
         shift, share = jax.vmap(partial(_spills, state=state, wish=wish, params=params))(asked)
-        evening = partial(_evening, state=state, wish=wish, params=params)
-        profit, net_after = jax.vmap(jax.vmap(evening, (None, 0)))(asked, shift)
+        evening = partial(_evening, state=state, wish=wish, params=params, worth=worth)
+        money, net_after = jax.vmap(jax.vmap(evening, (None, 0)))(asked, shift)
         mass = mass[:, None] * share
         index = _index(net_after, grid).reshape(-1)
         leaves = jax.ops.segment_sum(mass.reshape(-1), index, len(grid.stocks))
-        return (mass * profit).sum(), leaves
+        return (mass * money).sum(), leaves
 
     over_stock = lambda slate: jax.lax.map(partial(one, slate), jnp.asarray(grid.stocks))  # noqa: E731
     return Day(*jax.lax.map(over_stock, slates))
@@ -188,7 +195,7 @@ def _worth(
     points = len(grid.stocks)
     tomorrow = _tomorrow(value, order, grid).reshape(points, -1)
     following = jnp.matmul(day.leaves, tomorrow, precision="highest")
-    by_slate = jnp.where(allowed.slates[..., None], day.profit[..., None] + following, -jnp.inf)
+    by_slate = jnp.where(allowed.slates[..., None], day.worth[..., None] + following, -jnp.inf)
     worth, slate = by_slate.max(0).reshape(grid.shape), by_slate.argmax(0).reshape(grid.shape)
     for product, lead in enumerate(grid.lead_time):
         if lead == 0:
@@ -285,13 +292,17 @@ def _spills(
 
 
 def _evening(
-    asked: Float[Array, " N"], spill: Array, state: State, wish: store.Demand, params: Params
+    asked: Float[Array, " N"],
+    spill: Array,
+    state: State,
+    wish: store.Demand,
+    params: Params,
+    worth: Worth,
 ) -> tuple[Array, Float[Array, " N"]]:
-    """Profit of the day without purchases, and net stock after it."""
+    """What the day is worth without purchases, and net stock after it."""
     chance = _any_chance(params).replace(spill=spill)
     left, backlog, flows = store.fulfil(chance, state, wish.replace(asked=asked), params)
-    profit = store.account(flows, params).profit + params.price * flows.waiting
-    return profit.sum(), left - backlog
+    return worth(flows, params), left - backlog
 
 
 def _index(net: Float[Array, "... N"], grid: Grid) -> Int[Array, "..."]:

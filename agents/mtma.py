@@ -414,9 +414,14 @@ def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
 
 
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
-    """Holding, ordering and overflow cost, penalties and the margin of what was lost, negative."""
-    lost_margin = (params.price - params.cost) * flows.lost
-    return -(flows.holding + flows.overflow + flows.order_cost + flows.penalty + lost_margin)
+    """Margin of the first choices it serves, less holding, ordering and overflow cost and penalties.
+
+    Where sold-out products can be asked for this is minus cost and lost margin, up to what the
+    other department decides. Where they are hidden nobody is seen to be lost: counting the lost
+    would pay for empty shelves.
+    """
+    served_margin = (params.price - params.cost) * (flows.served + flows.backlog_served)
+    return served_margin - flows.holding - flows.overflow - flows.order_cost - flows.penalty
 
 
 def standardised(advantage: Array) -> Array:

@@ -84,6 +84,14 @@ class Allowed:
 
 
 @struct.dataclass
+class Fees:
+    """What ordering is charged at."""
+
+    unit: Float[Array, " N"]  # money per unit
+    order: Float[Array, " N"]  # money per order placed
+
+
+@struct.dataclass
 class Solution:
     """What the best allowed policy earns per period, to within `bound`, and what it does."""
 
@@ -130,12 +138,12 @@ def day_of(
 
 
 @partial(jax.jit, static_argnames="grid")
-def solve(day: Day, allowed: Allowed, params: Params, grid: Grid, tolerance: float) -> Solution:
+def solve(day: Day, allowed: Allowed, fees: Fees, grid: Grid, tolerance: float) -> Solution:
     """The best average profit per period of what is allowed, to within `tolerance` money.
 
     Ends after `MOST_UPDATES` all the same: read `bound`.
     """
-    update = partial(_update, day=day, allowed=allowed, params=params, grid=grid)
+    update = partial(_update, day=day, allowed=allowed, fees=fees, grid=grid)
 
     def another(carry: tuple) -> tuple:
         count, solution = carry
@@ -159,16 +167,14 @@ def solve(day: Day, allowed: Allowed, params: Params, grid: Grid, tolerance: flo
 
 
 def _update(
-    value: Array, day: Day, allowed: Allowed, params: Params, grid: Grid
+    value: Array, day: Day, allowed: Allowed, fees: Fees, grid: Grid
 ) -> tuple[Array, Array, Array]:
     """One Bellman update: the new value, and the best joint order and slate of every state."""
     orders = jnp.asarray(grid.orders)
     chunk = max(1, min(len(orders), CHUNK // value.size))
     padded = -(-len(orders) // chunk) * chunk
     numbers = jnp.minimum(jnp.arange(padded), len(orders) - 1).reshape(-1, chunk)
-    worth = jax.vmap(
-        partial(_worth, value=value, day=day, allowed=allowed, params=params, grid=grid)
-    )
+    worth = jax.vmap(partial(_worth, value=value, day=day, allowed=allowed, fees=fees, grid=grid))
 
     def better(best: tuple, number: Array) -> tuple[tuple, None]:
         worths, slates = worth(orders[number])
@@ -188,7 +194,7 @@ def _worth(
     value: Array,
     day: Day,
     allowed: Allowed,
-    params: Params,
+    fees: Fees,
     grid: Grid,
 ) -> tuple[Array, Array]:
     """Profit now plus value tomorrow of one joint order in every state, and its best slate."""
@@ -201,8 +207,8 @@ def _worth(
         if lead == 0:
             worth = _after_receipt(worth, product, order[product], -jnp.inf)
             slate = _after_receipt(slate, product, order[product], 0)
-    fee = params.cost * order + params.order_cost * (order > 0)
-    return jnp.where(_may_order(order, allowed.level, grid), worth - fee.sum(), -jnp.inf), slate
+    fee = (fees.unit * order + fees.order * (order > 0)).sum()
+    return jnp.where(_may_order(order, allowed.level, grid), worth - fee, -jnp.inf), slate
 
 
 def _tomorrow(value: Array, order: Int[Array, " N"], grid: Grid) -> Array:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 from scipy import sparse, stats
 
 from jaxsim import choice, exact
-from jaxsim.exact import FREE, Allowed, Day, Grid, Solution
+from jaxsim.exact import FREE, Allowed, Day, Fees, Grid, Solution
 from jaxsim.params import Params
 
 LIMIT = 2 * 2**30  # bytes
@@ -51,6 +52,10 @@ class Optimum:
         """Units ordered in every state of the grid: (..., N)."""
         return self.grid.orders[np.asarray(self.solution.order)]
 
+    def met_by_demand(self, states: np.ndarray) -> np.ndarray:
+        """Flat net stock that the day's demand meets in these flat states."""
+        return _met_by_demand(self, states)[0]
+
 
 Restriction = Callable[[Day, Grid], Allowed]
 
@@ -65,24 +70,43 @@ def optimum(
     restriction: Restriction = anything,
     tolerance: float = 1e-3,
     worth: exact.Worth = exact.sales_profit,
+    unit_cost: Float[Array, " N"] | None = None,
 ) -> Optimum:
-    """The best policy among those allowed, its average profit known to within `tolerance`.
+    """The best policy among those allowed, its average worth known to within `tolerance`.
 
+    worth: what a day is worth without purchases, by default profit. unit_cost: what an ordered unit
+    is charged at, by default its cost.
     Raises `ExactError` for a store with features outside the exact model, or too large for it.
     """
     _require_solvable(params)
     slates = exact.joint_slates(params)
+    fees = Fees(params.cost if unit_cost is None else unit_cost, params.order_cost)
     grid = first_grid(params, slates)
     for _ in range(GROWTHS):
         _require_small(grid, len(slates))
         day = exact.day_of(jnp.asarray(slates), params, grid, worth)
-        solution = exact.solve(day, restriction(day, grid), params, grid, tolerance)
+        solution = exact.solve(day, restriction(day, grid), fees, grid, tolerance)
         found = Optimum(params, grid, slates, day, solution)
         wider = _widened(found)
         if wider == grid:
             return found
         grid = wider
     raise ExactError(f"no caps found: at {grid} the best policy still touches them")
+
+
+def base_stock(params: Params, level: int) -> Optimum:
+    """The base-stock policy of a one-product store that loses sales, ready to be averaged.
+
+    Its orders replace what was sold and so may be as large as the level.
+    """
+    _require_solvable(params)
+    slates = exact.joint_slates(params)
+    grid = Grid((level,), (0,), (level,), (int(params.lead_time[0]),))
+    position = np.indices(grid.shape).sum(0)
+    order = jnp.asarray(np.maximum(level - position, 0), jnp.int32)
+    nothing = jnp.zeros(())
+    solution = Solution(nothing, nothing, nothing, order, jnp.zeros(grid.shape, jnp.int32))
+    return Optimum(params, grid, slates, exact.day_of(jnp.asarray(slates), params, grid), solution)
 
 
 def first_grid(params: Params, slates: np.ndarray) -> Grid:
@@ -150,7 +174,7 @@ def average_worth(found: Optimum, day: Day, params: Params, over: LongRun) -> fl
     """What the policy earns per period where a day is worth something else."""
     slate = np.asarray(found.solution.slate).reshape(-1)[over.states]
     order = found.orders.reshape(-1, len(found.grid.order))[over.states]
-    met, _ = _met_by_demand(found, over.states)
+    met = found.met_by_demand(over.states)
     bought = order @ np.asarray(params.cost) + (order > 0) @ np.asarray(params.order_cost)
     return float(over.share @ (np.asarray(day.worth, np.float64)[slate, met] - bought))
 

@@ -414,7 +414,7 @@ def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
 
 
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
-    """Margin of the first choices it serves, less holding, ordering and overflow cost and penalties.
+    """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
 
     Where sold-out products can be asked for this is minus cost and lost margin, up to what the
     other department decides. Where they are hidden nobody is seen to be lost: counting the lost

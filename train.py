@@ -1,4 +1,4 @@
-"""Train, evaluate, calibrate, scenarios: `python train.py` alone trains the `grocery` store."""
+"""Train, evaluate, calibrate, scenarios, theory: `python train.py` alone trains `grocery`."""
 
 import sys
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from rich.console import Console
 from agents import reports, runs
 from agents.config import ConfigError, TrainConfig
 from agents.runs import RunError
+from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
 from agents.training import compare, evaluation_key, load_departments, train
 from jaxsim import scenarios
@@ -71,11 +72,19 @@ def run_scenarios(_: ScenariosConfig, console: Console) -> None:
     console.print(reports.scenario_table([scenarios.get(name) for name in scenarios.names()]))
 
 
+def run_theory(config: TheoryConfig, console: Console) -> None:
+    found = study(config, lambda what: console.print(f"[dim]{what}[/dim]"))
+    console.print(reports.lost_sales_table(found["lost_sales"]))
+    console.print(reports.coordination_table(found["pair"]))
+    console.print(f"Everything is in {config.out}.", soft_wrap=True)
+
+
 VERBS = {
     "train": (TrainConfig, run_train),
     "evaluate": (EvaluateConfig, run_evaluate),
     "calibrate": (CalibrateConfig, run_calibrate),
     "scenarios": (ScenariosConfig, run_scenarios),
+    "theory": (TheoryConfig, run_theory),
 }
 
 

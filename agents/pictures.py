@@ -51,7 +51,7 @@ def draw_learning(metrics: pd.DataFrame, best_heuristic: float, path: Path) -> N
     _draw_key(profit)
     _draw_key(rates)
     _plain(profit, fill, rates)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_week(
@@ -81,13 +81,15 @@ def draw_week(
     for axes in grid[:2].flat:
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     _draw_keys(figure, grid)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_profit(
     axes: Axes, millions: np.ndarray, metrics: pd.DataFrame, best_heuristic: float
 ) -> None:
-    _draw_smoothed(axes, millions, metrics["profit"].to_numpy(), BLUE, "while exploring (smoothed)")
+    exploring = metrics["profit"].to_numpy().copy()
+    exploring[: len(exploring) // 20] = np.nan  # sells the stock that stores were opened with
+    _draw_smoothed(axes, millions, exploring, BLUE, "while exploring (smoothed)")
     if "greedy_profit" in metrics:
         greedy = metrics["greedy_profit"].to_numpy()
         seen = ~np.isnan(greedy)
@@ -169,7 +171,7 @@ def _plain(*every: Axes) -> None:
         axes.tick_params(colors=BLACK, labelsize=9)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Writes to a temporary name beside the picture, then renames: whole or not there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

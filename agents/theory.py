@@ -12,7 +12,7 @@ import numpy as np
 from agents.mtma import recommendation_kpi, replenishment_kpi
 from jaxsim import exact, store
 from jaxsim.exact import FREE, Allowed, Day, Grid
-from jaxsim.optimum import LongRun, Optimum, Restriction, average_worth, long_run, optimum
+from jaxsim.optimum import LongRun, Optimum, Restriction, average_worth, best, long_run, optimum
 from jaxsim.params import Params
 from jaxsim.records import Flows
 
@@ -82,16 +82,16 @@ def best_base_stock(params: Params, tolerance: float = 1e-3) -> tuple[float, tup
     start = optimum(params, tolerance=tolerance)
     free = start.grid
     levels = [most // 2 for most in free.on_hand]
-    best, moved = -np.inf, True
+    most_profit, moved = -np.inf, True
     while moved:
         moved = False
         for product, most in enumerate(free.on_hand):
             for level in range(most + max(free.lead_time[product] - 1, 0) * free.order[product]):
                 tried = [*levels[:product], level, *levels[product + 1 :]]
                 profit = _of_levels(start, tried, tolerance)
-                if profit > best + tolerance:
-                    best, levels, moved = profit, tried, True
-    return best, tuple(levels)
+                if profit > most_profit + tolerance:
+                    most_profit, levels, moved = profit, tried, True
+    return most_profit, tuple(levels)
 
 
 def siloed(params: Params, tolerance: float = 1e-3) -> float:
@@ -127,7 +127,7 @@ def _best_fixed_slate(orders: Optimum, over: LongRun) -> int:
 def _of_levels(found: Optimum, levels: list[int], tolerance: float) -> float:
     allowed = Allowed(jnp.ones(found.day.worth.shape, bool), jnp.asarray(levels, jnp.float32))
     fees = exact.Fees(found.params.cost, found.params.order_cost)
-    return float(exact.solve(found.day, allowed, fees, found.grid, tolerance).profit)
+    return float(best(found.day, allowed, fees, found.grid, tolerance).profit)
 
 
 def _replenishment_worth(flows: Flows, params: Params) -> jnp.ndarray:

@@ -6,25 +6,20 @@ the exact newsvendor over L + 1 periods for backlog.
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
-from jaxtyping import Array, Float, PRNGKeyArray
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from agents.base_stock import OrderUpTo, costs
 from agents.evaluation import interval
-from jaxsim import store
 from jaxsim.params import UNLIMITED, Params
-from jaxsim.records import Action, State
 from jaxsim.scenarios import get
 
 SEED = 7
-BURN_IN = 100
 
 
 @dataclass(frozen=True)
@@ -61,21 +56,9 @@ PUBLISHED = [
     *backlog(4, (13, 4.6124), (18, 5.5880), (24, 6.4380), (29, 7.1698)),
     *backlog(9, (14, 5.8694), (20, 7.1230), (26, 8.1864), (32, 9.1510)),
     *lost_sales(4, (12, 4.16), (16, 4.64), (20, 4.98), (25, 5.20)),
+    *lost_sales(9, (13, 5.55), (19, 6.32), (23, 6.86), (28, 7.27)),
     *capped(4, (12, 6, 4.065), (17, 5, 4.406), (21, 5, 4.631), (26, 5, 4.798)),
 ]
-
-
-@struct.dataclass
-class OrderUpTo:
-    """Base-stock on the inventory position, at most `cap` units an order."""
-
-    level: Float[Array, ""]
-    cap: Float[Array, ""]
-
-    def act(self, state: State) -> Action:
-        position = state.on_hand + state.pipeline.sum(0) - state.backlog
-        order = jnp.clip(self.level - position, 0.0, self.cap)
-        return Action(order=order, slate=jnp.zeros((1, 1), jnp.int32))
 
 
 def instance(cell: Cell) -> tuple[Params, OrderUpTo]:
@@ -87,27 +70,6 @@ def instance(cell: Cell) -> tuple[Params, OrderUpTo]:
         backlogged=jnp.full(1, cell.problem == "backlog"),
     )
     return params, OrderUpTo(jnp.float32(cell.base_stock), jnp.float32(cell.cap))
-
-
-@partial(jax.jit, static_argnames=("stores", "periods"))
-def costs(
-    key: PRNGKeyArray, params: Params, policy: OrderUpTo, stores: int, periods: int
-) -> Float[Array, "cells stores"]:
-    """Mean cost per period of every store of every cell, burn-in dropped."""
-
-    def one_store(params: Params, policy: OrderUpTo, key: PRNGKeyArray) -> Float[Array, ""]:
-        def one_period(carry: tuple, period: Array) -> tuple[tuple, None]:
-            state, total = carry
-            now = jax.random.fold_in(key, period)
-            state, flows = store.step(now, state, policy.act(state), params)
-            return (state, total - flows.profit.sum() * (period >= BURN_IN)), None
-
-        start = (store.reset(key, params), jnp.zeros(()))
-        (_, total), _ = jax.lax.scan(one_period, start, jnp.arange(BURN_IN + periods))
-        return total / periods
-
-    over_stores = jax.vmap(one_store, (None, None, 0))
-    return jax.vmap(over_stores, (0, 0, None))(params, policy, jax.random.split(key, stores))
 
 
 def simulate_cells(cells: list[Cell], stores: int, periods: int) -> np.ndarray:

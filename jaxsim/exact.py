@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jax.scipy.special import gammaln, xlog1py, xlogy
+from jax.scipy.special import gammainc, gammaln, xlog1py, xlogy
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxsim import store
@@ -137,11 +137,19 @@ def day_of(
     return Day(*jax.lax.map(over_stock, slates))
 
 
+def doubled(day: Day, fees: Fees) -> tuple[Day, Fees]:
+    """In double precision, probabilities that sum to one in it (values reach 10⁵ and more, so in
+    single precision a bound below 10⁻³ is out of reach). To be called where it is enabled."""
+    day, fees = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (day, fees))
+    return day.replace(leaves=day.leaves / day.leaves.sum(-1, keepdims=True)), fees
+
+
 @partial(jax.jit, static_argnames="grid")
 def solve(day: Day, allowed: Allowed, fees: Fees, grid: Grid, tolerance: float) -> Solution:
     """The best average profit per period of what is allowed, to within `tolerance` money.
 
-    Ends after `MOST_UPDATES` all the same: read `bound`.
+    Works in the precision of `day`: see `doubled`. Ends after `MOST_UPDATES` all the same: read
+    `bound`.
     """
     update = partial(_update, day=day, allowed=allowed, fees=fees, grid=grid)
 
@@ -162,7 +170,8 @@ def solve(day: Day, allowed: Allowed, fees: Fees, grid: Grid, tolerance: float) 
         return (carry[0] < MOST_UPDATES) & (carry[1].bound > tolerance)
 
     nowhere = jnp.zeros(grid.shape, jnp.int32)
-    start = Solution(jnp.zeros(()), jnp.asarray(jnp.inf), jnp.zeros(grid.shape), nowhere, nowhere)
+    zero = jnp.zeros((), day.worth.dtype)
+    start = Solution(zero, zero + jnp.inf, zero + jnp.zeros(grid.shape), nowhere, nowhere)
     return jax.lax.while_loop(unsettled, another, (0, start))[1]
 
 
@@ -173,7 +182,7 @@ def _update(
     orders = jnp.asarray(grid.orders)
     chunk = max(1, min(len(orders), CHUNK // value.size))
     padded = -(-len(orders) // chunk) * chunk
-    numbers = jnp.minimum(jnp.arange(padded), len(orders) - 1).reshape(-1, chunk)
+    numbers = jnp.minimum(jnp.arange(padded, dtype=jnp.int32), len(orders) - 1).reshape(-1, chunk)
     worth = jax.vmap(partial(_worth, value=value, day=day, allowed=allowed, fees=fees, grid=grid))
 
     def better(best: tuple, number: Array) -> tuple[tuple, None]:
@@ -185,7 +194,7 @@ def _update(
         return tuple(jnp.where(improves, *each) for each in zip(found, best, strict=True)), None
 
     nothing = jnp.zeros(grid.shape, jnp.int32)
-    start = (jnp.full(grid.shape, -jnp.inf), nothing, nothing)
+    start = (jnp.full(grid.shape, -jnp.inf, value.dtype), nothing, nothing)
     return jax.lax.scan(better, start, numbers)[0]
 
 
@@ -202,7 +211,8 @@ def _worth(
     tomorrow = _tomorrow(value, order, grid).reshape(points, -1)
     following = jnp.matmul(day.leaves, tomorrow, precision="highest")
     by_slate = jnp.where(allowed.slates[..., None], day.worth[..., None] + following, -jnp.inf)
-    worth, slate = by_slate.max(0).reshape(grid.shape), by_slate.argmax(0).reshape(grid.shape)
+    worth = by_slate.max(0).reshape(grid.shape)
+    slate = by_slate.argmax(0).astype(jnp.int32).reshape(grid.shape)
     for product, lead in enumerate(grid.lead_time):
         if lead == 0:
             worth = _after_receipt(worth, product, order[product], -jnp.inf)
@@ -261,12 +271,10 @@ def _demands(
     units their conditional mean) and their probabilities."""
     units, masses = [], []
     for rate, most in zip(rates, grid.stock_shape, strict=True):
-        count = jnp.arange(most + 1.0)
-        mass = jnp.exp(LOG_MASSES[family](count, rate))[:-1]
-        beyond = jnp.maximum(1 - mass.sum(), 0.0)
-        mean_beyond = (rate - (mass * count[:-1]).sum()) / jnp.maximum(beyond, 1e-30)
-        units.append(count.at[-1].set(jnp.maximum(mean_beyond, most)))
-        masses.append(jnp.append(mass, beyond))
+        count = jnp.arange(most)
+        beyond, mean_beyond = TAILS[family](most, rate)
+        units.append(jnp.append(count, mean_beyond))
+        masses.append(jnp.append(jnp.exp(LOG_MASSES[family](count, rate)), beyond))
     joint = jnp.stack(jnp.meshgrid(*units, indexing="ij"), -1).reshape(-1, len(units))
     chances = jnp.stack(jnp.meshgrid(*masses, indexing="ij"), -1).reshape(-1, len(units))
     return joint, chances.prod(-1)
@@ -280,7 +288,20 @@ def _geometric_log_mass(count: Array, mean: Array) -> Array:
     return xlogy(count, mean) - xlog1py(count + 1, mean)
 
 
+def _poisson_tail(least: int, mean: Array) -> tuple[Array, Array]:
+    """P(D ≥ least) and E(D | D ≥ least) = mean · P(D ≥ least − 1) / P(D ≥ least), least ≥ 1."""
+    chance = gammainc(least, mean)
+    before = gammainc(least - 1, mean) if least > 1 else 1.0
+    return chance, jnp.maximum(mean * before / jnp.maximum(chance, 1e-37), least)
+
+
+def _geometric_tail(least: int, mean: Array) -> tuple[Array, Array]:
+    """P(D ≥ least), and E(D | D ≥ least) of a law without memory."""
+    return jnp.exp(xlogy(least, mean) - xlog1py(least, mean)), least + mean
+
+
 LOG_MASSES = {"poisson": _poisson_log_mass, "geometric": _geometric_log_mass}
+TAILS = {"poisson": _poisson_tail, "geometric": _geometric_tail}
 
 
 def _spills(

@@ -1,8 +1,8 @@
 """The optimum of a whole store: where to cut it off, whether that was far enough, and what a policy
 leaves behind in the long run.
 
-A store is cut off at caps; the best policy is found; if any state it visits again and again touches
-a cap, the caps grow. Stock never exceeds what was ordered, so nothing is lost beyond them.
+A store is cut off at caps; the best policy is found; if it touches a cap in more than one of 10⁸
+periods, that cap grows.
 Source: this project.
 """
 
@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -20,7 +21,7 @@ from jaxsim.exact import FREE, Allowed, Day, Fees, Grid, Solution
 from jaxsim.params import Params
 
 LIMIT = 2 * 2**30  # bytes
-NEGLIGIBLE = 1e-10  # probability
+NEGLIGIBLE = 1e-8  # probability
 GROWTHS = 8
 LAW = {
     "poisson": lambda mean, periods: stats.poisson(mean * periods),
@@ -85,13 +86,20 @@ def optimum(
     for _ in range(GROWTHS):
         _require_small(grid, len(slates))
         day = exact.day_of(jnp.asarray(slates), params, grid, worth)
-        solution = exact.solve(day, restriction(day, grid), fees, grid, tolerance)
+        solution = best(day, restriction(day, grid), fees, grid, tolerance)
         found = Optimum(params, grid, slates, day, solution)
         wider = _widened(found)
         if wider == grid:
             return found
         grid = wider
     raise ExactError(f"no caps found: at {grid} the best policy still touches them")
+
+
+def best(day: Day, allowed: Allowed, fees: Fees, grid: Grid, tolerance: float) -> Solution:
+    """`exact.solve` in double precision, brought back to this side of it."""
+    with jax.enable_x64(True):
+        day, fees = exact.doubled(day, fees)
+        return jax.device_get(exact.solve(day, allowed, fees, grid, tolerance))
 
 
 def base_stock(params: Params, level: int) -> Optimum:
@@ -122,7 +130,8 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
         daily = law(rate, 1).ppf(min(max(fractile[i], 0.5), 0.999))
         on_hand.append(int(level) + 3)
         waits = bool(params.backlogged[i])
-        owed.append(int(law(rate, leads[i] + 1).isf(NEGLIGIBLE)) if waits else 0)
+        deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level
+        owed.append(max(int(deepest), 0) + 1 if waits else 0)
         order.append(int(level if leads[i] <= 1 else min(level, daily + rate)) + 2)
     return Grid(tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads))
 
@@ -196,7 +205,7 @@ def _require_solvable(params: Params) -> None:
 def _require_small(grid: Grid, slates: int) -> None:
     """Raises `ExactError` before memory is touched."""
     points, values = math.prod(grid.stock_shape), math.prod(grid.shape)
-    size = 4 * (slates * points**2 + 6 * max(slates * values, exact.CHUNK * slates))
+    size = 8 * (slates * points**2 + 6 * max(slates * values, exact.CHUNK * slates))
     if size > LIMIT:
         raise ExactError(
             f"a store of {values:,} states and {slates:,} joint slates needs about "
@@ -205,19 +214,19 @@ def _require_small(grid: Grid, slates: int) -> None:
 
 
 def _widened(found: Optimum) -> Grid:
-    """The grid, with a quarter more of every cap that the policy touches in the long run."""
-    grid = found.grid
-    states = _recurrent(found)
-    shelves = np.stack(np.unravel_index(states, grid.shape), -1)[:, : len(grid.order)]
-    order = found.orders.reshape(-1, len(grid.order))[states]
-    wider = lambda caps, touched: tuple(  # noqa: E731
-        cap + max(2, cap // 4) if touch else cap for cap, touch in zip(caps, touched, strict=True)
+    """The grid, with a quarter more of every cap that the policy touches in more than a negligible
+    share of periods."""
+    grid, over = found.grid, long_run(found)
+    shelves = np.stack(np.unravel_index(over.states, grid.shape), -1)[:, : len(grid.order)]
+    order = found.orders.reshape(-1, len(grid.order))[over.states]
+    wider = lambda caps, touches: tuple(  # noqa: E731
+        cap + max(2, cap // 4) if touch > NEGLIGIBLE else cap
+        for cap, touch in zip(caps, over.share @ touches, strict=True)
     )
-    full = (shelves >= np.array(grid.stock_shape) - 1).any(0)
     return replace(
         grid,
-        on_hand=wider(grid.on_hand, full),
-        order=wider(grid.order, (order >= np.array(grid.order)).any(0)),
+        on_hand=wider(grid.on_hand, shelves >= np.array(grid.stock_shape) - 1),
+        order=wider(grid.order, order >= np.array(grid.order)),
     )
 
 

@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from agents.base_stock import OrderUpTo, costs
 from agents.evaluation import interval
-from benchmarks.known_answers import (
-    PUBLISHED,
-    Cell,
-    OrderUpTo,
-    agrees,
-    costs,
-    newsvendor_cost,
-    simulate_cells,
-)
+from benchmarks.known_answers import PUBLISHED, Cell, agrees, newsvendor_cost, simulate_cells
 from jaxsim.scenarios import get
 
 

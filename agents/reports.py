@@ -68,11 +68,10 @@ def policy_table(summary: dict) -> Table:
         title=f"{summary['scenario']}: profit per period with 95 % intervals\n"
         f"the same {checked['stores']:,} stores × {checked['periods']} periods for all",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1),
+        padding=(0, 0, 0, 1),
     )
-    for column in ("policy", "profit", "against best", "fill", "holding", "turnover"):
-        first = column == "policy"
-        table.add_column(column, justify="left" if first else "right", no_wrap=first)
+    for column in ("policy", "profit", "against best", "fill", "holding", "turns"):
+        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
     for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):
         gap, gap_ci95 = row["difference_to_best_heuristic"], row["difference_ci95"]
         best = name == summary["best_heuristic"]

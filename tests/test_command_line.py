@@ -60,8 +60,8 @@ def test_metrics_count_what_was_done(run):
     metrics = pd.read_csv(run / "metrics.csv")
     assert list(metrics["iteration"]) == [1, 2, 3, 4]
     assert list(metrics["store_periods"]) == [256, 512, 768, 1024]
-    assert list(metrics["fast_updates"]) == [8, 16, 24, 32]
-    assert list(metrics["slow_updates"]) == [2, 4, 6, 8]
+    assert list(metrics["fast_updates"]) == [4, 8, 12, 16]
+    assert list(metrics["slow_updates"]) == [1, 2, 3, 4]
     assert metrics["greedy_profit"].notna().sum() == 1  # one compiled chunk, one check at its end
     assert metrics.drop(columns="greedy_profit").notna().all(axis=None)
 

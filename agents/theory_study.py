@@ -22,7 +22,7 @@ from jaxsim.exact import joint_slates
 from jaxsim.optimum import Optimum, average_worth, base_stock, first_grid, long_run, optimum
 from jaxsim.params import Params
 
-TOLERANCE = 2e-3  # money per period
+TOLERANCE = 2e-4  # money per period
 THEORY = "theory.json"
 
 
@@ -87,7 +87,7 @@ def lost_sales_row(family: str, penalty: float, lead_time: int) -> dict[str, Any
 
 def backlog_row(penalty: float, lead_time: int) -> dict[str, Any]:
     """The optimum, which is a base-stock policy, and its level: the most it orders up to."""
-    found = optimum(one_product("backlog", penalty, lead_time, "poisson"), tolerance=TOLERANCE / 10)
+    found = optimum(one_product("backlog", penalty, lead_time, "poisson"), tolerance=TOLERANCE)
     return {
         "penalty": penalty,
         "lead_time": lead_time,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from agents.mtma import recommendation_kpi, replenishment_kpi
+from agents.rewards import recommendation_kpi, replenishment_kpi
 from jaxsim import exact, store
 from jaxsim.exact import FREE, Allowed, Day, Grid
-from jaxsim.optimum import LongRun, Optimum, Restriction, average_worth, best, long_run, optimum
+from jaxsim.optimum import Optimum, Restriction, average_worth, best, optimum
 from jaxsim.params import Params
 from jaxsim.records import Flows
 
@@ -106,20 +106,20 @@ def siloed(params: Params, tolerance: float = 1e-3) -> float:
         orders = optimum(
             params, always(slate), tolerance, _replenishment_worth, jnp.zeros(params.products)
         )
-        over = long_run(orders)
-        following = _best_fixed_slate(orders, over)
+        following = _best_fixed_slate(orders)
         if following == slate:
             break
         slate = following
     day = exact.day_of(jnp.asarray(orders.slates), params, orders.grid)
-    return average_worth(orders, day, params, over)
+    return average_worth(orders, day)
 
 
-def _best_fixed_slate(orders: Optimum, over: LongRun) -> int:
+def _best_fixed_slate(orders: Optimum) -> int:
     """The joint slate with most gross margin of demand where stock is as these orders leave it."""
     wishes = exact.day_of(
         jnp.asarray(orders.slates), orders.params, orders.grid, _recommendation_worth
     )
+    over = orders.long_run
     met = orders.met_by_demand(over.states)
     return int((np.asarray(wishes.worth)[:, met] @ over.share).argmax())
 

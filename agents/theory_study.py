@@ -19,7 +19,7 @@ from agents.theory import benchmarks_of, best_base_stock
 from agents.theory_pictures import draw_map, draw_structure
 from jaxsim import scenarios
 from jaxsim.exact import joint_slates
-from jaxsim.optimum import Optimum, average_worth, base_stock, first_grid, long_run, optimum
+from jaxsim.optimum import Optimum, average_worth, base_stock, first_grid, optimum
 from jaxsim.params import Params
 
 TOLERANCE = 2e-4  # money per period
@@ -44,8 +44,9 @@ def study(config: TheoryConfig, announce: Callable[[str], None]) -> dict[str, An
     announce("the pair store")
     pair = scenarios.get("pair").params()
     best_levels = best_base_stock(pair, TOLERANCE)
-    announce("what coordination is worth, over 25 stores")
-    value = [value_row(pair, what, setting) for what, setting in settings()]
+    changes = list(settings())
+    announce(f"what coordination is worth, over {len(changes)} stores")
+    value = [value_row(pair, what, setting) for what, setting in changes]
     found = {
         "lost_sales": lost_sales,
         "backlog": backlog,
@@ -81,7 +82,7 @@ def lost_sales_row(family: str, penalty: float, lead_time: int) -> dict[str, Any
         "lead_time": lead_time,
         "optimal_cost": -optimum(params, tolerance=TOLERANCE).profit,
         "best_base_stock": level,
-        "best_base_stock_cost": -average_worth(rule, rule.day, params, long_run(rule)),
+        "best_base_stock_cost": -average_worth(rule, rule.day),
     }
 
 
@@ -98,7 +99,7 @@ def backlog_row(penalty: float, lead_time: int) -> dict[str, Any]:
 
 def order_up_to_level(found: Optimum) -> int:
     """Inventory position after ordering in the states where a one-product store spends time."""
-    grid, over = found.grid, long_run(found)
+    grid, over = found.grid, found.long_run
     states = over.states[over.share > 1e-9]
     at = jnp.stack(jnp.unravel_index(states, grid.shape), -1)
     order = found.orders.reshape(-1)[states]

@@ -9,6 +9,7 @@ Source: this project.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +49,12 @@ class Optimum:
         """Average profit per period (or what else the day was worth)."""
         return float(self.solution.profit)
 
-    @property
+    @cached_property
+    def long_run(self) -> "LongRun":
+        """Where the policy spends its time."""
+        return _long_run(self)
+
+    @cached_property
     def orders(self) -> np.ndarray:
         """Units ordered in every state of the grid: (..., N)."""
         return self.grid.orders[np.asarray(self.solution.order)]
@@ -157,7 +163,7 @@ class LongRun:
     share: np.ndarray
 
 
-def long_run(found: Optimum) -> LongRun:
+def _long_run(found: Optimum) -> LongRun:
     """The stationary distribution over the states that the policy visits again and again."""
     states = _recurrent(found)
     place = np.full(math.prod(found.grid.shape), -1)
@@ -179,8 +185,9 @@ def long_run(found: Optimum) -> LongRun:
     return LongRun(states, share)
 
 
-def average_worth(found: Optimum, day: Day, params: Params, over: LongRun) -> float:
-    """What the policy earns per period where a day is worth something else."""
+def average_worth(found: Optimum, day: Day) -> float:
+    """What the policy earns per period where a day is worth `day`, units bought at their cost."""
+    params, over = found.params, found.long_run
     slate = np.asarray(found.solution.slate).reshape(-1)[over.states]
     order = found.orders.reshape(-1, len(found.grid.order))[over.states]
     met = found.met_by_demand(over.states)
@@ -216,7 +223,7 @@ def _require_small(grid: Grid, slates: int) -> None:
 def _widened(found: Optimum) -> Grid:
     """The grid, with a quarter more of every cap that the policy touches in more than a negligible
     share of periods."""
-    grid, over = found.grid, long_run(found)
+    grid, over = found.grid, found.long_run
     shelves = np.stack(np.unravel_index(over.states, grid.shape), -1)[:, : len(grid.order)]
     order = found.orders.reshape(-1, len(grid.order))[over.states]
     wider = lambda caps, touches: tuple(  # noqa: E731

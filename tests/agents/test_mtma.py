@@ -11,9 +11,10 @@ import pytest
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.heuristics import knobs_of
-from agents.mtma import CHANCE_COLUMNS, Trainer, _assess, chance_columns, profit_on_sale
+from agents.mtma import CHANCE_COLUMNS, Trainer, _assess, chance_columns
 from agents.networks import Critic, RecommendationActor, ReplenishmentActor
 from agents.regimes import REGIMES
+from agents.rewards import profit_on_sale
 from jaxsim import store, views
 from jaxsim.scenarios import get
 from tests.random_stores import random_action, random_params, random_state

@@ -1,0 +1,39 @@
+"""What departments are paid for, by product: the store's profit, or each its own KPI."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxsim.params import Params
+from jaxsim.records import Flows
+
+
+def money_scale(params: Params) -> Float[Array, ""]:
+    """What a standard deviation of one product's daily demand is worth: the unit of rewards."""
+    at_stake = params.price - params.cost + params.penalty + params.holding
+    level = params.arrivals.sum() / params.products
+    return at_stake.mean() * jnp.sqrt(level + 1.0) + 1e-6
+
+
+def profit_on_sale(flows: Flows, params: Params) -> Float[Array, " N"]:
+    """Profit with each unit's cost charged when it is sold instead of when it is ordered.
+
+    Stock is carried at cost, a potential: the average profit and the best policy are the same
+    (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
+    """
+    return flows.profit + params.cost * (flows.ordered - flows.sold)
+
+
+def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
+    """Gross margin of what customers ask for, stock ignored."""
+    return (params.price - params.cost) * flows.asked
+
+
+def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
+    """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
+
+    Where sold-out products can be asked for this is minus cost and lost margin, up to what the
+    other department decides. Where they are hidden nobody is seen to be lost: counting the lost
+    would pay for empty shelves.
+    """
+    served_margin = (params.price - params.cost) * (flows.served + flows.backlog_served)
+    return served_margin - flows.holding - flows.overflow - flows.order_cost - flows.penalty

@@ -1,0 +1,89 @@
+"""The store under the gymnax 1.0 contract: `step` returns (obs, state, reward, terminated,
+truncated, info), resets by itself, and keeps the last observation as `final_observation`.
+
+Needs the extra `gymnax`. Contract: gymnax 1.0 (Lange 2022), `gymnax.environments.environment`.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from gymnax.environments import environment, spaces
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+
+from jaxsim.adapters.task import (
+    JOINT,
+    Episode,
+    Task,
+    check_periods,
+    observation_size,
+    params_of,
+)
+from jaxsim.params import Params
+from jaxsim.views import FEATURE_LIMIT
+
+
+@struct.dataclass
+class EnvParams:
+    """Traced: stores, and the lengths of their episodes, can differ under `vmap`."""
+
+    store: Params
+    max_steps_in_episode: int = 200
+
+
+class StoreEnvironment(environment.Environment[Episode, EnvParams]):
+    """One store. No state is terminal: an episode ends by truncation only.
+
+    reward: profit of the period. info: `discount` (always 1), `flows` (the period's ledger,
+    `jaxsim.records.Flows`), and gymnax's `terminated`, `truncated`, `final_observation`.
+    """
+
+    def __init__(self, store: str | Params = "grocery", task: Task = JOINT, periods: int = 200):
+        super().__init__()
+        self.task = task
+        self._default = EnvParams(params_of(store), check_periods(periods))
+
+    @property
+    def default_params(self) -> EnvParams:
+        return self._default
+
+    def step_env(
+        self, key: PRNGKeyArray, state: Episode, action: Float[Array, " A"], params: EnvParams
+    ) -> tuple[Float[Array, " D"], Episode, Float[Array, ""], Bool[Array, ""], dict[str, Any]]:
+        obs, state, flows = self.task.advance(key, state, action, params.store)
+        obs, state = self._apply_transition_gradient_policy(obs, state)
+        info = {"discount": self.discount(state, params), "flows": flows}
+        return obs, state, flows.profit.sum(), self.is_terminated(state, params), info
+
+    def reset_env(self, key: PRNGKeyArray, params: EnvParams) -> tuple[Float[Array, " D"], Episode]:
+        return self.task.begin(key, params.store)
+
+    def observe(
+        self, key: PRNGKeyArray, state: Episode, action: Array | None, params: EnvParams
+    ) -> Float[Array, " D"]:
+        return self.task.observe(state.store, params.store)
+
+    def is_terminated(self, state: Episode, params: EnvParams) -> Bool[Array, ""]:
+        return jnp.array(False)
+
+    @property
+    def name(self) -> str:
+        return "Store-v0"
+
+    @property
+    def num_actions(self) -> int:
+        """Numbers in an action of the default store."""
+        return self.action_space().shape[0]
+
+    def action_space(self, params: EnvParams | None = None) -> spaces.Box:
+        """Bounds as plain numbers where all are alike, which some learners need."""
+        store = (params or self._default).store
+        shapes = jax.eval_shape(self.task.bounds, store)
+        if self.task.normalised or self.task.decides == "recommendation":
+            return spaces.Box(-1.0, 1.0, shapes[0].shape)
+        return spaces.Box(*self.task.bounds(store), shapes[0].shape)
+
+    def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
+        size = observation_size(self.task, (params or self._default).store)
+        return spaces.Box(-FEATURE_LIMIT, FEATURE_LIMIT, (size,))

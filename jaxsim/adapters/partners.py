@@ -1,0 +1,47 @@
+"""Who decides for the department that is not being trained."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from jaxsim import ranking, views
+from jaxsim.params import Params
+from jaxsim.records import State
+
+
+@dataclass(frozen=True, eq=False)
+class Partner:
+    """A department as two functions of one store, traceable by JAX.
+
+    `decide` returns units to order [N] for replenishment, or slates [K, S] of distinct products
+    for recommendation, and its memory. A learned department fits as it is:
+    `Partner(department.start, department.order)`, or `.slate`.
+    """
+
+    start: Callable[[Params], Any]  # memory of a store not yet seen
+    decide: Callable[[Any, State, Params], tuple[Array, Any]]
+
+
+def order_up_to_cover(state: State, params: Params) -> Float[Array, " N"]:
+    """Units up to the forecast m of lead time and review interval plus sqrt(m): the usual safety
+    stock with a factor of 1."""
+    stock = views.stock_of(state, params)
+    level = stock.protected + jnp.sqrt(stock.protected)
+    return jnp.maximum(jnp.round(level) - stock.position, 0.0)
+
+
+def show_favourites(state: State, params: Params) -> Int[Array, "K S"]:
+    """The products that each segment likes best, whatever is in stock."""
+    return ranking.top_slate(params.utility, params.slots)
+
+
+def rule(decide: Callable[[State, Params], Array]) -> Partner:
+    """A partner that remembers nothing."""
+    return Partner(lambda _: (), lambda memory, state, params: (decide(state, params), memory))
+
+
+NEUTRAL = {"replenishment": rule(order_up_to_cover), "recommendation": rule(show_favourites)}
+"""Who decides unless a partner is named."""

@@ -1,0 +1,181 @@
+"""What an outside learner decides, sees and earns: the one definition behind every adapter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from jaxsim import ranking, scenarios, store, views
+from jaxsim.adapters.partners import NEUTRAL, Partner
+from jaxsim.params import Params
+from jaxsim.records import Action, Flows, State
+from jaxsim.views import FEATURE_LIMIT, View
+
+DEPARTMENTS = ("replenishment", "recommendation")
+
+
+class AdapterError(ValueError):
+    """A task or an action that cannot be: names the field, the value and what is allowed."""
+
+
+@struct.dataclass
+class Episode:
+    """One store on its way to a time limit."""
+
+    store: State
+    memory: Any  # of the partner
+    time: Int[Array, ""]  # periods played
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """An action is one flat vector: units to order [N], then scores [K·N], segment by segment; the
+    S best scores of a segment are its slate. One department's task has its own part only.
+
+    Raises `AdapterError` for an unknown department, or a partner when nothing is left to it.
+    """
+
+    decides: str = "both"  # or one of DEPARTMENTS
+    partner: Partner | None = None  # decides for the other department; by default a neutral rule
+    normalised: bool = False  # orders, too, in [−1, 1]: none to the largest
+
+    def __post_init__(self) -> None:
+        if self.decides not in ("both", *DEPARTMENTS):
+            raise AdapterError(
+                f"decides: {self.decides!r}; allowed: both, {', '.join(DEPARTMENTS)}"
+            )
+        if self.decides == "both" and self.partner is not None:
+            raise AdapterError("partner: given, but both departments are decided; allowed: None")
+
+    @property
+    def departments(self) -> tuple[str, ...]:
+        """Whose decisions the action holds, in its order."""
+        return DEPARTMENTS if self.decides == "both" else (self.decides,)
+
+    def bounds(self, params: Params) -> tuple[Float[Array, " A"], Float[Array, " A"]]:
+        """Lowest and highest of each number of an action. Lower or higher ones are clipped."""
+        low, high = zip(
+            *(action_bounds(each, params, self.normalised) for each in self.departments),
+            strict=True,
+        )
+        return jnp.concatenate(low), jnp.concatenate(high)
+
+    def observe(self, state: State, params: Params) -> Float[Array, " D"]:
+        """The views of the deciding departments, flat."""
+        return jnp.concatenate([observation(each, state, params) for each in self.departments])
+
+    @partial(jax.jit, static_argnums=0)
+    def begin(self, key: PRNGKeyArray, params: Params) -> tuple[Float[Array, " D"], Episode]:
+        """A store in full swing, and what is seen of it."""
+        state = store.reset(key, params)
+        memory = () if self.decides == "both" else self._partner.start(params)
+        return self.observe(state, params), Episode(state, memory, jnp.zeros((), jnp.int32))
+
+    @partial(jax.jit, static_argnums=0)
+    def advance(
+        self, key: PRNGKeyArray, episode: Episode, action: Float[Array, " A"], params: Params
+    ) -> tuple[Float[Array, " D"], Episode, Flows]:
+        """One period: what is seen after it, and its ledger. The reward is the ledger's profit."""
+        decision, memory = self._decision(action, episode, params)
+        state, flows = store.step(key, episode.store, decision, params)
+        after = Episode(state, memory, episode.time + 1)
+        return self.observe(state, params), after, flows
+
+    @property
+    def _partner(self) -> Partner:
+        (other,) = set(DEPARTMENTS) - set(self.departments)
+        return self.partner or NEUTRAL[other]
+
+    def _decision(self, action: Array, episode: Episode, params: Params) -> tuple[Action, Any]:
+        low, high = self.bounds(params)
+        if action.shape != low.shape:
+            raise AdapterError(f"action: has shape {action.shape}; allowed: {low.shape}")
+        action = jnp.clip(action, low, high)
+        n, memory = params.products, episode.memory
+        if self.decides == "both":
+            return Action(self._order(action[:n], params), slates(action[n:], params)), memory
+        other, memory = self._partner.decide(memory, episode.store, params)
+        if self.decides == "replenishment":
+            return Action(order=self._order(action, params), slate=other), memory
+        return Action(order=other, slate=slates(action, params)), memory
+
+    def _order(self, numbers: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
+        return (numbers + 1) / 2 * largest_order(params) if self.normalised else numbers
+
+
+JOINT = Task()
+"""Both departments as one agent, orders in units."""
+
+
+def action_bounds(
+    department: str, params: Params, normalised: bool
+) -> tuple[Float[Array, " A"], Float[Array, " A"]]:
+    """Lowest and highest of each number of one department's action."""
+    if department == "recommendation":
+        ones = jnp.ones(params.segments * params.products)
+        return -ones, ones
+    ones = jnp.ones(params.products)
+    return (-ones, ones) if normalised else (0 * ones, largest_order(params))
+
+
+def largest_order(params: Params) -> Float[Array, " N"]:
+    """Units, at most `max_order`: m + 3 sqrt(m), rounded up, where m is the mean demand of lead
+    time and review interval in the high season for a product that everybody is shown first."""
+    weights = jnp.exp(params.utility)
+    shown = weights * jnp.exp(jnp.maximum(params.lift, 0.0))[:, None]
+    total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True) - weights + shown
+    day = (params.arrivals * params.season.mean(-1)) @ (shown / total)
+    demand = day * views.protected_season(params).max(0)
+    return jnp.minimum(jnp.ceil(demand + 3 * jnp.sqrt(demand)), params.max_order)
+
+
+def slates(scores: Float[Array, " KN"], params: Params) -> Int[Array, "K S"]:
+    """The S best scores of each segment, best first; of equal scores the first product's."""
+    return ranking.top_slate(scores.reshape(params.segments, params.products), params.slots)
+
+
+def observation(department: str, state: State, params: Params) -> Float[Array, " D"]:
+    """One department's view (`jaxsim.views`), flat and within ± FEATURE_LIMIT: products, segments,
+    pairs, store, each row by row."""
+    see: dict[str, Callable[[State, Params], View]] = {
+        "replenishment": views.replenishment_view,
+        "recommendation": views.recommendation_view,
+    }
+    view = see[department](state, params)
+    parts = (view.product, view.segment, view.pair, view.store)
+    flat = jnp.concatenate([part.ravel() for part in parts])
+    return jnp.clip(flat, -FEATURE_LIMIT, FEATURE_LIMIT)
+
+
+def observation_size(task: Task, params: Params) -> int:
+    """D, without computing anything."""
+    begin = partial(Task.begin, task)
+    return jax.eval_shape(begin, jax.random.key(0), params)[0].shape[0]
+
+
+def params_of(store: str | Params) -> Params:
+    """A store from a scenario's name or file, or as it is. Raises `ScenarioError`."""
+    return scenarios.get(store).params() if isinstance(store, str) else store
+
+
+def check_periods(periods: int) -> int:
+    """Raises `AdapterError` unless an episode has a period."""
+    if not isinstance(periods, int) or periods < 1:
+        raise AdapterError(f"periods: {periods!r}; allowed: a whole number, 1 or more")
+    return periods
+
+
+def check_action(name: str, action: Any, shape: tuple[int, ...]) -> Float[np.ndarray, " A"]:
+    """A NumPy action as float32. Raises `AdapterError` for a wrong shape, NaN or infinity."""
+    numbers = np.asarray(action, np.float32)
+    if numbers.shape != shape:
+        raise AdapterError(f"{name}: has shape {numbers.shape}; allowed: {shape}")
+    if not np.isfinite(numbers).all():
+        raise AdapterError(f"{name}: holds NaN or infinity; allowed: finite numbers")
+    return numbers

@@ -3,6 +3,7 @@
 Needs the extra `gymnasium`. Contract: Gymnasium 1.x (Towers et al. 2024).
 """
 
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -15,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from jaxsim.adapters.task import (
     JOINT,
     AdapterError,
+    Episode,
     Task,
     check_action,
     check_periods,
@@ -22,6 +24,7 @@ from jaxsim.adapters.task import (
     params_of,
 )
 from jaxsim.params import Params
+from jaxsim.records import Flows
 from jaxsim.views import FEATURE_LIMIT
 
 Info = dict[str, Any]
@@ -35,6 +38,18 @@ def action_space(task: Task, params: Params) -> gymnasium.spaces.Box:
 def observation_space(task: Task, params: Params) -> gymnasium.spaces.Box:
     shape = (observation_size(task, params),)
     return gymnasium.spaces.Box(-FEATURE_LIMIT, FEATURE_LIMIT, shape, np.float32)
+
+
+@partial(jax.jit, static_argnums=0)
+def _begin_all(task: Task, keys: Array, params: Params) -> tuple[Float[Array, "B D"], Episode]:
+    return jax.vmap(task.begin, (0, None))(keys, params)
+
+
+@partial(jax.jit, static_argnums=0)
+def _advance_all(
+    task: Task, keys: Array, episodes: Episode, actions: Float[Array, "B A"], params: Params
+) -> tuple[Float[Array, "B D"], Episode, Flows]:
+    return jax.vmap(task.advance, (0, 0, 0, None))(keys, episodes, actions, params)
 
 
 class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
@@ -102,8 +117,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
         self.single_observation_space = observation_space(task, self._params)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self._begin = jax.jit(jax.vmap(task.begin, (0, None)))
-        self._advance = jax.jit(jax.vmap(task.advance, (0, 0, 0, None)))
+        self._task = task
 
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
@@ -115,8 +129,8 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
     def step(
         self, actions: Float[Array, "B A"]
     ) -> tuple[Float[Array, "B D"], Float[Array, " B"], Bool[Array, " B"], Bool[Array, " B"], Info]:
-        obs, self._episodes, flows = self._advance(
-            self._keys(), self._episodes, actions, self._params
+        obs, self._episodes, flows = _advance_all(
+            self._task, self._keys(), self._episodes, actions, self._params
         )
         self._played += 1
         over = self._played >= self._periods
@@ -129,7 +143,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
         return obs, flows.profit.sum(-1), never, ended, info
 
     def _start(self) -> Float[Array, "B D"]:
-        obs, self._episodes = self._begin(self._keys(), self._params)
+        obs, self._episodes = _begin_all(self._task, self._keys(), self._params)
         self._played = 0
         return obs
 

@@ -4,12 +4,13 @@ truncated, info), resets by itself, and keeps the last observation as `final_obs
 Needs the extra `gymnax`. Contract: gymnax 1.0 (Lange 2022), `gymnax.environments.environment`.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import environment, spaces
+from gymnax.wrappers import LegacyStepAPIWrapper
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from jaxsim.adapters.task import (
@@ -87,3 +88,11 @@ class StoreEnvironment(environment.Environment[Episode, EnvParams]):
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         size = observation_size(self.task, (params or self._default).store)
         return spaces.Box(-FEATURE_LIMIT, FEATURE_LIMIT, (size,))
+
+
+class FiveValueStep(LegacyStepAPIWrapper):
+    """For learners older than gymnax 1.0: `step` returns (obs, state, reward, done, info)."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself: nothing in it changes, and the wrapper of gymnax 1.0.1 cannot be copied."""
+        return self

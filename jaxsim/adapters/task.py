@@ -33,7 +33,7 @@ class Episode:
     time: Int[Array, ""]  # periods played
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Task:
     """An action is one flat vector: units to order [N], then scores [K·N], segment by segment; the
     S best scores of a segment are its slate. One department's task has its own part only.

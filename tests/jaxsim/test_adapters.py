@@ -1,0 +1,253 @@
+"""The adapters: each keeps its library's contract, and all are the same store underneath."""
+
+import subprocess
+import sys
+from functools import partial
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers.vector import JaxToNumpy, RecordEpisodeStatistics
+from gymnax.wrappers import LogWrapper
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from jaxsim import store
+from jaxsim.adapters.gymnasium_env import StoreEnv, StoreVectorEnv
+from jaxsim.adapters.gymnax_env import EnvParams, StoreEnvironment
+from jaxsim.adapters.partners import Partner, order_up_to_cover, show_favourites
+from jaxsim.adapters.pettingzoo_env import StoreParallelEnv
+from jaxsim.adapters.task import JOINT, AdapterError, Task, largest_order
+from jaxsim.records import Action
+from tests.random_stores import random_params
+
+KEY = jax.random.key(5)
+STORE = random_params(3, products=4, segments=3, slots=2, max_lead_time=3)
+SCORES = jnp.array([[0.1, 0.9, -0.4, 0.5], [0.2, 0.2, 0.2, 0.2], [-1.0, -0.9, 0.3, -0.8]])
+SLATE = jnp.array([[1, 3], [0, 1], [2, 3]])
+STEP = jax.jit(store.step)
+RECOMMENDATION = Task("recommendation")
+
+
+def play(task: Task, numbers: jax.Array, params=STORE) -> tuple:
+    _, episode = task.begin(KEY, params)
+    return episode, *task.advance(KEY, episode, numbers, params)
+
+
+def test_an_action_is_units_and_the_best_scores_of_each_segment() -> None:
+    units = jnp.array([0.0, 1.0, 2.0, 1.4])
+    start, obs, after, flows = play(JOINT, jnp.concatenate([units, SCORES.ravel()]))
+    state, expected = STEP(KEY, start.store, Action(units, SLATE), STORE)
+    assert_same((after.store, flows), (state, expected))
+    np.testing.assert_array_equal(obs, JOINT.observe(state, STORE))
+
+
+def test_normalised_orders_reach_from_none_to_the_largest() -> None:
+    for number, share in ((-1.0, 0.0), (0.0, 0.5), (1.0, 1.0), (7.0, 1.0)):
+        start, _, _, flows = play(Task("replenishment", normalised=True), jnp.full(4, number))
+        units = jnp.round(share * largest_order(STORE))
+        due = start.store.period % STORE.review == 0
+        np.testing.assert_array_equal(flows.ordered, jnp.where(due, units, 0.0))
+
+
+def assert_same(found, expected) -> None:
+    """But for the last digit: programs compiled apart may round apart."""
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5), found, expected)
+
+
+@pytest.mark.parametrize("decides", ["replenishment", "recommendation"])
+def test_one_department_with_a_partner_is_the_joint_task_with_both_decisions(decides) -> None:
+    start = play(JOINT, JOINT.bounds(STORE)[0])[0].store
+    units, slate = order_up_to_cover(start, STORE), show_favourites(start, STORE)
+    own = jnp.full(4, 2.0) if decides == "replenishment" else SCORES.ravel()
+    both = Action(own, slate) if decides == "replenishment" else Action(units, SLATE)
+    _, expected = STEP(KEY, start, both, STORE)
+    _, _, _, flows = play(Task(decides), own)
+    assert_same(flows, expected)
+
+
+def test_a_partner_keeps_its_memory() -> None:
+    counting = Partner(lambda _: jnp.zeros(()), lambda days, *_: (jnp.full(4, days), days + 1))
+    task = Task("recommendation", partner=counting)
+    _, episode = task.begin(KEY, STORE.replace(review=jnp.ones(4, int), max_order=jnp.full(4, 9.0)))
+    params = STORE.replace(review=jnp.ones(4, int), max_order=jnp.full(4, 9.0))
+    for day in range(3):
+        _, episode, flows = task.advance(KEY, episode, SCORES.ravel(), params)
+        np.testing.assert_array_equal(flows.ordered, day)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        (lambda: Task("pricing"), "decides: 'pricing'; allowed: both, replenishment"),
+        (lambda: Task(partner=Partner(len, len)), "partner: given"),
+        (lambda: StoreEnv("pair", periods=0), "periods: 0; allowed"),
+        (lambda: StoreVectorEnv(0, "pair"), "num_envs: 0; allowed"),
+        (lambda: StoreEnv("pair").step(np.zeros(6)), "step: the episode is over"),
+        (lambda: StoreParallelEnv("pair").step({}), "step: the episode is over"),
+        (lambda: play(JOINT, jnp.zeros(3)), r"action: has shape \(3,\); allowed: \(16,\)"),
+    ],
+)
+def test_mistakes_name_field_value_and_what_is_allowed(task, said) -> None:
+    with pytest.raises(AdapterError, match=said):
+        task()
+
+
+# gymnax
+
+
+def test_gymnax_contract() -> None:
+    env = StoreEnvironment(STORE, RECOMMENDATION, periods=3)
+    params = env.default_params
+    obs, state = env.reset(KEY, params)
+    space = env.observation_space(params)
+    assert obs.shape == space.shape and env.num_actions == 12
+    for period in range(3):
+        action = env.action_space(params).sample(jax.random.fold_in(KEY, period))
+        key = jax.random.fold_in(KEY, period)
+        obs, state, reward, terminated, truncated, info = env.step(key, state, action, params)
+        assert space.contains(obs) and space.contains(info["final_observation"])
+        assert reward == info["flows"].profit.sum() and info["discount"] == 1
+        assert not terminated and bool(truncated) == (period == 2)
+        assert (info["terminated"], info["truncated"]) == (terminated, truncated)
+        assert bool((obs == info["final_observation"]).all()) == (period < 2)
+    assert state.time == 0  # a new store
+
+
+def test_gymnax_stores_differ_under_vmap() -> None:
+    env = StoreEnvironment(STORE, RECOMMENDATION)
+    stores = jax.vmap(lambda scale: STORE.replace(price=STORE.price * scale))(jnp.array([1.0, 2.0]))
+    params = EnvParams(stores, max_steps_in_episode=jnp.array([1, 2]))
+    _, states = jax.vmap(env.reset, (None, 0))(KEY, params)
+    action = jnp.tile(SCORES.ravel(), (2, 1))
+    _, _, _, _, truncated, info = jax.vmap(env.step, (None, 0, 0, 0))(KEY, states, action, params)
+    np.testing.assert_array_equal(truncated, [True, False])
+    revenue = info["flows"].revenue.sum(-1)
+    assert revenue[0] > 0
+    np.testing.assert_allclose(revenue[1], 2 * revenue[0], rtol=1e-6)
+
+
+def test_gymnax_wrappers_apply() -> None:
+    env = LogWrapper(StoreEnvironment(STORE, RECOMMENDATION, periods=2))
+    _, state = env.reset(KEY)
+    total = 0.0
+    for _ in range(2):
+        _, state, reward, _, _, info = env.step(KEY, state, SCORES.ravel())
+        total += reward
+    assert info["returned_episode_lengths"] == 2
+    np.testing.assert_allclose(info["returned_episode_returns"], total, rtol=1e-6)
+
+
+# Gymnasium
+
+
+@pytest.mark.parametrize("task", [RECOMMENDATION, Task(normalised=True)])
+def test_gymnasium_checker_passes(task) -> None:
+    env = StoreEnv(STORE, task, periods=5)
+    env.spec = gymnasium.envs.registration.EnvSpec("Store-v0", nondeterministic=False)
+    check_env(env, skip_render_check=True, skip_close_check=True)
+
+
+def test_gymnasium_episode_is_truncated_only_and_seeded() -> None:
+    env = StoreEnv(STORE, periods=4)
+    episodes = []
+    for seed in (1, 1, 2):
+        env.reset(seed=seed)
+        env.action_space.seed(0)
+        days = [env.step(env.action_space.sample()) for _ in range(4)]
+        assert [day[2] for day in days] == [False] * 4
+        assert [day[3] for day in days] == [False, False, False, True]
+        assert [day[1] for day in days] == [float(day[4]["ledger"]["profit"].sum()) for day in days]
+        episodes.append(np.stack([day[0] for day in days]))
+    np.testing.assert_array_equal(episodes[0], episodes[1])
+    assert (episodes[0] != episodes[2]).any()
+    with pytest.raises(AdapterError, match="reset first"):
+        env.step(env.action_space.sample())
+
+
+@pytest.mark.parametrize(
+    ("action", "said"), [(np.zeros(5), "has shape"), (np.full(16, np.nan), "NaN or infinity")]
+)
+def test_gymnasium_refuses_bad_actions(action, said) -> None:
+    env = StoreEnv(STORE)
+    env.reset(seed=0)
+    with pytest.raises(AdapterError, match=said):
+        env.step(action)
+
+
+def test_vector_stays_in_jax_and_begins_anew_in_the_same_step() -> None:
+    env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2)
+    first, _ = env.reset(seed=4)
+    actions = jnp.tile(SCORES.ravel(), (3, 1))
+    obs, rewards, terminated, truncated, info = env.step(actions)
+    assert all(isinstance(each, jax.Array) for each in (first, obs, rewards, truncated))
+    assert "final_obs" not in info and not truncated.any()
+    assert len(np.unique(np.asarray(rewards))) == 3  # three stores, three lots of customers
+    np.testing.assert_allclose(rewards, info["ledger"]["profit"].sum(-1), rtol=1e-6)
+    obs, _, terminated, truncated, info = env.step(actions)
+    assert truncated.all() and info["_final_obs"].all() and not terminated.any()
+    assert (obs != info["final_obs"]).any()
+    np.testing.assert_array_equal(first, env.reset(seed=4)[0])
+    *_, truncated, _ = env.step(actions)
+    assert not truncated.any()
+
+
+def test_vector_wrappers_apply() -> None:
+    env = RecordEpisodeStatistics(JaxToNumpy(StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2)))
+    obs, _ = env.reset(seed=0)
+    assert env.observation_space.contains(obs)
+    rewards = []
+    for _ in range(2):
+        _, reward, _, _, info = env.step(env.action_space.sample())
+        rewards.append(reward)
+    assert isinstance(obs, np.ndarray) and isinstance(reward, np.ndarray)
+    np.testing.assert_allclose(info["episode"]["r"], sum(rewards), rtol=1e-5)
+
+
+# PettingZoo
+
+
+def test_pettingzoo_checkers_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    parallel_api_test(StoreParallelEnv(STORE, periods=6), num_cycles=20)
+    parallel_seed_test(lambda: StoreParallelEnv(STORE, periods=6), num_cycles=20)
+    assert "Passed" in capsys.readouterr().out
+
+
+def test_pettingzoo_is_the_joint_task_in_two_parts() -> None:
+    env, joint = StoreParallelEnv(STORE, periods=3), StoreEnv(STORE, periods=3)
+    seen, _ = env.reset(seed=8)
+    both, _ = joint.reset(seed=8)
+    orders = np.array([1.0, 0.0, 2.0, 0.0])
+    actions = {"replenishment": orders, "recommendation": np.asarray(SCORES).ravel()}
+    for period in range(3):
+        np.testing.assert_array_equal(np.concatenate(list(seen.values())), both)
+        assert all(env.observation_space(agent).contains(seen[agent]) for agent in env.agents)
+        seen, rewards, terminated, truncated, _ = env.step(actions)
+        both, profit, *_ = joint.step(np.concatenate(list(actions.values())))
+        assert set(rewards.values()) == {profit} and not any(terminated.values())
+        assert set(truncated.values()) == {period == 2}
+    assert env.agents == []
+
+
+def test_pettingzoo_names_the_missing_agent() -> None:
+    env = StoreParallelEnv(STORE)
+    env.reset(seed=0)
+    with pytest.raises(AdapterError, match="recommendation is missing"):
+        env.step({"replenishment": np.zeros(4)})
+    with pytest.raises(AdapterError, match="recommendation: has shape"):
+        env.step({"replenishment": np.zeros(4), "recommendation": np.zeros(4)})
+
+
+def test_jaxsim_needs_none_of_them() -> None:
+    program = """
+import sys, pkgutil, importlib
+for peer in ("gymnax", "gymnasium", "pettingzoo", "rejax", "stable_baselines3"):
+    sys.modules[peer] = None  # importing it now fails
+import jaxsim, jaxsim.adapters
+for module in pkgutil.iter_modules(jaxsim.__path__):
+    importlib.import_module(f"jaxsim.{module.name}")
+from jaxsim.adapters.task import JOINT
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -1,4 +1,4 @@
-"""Train, evaluate, calibrate, scenarios, theory: `python train.py` alone trains `grocery`."""
+"""Verbs: `python train.py` alone trains `grocery`; `python train.py --help` lists the others."""
 
 import sys
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from agents import reports, runs
 from agents.config import ConfigError, TrainConfig
+from agents.export import ExportConfig, export_run
 from agents.runs import RunError
 from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
@@ -61,6 +62,11 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     console.print(reports.closing_line(summary, config.run), soft_wrap=True)
 
 
+def run_export(config: ExportConfig, console: Console) -> None:
+    export_run(config)
+    console.print(f"wrote {config.out}; agents.serving.load reads it", soft_wrap=True)
+
+
 def run_calibrate(config: CalibrateConfig, console: Console) -> None:
     calibration = calibrate(config)
     console.print(reports.calibration_table(calibration))
@@ -82,6 +88,7 @@ def run_theory(config: TheoryConfig, console: Console) -> None:
 VERBS = {
     "train": (TrainConfig, run_train),
     "evaluate": (EvaluateConfig, run_evaluate),
+    "export": (ExportConfig, run_export),
     "calibrate": (CalibrateConfig, run_calibrate),
     "scenarios": (ScenariosConfig, run_scenarios),
     "theory": (TheoryConfig, run_theory),

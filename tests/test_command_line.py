@@ -7,10 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pandas as pd
 import pytest
 
 import train
+from agents import runs, serving
+from agents.training import load_departments
+from jaxsim import scenarios
+from tests.random_stores import random_state, stacked
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
@@ -85,6 +92,29 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     assert "The learned departments earn" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", ["replenishment", "recommendation"])
+def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name):
+    out = tmp_path / "alone"
+    assert train.main(["export", str(run), "--department", name, "--out", str(out)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["alone"]
+    served = serving.load(out)
+    departments = load_departments(run, runs.read_config(run), runs.read_heuristics(run))
+    params = scenarios.get("pair").params()
+    states = random_states(params, 50)
+    memory = jax.vmap(lambda _: departments.start(params))(jnp.arange(50))
+    act = jax.jit(jax.vmap(departments.act, (None, 0, 0, None)))
+    action, _ = act(jax.random.key(0), memory, states, params)
+    asked = served.schema["properties"].keys() - {"memory"}
+    alone = served.decide({n: getattr(states, n) for n in asked} | served.start(50))
+    field = {"replenishment": "order", "recommendation": "slate"}[name]
+    np.testing.assert_array_equal(alone[field], getattr(action, field))
+    assert len(np.unique(alone[field], axis=0)) > 1
+
+
+def random_states(params, count):
+    return stacked([random_state(seed, params) for seed in range(count)])
+
+
 MISTAKES = {
     "unknown scenario": (["--scenario", "grocry"], "did you mean grocery?"),
     "no such file": (["--scenario", "none.json"], "none.json"),
@@ -92,6 +122,10 @@ MISTAKES = {
     "parts that do not fit": (["--minibatches", "3"], "minibatches: 3; allowed: a divisor"),
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
     "no such run": (["evaluate", "nowhere"], "nowhere/config.json"),
+    "no run to export": (
+        ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
+        "nowhere/config.json",
+    ),
     "no transactions": (
         ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
     ),

@@ -33,7 +33,7 @@ class EnvParams:
     max_steps_in_episode: int = 200
 
 
-class StoreEnvironment(environment.Environment[Episode, EnvParams]):
+class StoreEnvironment(environment.Environment[Any, Any]):
     """One store. No state is terminal: an episode ends by truncation only.
 
     reward: profit of the period. info: `discount` (always 1), `flows` (the period's ledger,

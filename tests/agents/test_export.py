@@ -1,0 +1,197 @@
+"""An exported department decides as the evaluator's does, and alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents import serving
+from agents.departments import Departments, Recommendation, Replenishment
+from agents.export import write
+from agents.heuristics import knobs_of
+from agents.inputs import COLUMNS, inputs_of
+from agents.networks import RecommendationActor, ReplenishmentActor
+from agents.runs import RunError
+from agents.serving import ServedDepartment, ServingError
+from jaxsim import scenarios, store, views
+from jaxsim.records import State
+
+SCENARIO = scenarios.get("pair")
+PARAMS = SCENARIO.params()
+SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0])
+ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
+RESET = jax.jit(jax.vmap(store.reset, (0, None)))
+STORES, PERIODS = 40, 6
+
+
+def departments(memory: str, sees_other: bool, recommender: str = "balancing") -> Departments:
+    """Departments whose weights are far from where training starts."""
+    knobs = knobs_of(recommender, "capped", SETTINGS)
+    pair = Departments(
+        Replenishment(None, knobs, ReplenishmentActor(8, memory), sees_other),
+        Recommendation(None, knobs, RecommendationActor(8, memory), sees_other),
+    )
+    state = store.reset(jax.random.key(0), PARAMS)
+    key = jax.random.key(1)
+
+    def with_weights(department):
+        weights = department.weights_for(key, state, PARAMS)
+        leaves, structure = jax.tree.flatten(weights)
+        rng = np.random.default_rng(3)
+        moved = [leaf + rng.normal(0, 0.5, leaf.shape).astype(np.float32) for leaf in leaves]
+        return department.replace(weights=jax.tree.unflatten(structure, moved))
+
+    return Departments(with_weights(pair.replenishment), with_weights(pair.recommendation))
+
+
+def written(pair: Departments, folder: Path) -> dict[str, ServedDepartment]:
+    for name in COLUMNS:
+        write(name, getattr(pair, name), SCENARIO, folder / name)
+    return {name: serving.load(folder / name) for name in COLUMNS}
+
+
+def fields_of(department: ServedDepartment, states: State) -> dict[str, np.ndarray]:
+    asked = department.schema["properties"].keys() - {"memory"}
+    return {name: np.asarray(getattr(states, name)) for name in asked}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ServedDepartment]:
+    return written(departments("ewma", True), tmp_path_factory.mktemp("exports"))
+
+
+@pytest.mark.parametrize(
+    ("memory", "sees_other", "recommender"),
+    [
+        ("ewma", True, "balancing"),
+        ("gru", True, "myopic"),
+        ("none", False, "margin"),
+    ],
+)
+def test_actions_are_the_evaluator_s(memory, sees_other, recommender, tmp_path) -> None:
+    pair = departments(memory, sees_other, recommender)
+    served = written(pair, tmp_path)
+    act = jax.jit(jax.vmap(pair.act, (None, 0, 0, None)))
+    keys = jax.random.split(jax.random.key(2), STORES)
+    states = RESET(keys, PARAMS)
+    carried = jax.vmap(lambda _: pair.start(PARAMS))(jnp.arange(STORES))
+    carried_alone = {name: each.start(STORES) for name, each in served.items()}
+    seen = []
+    for _ in range(PERIODS):
+        action, carried = act(keys[0], carried, states, PARAMS)
+        alone = {
+            name: each.decide(fields_of(each, states) | carried_alone[name])
+            for name, each in served.items()
+        }
+        np.testing.assert_array_equal(alone["replenishment"].pop("order"), action.order)
+        np.testing.assert_array_equal(alone["recommendation"].pop("slate"), action.slate)
+        assert all(
+            set(left) == ({"memory"} if memory != "none" else set()) for left in alone.values()
+        )
+        carried_alone = alone
+        seen.append(np.asarray(action.order))
+        states, _ = ADVANCE(keys, states, action, PARAMS)
+        keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1)
+    assert len(np.unique(seen)) > 3  # the comparison saw different orders
+
+
+def test_one_store_is_a_batch_of_one(served) -> None:
+    states = RESET(jax.random.split(jax.random.key(0), 3), PARAMS)
+    for department in served.values():
+        batch = fields_of(department, states) | department.start(3)
+        many = department.decide(batch)
+        one = department.decide({name: each[1] for name, each in batch.items()})
+        for name, value in one.items():
+            np.testing.assert_array_equal(value, many[name][1])
+            assert list(value.shape) == department.schema["outputs"][name]["shape"]
+            assert value.dtype == department.schema["outputs"][name]["dtype"]
+
+
+def test_plain_lists_will_do(served) -> None:
+    state = store.reset(jax.random.key(0), PARAMS)
+    department = served["replenishment"]
+    inputs = fields_of(department, state) | department.start()
+    plain = json.loads(json.dumps({name: value.tolist() for name, value in inputs.items()}))
+    np.testing.assert_array_equal(
+        department.decide(plain)["order"], department.decide(inputs)["order"]
+    )
+
+
+MISTAKES = {
+    "unknown": ({"stock": 1}, "stock: unknown field; allowed: on_hand, pipeline"),
+    "missing": ({"backlog": None}, "backlog: is missing"),
+    "shape": ({"on_hand": np.zeros(3)}, r"on_hand: has shape \(3,\); allowed: \(2,\)"),
+    "batch": ({"sold": np.zeros((4, 2))}, r"sold: has shape \(4, 2\); allowed: \(2,\)"),
+    "empty": ({"on_hand": np.zeros((0, 2))}, r"pipeline: has shape"),
+    "type": ({"forecast": np.array(["1", "2"])}, "forecast: has type <U1; allowed: integers or"),
+    "flag": ({"lost": np.array([True, False])}, "lost: has type bool"),
+    "float period": ({"period": 1.5}, "period: has type float64; allowed: integers"),
+    "negative": ({"on_hand": np.array([1.0, -2.0])}, "on_hand: -2.0; allowed: whole numbers"),
+    "part of a unit": ({"on_hand": np.array([1.0, 2.5])}, "on_hand: 2.5; allowed: whole numbers"),
+    "not a number": ({"forecast": np.array([1.0, np.nan])}, "forecast: nan; allowed: numbers from"),
+    "too much": ({"fatigue": np.full((2, 2), 1.1)}, "fatigue: 1.1; allowed: numbers from 0.0 to 1"),
+    "memory": ({"memory": np.zeros((2, 4))}, r"memory: has shape \(2, 4\); allowed: \(2, 9\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_bad_inputs_are_refused_by_name(served, wrong, said) -> None:
+    department = served["replenishment"]
+    state = store.reset(jax.random.key(0), PARAMS)
+    inputs = fields_of(department, state) | department.start() | wrong
+    with pytest.raises(ServingError, match=said):
+        department.decide({name: each for name, each in inputs.items() if each is not None})
+
+
+def test_schema_lists_every_column_of_the_views() -> None:
+    state = store.reset(jax.random.key(0), PARAMS)
+    for name, see in (
+        ("replenishment", views.replenishment_view),
+        ("recommendation", views.recommendation_view),
+    ):
+        view = see(state, PARAMS)
+        for part, columns in COLUMNS[name].items():
+            assert len(columns) == getattr(view, part).shape[-1], (name, part)
+
+
+def test_siloed_departments_are_not_asked_for_the_other_half() -> None:
+    silo, shared = (departments("none", sees, "popularity") for sees in (False, True))
+    asked = lambda d: set(inputs_of(d, PARAMS))  # noqa: E731
+    assert asked(shared.replenishment) - asked(silo.replenishment) == {"fatigue"}
+    assert asked(shared.recommendation) - asked(silo.recommendation) == {"on_hand", "pipeline"}
+    aware = departments("none", False, "balancing")  # starts from a rule that looks at stock
+    assert asked(aware.recommendation) == asked(shared.recommendation)
+
+
+def test_a_folder_that_holds_something_is_left_alone(tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"out: .* is there already; allowed: a new"):
+        write("replenishment", departments("none", True).replenishment, SCENARIO, tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
+
+
+@pytest.mark.parametrize("file", [serving.TENSORS, serving.SCHEMA, serving.PROGRAM])
+def test_a_damaged_export_is_refused(file, tmp_path) -> None:
+    write("replenishment", departments("none", True).replenishment, SCENARIO, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        serving.TENSORS, serving.SCHEMA, serving.PROGRAM,
+    }  # fmt: skip
+    (tmp_path / "out" / file).write_bytes(b"not this")
+    with pytest.raises(ServingError, match=r"not an exported department|not the file that was"):
+        serving.load(tmp_path / "out")
+
+
+def test_the_loader_imports_nothing_of_this_project() -> None:
+    program = """
+import sys
+import agents.serving
+ours = {name for name in sys.modules if name.split(".")[0] in ("agents", "jaxsim")}
+assert ours == {"agents", "agents.serving"}, ours
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

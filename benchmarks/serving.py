@@ -18,10 +18,11 @@ import tyro
 
 from agents import runs, serving
 from agents.config import TrainConfig
-from agents.departments import Departments
+from agents.departments import Recommendation, Replenishment
 from agents.export import write
 from agents.heuristics import knobs_of
 from agents.inputs import Department
+from agents.networks import RecommendationActor, ReplenishmentActor
 from jaxsim import scenarios, store
 from jaxsim.params import Params
 
@@ -42,10 +43,21 @@ class Settings:
     """A JSON file for the numbers, beside the table."""
 
 
-def departments_of(scenario: str, params: Params) -> Departments:
-    """Untrained, of the default widths and memories."""
-    trainer = TrainConfig(scenario=scenario).trainer(knobs_of("balancing", "capped", SETTINGS))
-    return Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
+def departments_of(params: Params) -> dict[str, Department]:
+    """Untrained, of the default width and memories."""
+    sizes, knobs = TrainConfig(), knobs_of("balancing", "capped", SETTINGS)
+    order = ReplenishmentActor(sizes.width, sizes.replenishment_memory)
+    slate = RecommendationActor(sizes.width, sizes.recommendation_memory)
+    departments = {
+        "replenishment": Replenishment(None, knobs, order),
+        "recommendation": Recommendation(None, knobs, slate),
+    }
+    key = jax.random.key(0)
+    state = store.reset(key, params)
+    return {
+        name: each.replace(weights=each.weights_for(key, state, params))
+        for name, each in departments.items()
+    }
 
 
 def load_exported(name: str, department: Department, scenario: str) -> serving.ServedDepartment:
@@ -69,12 +81,11 @@ def milliseconds(
 def measure(settings: Settings) -> list[dict]:
     """One row for each department and size."""
     params = scenarios.get(settings.scenario).params()
-    departments = departments_of(settings.scenario, params)
     keys = jax.random.split(jax.random.key(0), settings.stores)
     states = jax.device_get(jax.vmap(store.reset, (0, None))(keys, params))
     rows = []
-    for name in ("replenishment", "recommendation"):
-        served = load_exported(name, getattr(departments, name), settings.scenario)
+    for name, department in departments_of(params).items():
+        served = load_exported(name, department, settings.scenario)
         asked = served.schema["properties"].keys() - {"memory"}
         batch = {field: getattr(states, field) for field in asked} | served.start(settings.stores)
         one = {field: np.asarray(value[0]) for field, value in batch.items()}

@@ -88,5 +88,5 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
 
     def _by_agent(self, joint: Any) -> ByAgent:
         """The joint observation is the departments' one after another."""
-        (first,) = self.observation_spaces[DEPARTMENTS[0]].shape
+        first = self.observation_spaces[DEPARTMENTS[0]].low.size
         return dict(zip(DEPARTMENTS, np.split(np.asarray(joint), [first]), strict=True))

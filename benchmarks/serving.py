@@ -52,12 +52,16 @@ def departments_of(params: Params) -> dict[str, Department]:
         "replenishment": Replenishment(None, knobs, order),
         "recommendation": Recommendation(None, knobs, slate),
     }
-    key = jax.random.key(0)
-    state = store.reset(key, params)
-    return {
-        name: each.replace(weights=each.weights_for(key, state, params))
-        for name, each in departments.items()
-    }
+    return {name: with_weights(each, params) for name, each in departments.items()}
+
+
+def with_weights(department: Department, params: Params) -> Department:
+    """Small random weights of the right shapes."""
+    key, rng = jax.random.key(0), np.random.default_rng(0)
+    state = jax.eval_shape(store.reset, key, params)
+    shapes = jax.eval_shape(department.weights_for, key, state, params)
+    draw = lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float32)  # noqa: E731
+    return department.replace(weights=jax.tree.map(draw, shapes))
 
 
 def load_exported(name: str, department: Department, scenario: str) -> serving.ServedDepartment:

@@ -173,7 +173,7 @@ def test_gymnasium_refuses_bad_actions(action, said) -> None:
 def test_vector_stays_in_jax_and_begins_anew_in_the_same_step() -> None:
     env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2)
     first, _ = env.reset(seed=4)
-    actions = jnp.tile(SCORES.ravel(), (3, 1))
+    actions = jax.device_put(jnp.tile(SCORES.ravel(), (3, 1)), jax.devices()[0])
     obs, rewards, terminated, truncated, info = env.step(actions)
     assert all(isinstance(each, jax.Array) for each in (first, obs, rewards, truncated))
     assert "final_obs" not in info and not truncated.any()

@@ -82,6 +82,8 @@ def test_actions_are_the_evaluator_s(remembering, served) -> None:
 
 def test_actions_of_a_silo_are_the_evaluator_s(siloed, tmp_path) -> None:
     compare(siloed, written(siloed, tmp_path))
+    program = bytearray((tmp_path / "replenishment" / serving.PROGRAM).read_bytes())
+    assert jax.export.deserialize(program).platforms == ("cpu", "cuda")
 
 
 def compare(pair: Departments, served: dict[str, ServedDepartment]) -> None:

@@ -17,7 +17,7 @@ from pettingzoo.test import parallel_api_test, parallel_seed_test
 from jaxsim import store
 from jaxsim.adapters.gymnasium_env import StoreEnv, StoreVectorEnv
 from jaxsim.adapters.gymnax_env import EnvParams, StoreEnvironment
-from jaxsim.adapters.partners import Partner, order_up_to_cover, show_favourites
+from jaxsim.adapters.partners import NEUTRAL, Partner, order_up_to_cover
 from jaxsim.adapters.pettingzoo_env import StoreParallelEnv
 from jaxsim.adapters.task import JOINT, AdapterError, Task, largest_order
 from jaxsim.records import Action
@@ -68,15 +68,18 @@ def assert_same(found, expected) -> None:
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5), found, expected)
 
 
-@pytest.mark.parametrize("decides", ["replenishment", "recommendation"])
-def test_one_department_with_a_partner_is_the_joint_task_with_both_decisions(decides) -> None:
-    start = play(JOINT, JOINT.bounds(STORE)[0])[0].store
-    units, slate = order_up_to_cover(start, STORE), show_favourites(start, STORE)
-    own = jnp.full(4, 2.0) if decides == "replenishment" else SCORES.ravel()
-    both = Action(own, slate) if decides == "replenishment" else Action(units, SLATE)
-    _, expected = STEP(KEY, start, both, STORE)
-    _, _, _, flows = play(Task(decides), own)
+def test_one_department_with_a_partner_is_the_joint_task_with_both_decisions() -> None:
+    start, _, _, flows = play(RECOMMENDATION, SCORES.ravel())
+    neutral = order_up_to_cover(start.store, STORE)
+    assert (neutral > 0).any()
+    _, expected = STEP(KEY, start.store, Action(neutral, SLATE), STORE)
     assert_same(flows, expected)
+
+
+def test_the_neutral_recommender_shows_what_each_segment_likes_best() -> None:
+    best = np.argsort(-np.asarray(STORE.utility), -1)[:, :2]
+    slate, _ = NEUTRAL["recommendation"].decide((), None, STORE)
+    np.testing.assert_array_equal(slate, best)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def write(name: str, department: Department, scenario: Scenario, out: Path) -> N
         save_file(tensors, temporary / TENSORS)
         (temporary / PROGRAM).write_bytes(program)
         sums = {"sha256": {file: checksum(temporary / file) for file in (TENSORS, PROGRAM)}}
-        text = json.dumps(schema | sums, indent=2, ensure_ascii=False)
+        made_with = {"versions": {"jax": jax.__version__}}
+        text = json.dumps(schema | made_with | sums, indent=2, ensure_ascii=False)
         (temporary / SCHEMA).write_text(text + "\n", encoding="utf-8")
         temporary.replace(out)
     except OSError as error:

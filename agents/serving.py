@@ -65,7 +65,7 @@ def load(folder: str | Path) -> ServedDepartment:
                 raise ServingError(f"{folder / file}: is not the file that was exported")
         tensors = jax.device_put(load_file(folder / TENSORS))
         program = jax_export.deserialize(bytearray((folder / PROGRAM).read_bytes()))
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ServingError(f"{folder}: not an exported department ({error})") from None
     return ServedDepartment(schema, tensors, jax.jit(program.call))
 
@@ -86,18 +86,28 @@ def check_inputs(
         raise ServingError(f"{min(unknown)}: unknown field; allowed: {', '.join(properties)}")
     if missing:
         raise ServingError(f"{min(missing)}: is missing; required: {', '.join(properties)}")
+    given = {name: _array(name, inputs[name]) for name in properties}
     first = next(iter(properties))
-    extra = np.ndim(inputs[first]) - len(properties[first]["shape"])
-    stores = np.shape(inputs[first])[0] if extra == 1 else None
+    batched = given[first].ndim == len(properties[first]["shape"]) + 1
+    stores = len(given[first]) if batched else None
     checked = {
-        name: _checked(name, field, inputs[name], stores) for name, field in properties.items()
+        name: _checked(name, field, given[name], stores) for name, field in properties.items()
     }
     return checked, stores
 
 
-def _checked(name: str, field: Mapping[str, Any], value: Any, stores: int | None) -> np.ndarray:
+def _array(name: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except ValueError:  # lists of different lengths
+        raise ServingError(f"{name}: is not an array; allowed: lists of one length") from None
+
+
+def _checked(
+    name: str, field: Mapping[str, Any], given: np.ndarray, stores: int | None
+) -> np.ndarray:
     """One field as an array of its type, within its range."""
-    given, number = np.asarray(value), _innermost(field)
+    number = _innermost(field)
     whole = number["type"] == "integer"
     allowed_kinds = "iu" if field["dtype"] == "int32" else "iuf"
     if given.dtype.kind not in allowed_kinds:

@@ -102,8 +102,8 @@ def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name)
     params = scenarios.get("pair").params()
     states = random_states(params, 50)
     memory = jax.vmap(lambda _: departments.start(params))(jnp.arange(50))
-    act = jax.jit(jax.vmap(departments.act, (None, 0, 0, None)))
-    action, _ = act(jax.random.key(0), memory, states, params)
+    act = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
+    action, _ = act(departments, jax.random.key(0), memory, states, params)
     asked = served.schema["properties"].keys() - {"memory"}
     alone = served.decide({n: getattr(states, n) for n in asked} | served.start(50))
     field = {"replenishment": "order", "recommendation": "slate"}[name]

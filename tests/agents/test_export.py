@@ -24,6 +24,8 @@ from jaxsim.records import State
 SCENARIO = scenarios.get("pair")
 PARAMS = SCENARIO.params()
 SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0])
+# The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
+ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
 ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
 RESET = jax.jit(jax.vmap(store.reset, (0, None)))
 STORES, PERIODS = 40, 6
@@ -88,14 +90,13 @@ def test_actions_of_a_silo_are_the_evaluator_s(siloed, tmp_path) -> None:
 
 def compare(pair: Departments, served: dict[str, ServedDepartment]) -> None:
     """Both decide in the same stores for some periods, each with its own memory."""
-    act = jax.jit(jax.vmap(pair.act, (None, 0, 0, None)))
     keys = jax.random.split(jax.random.key(2), STORES)
     states = RESET(keys, PARAMS)
     carried = jax.vmap(lambda _: pair.start(PARAMS))(jnp.arange(STORES))
     carried_alone = {name: each.start(STORES) for name, each in served.items()}
     seen = []
     for _ in range(PERIODS):
-        action, carried = act(keys[0], carried, states, PARAMS)
+        action, carried = ACT(pair, keys[0], carried, states, PARAMS)
         alone = {
             name: each.decide(fields_of(each, states) | carried_alone[name])
             for name, each in served.items()
@@ -137,6 +138,7 @@ MISTAKES = {
     "shape": ({"on_hand": np.zeros(3)}, r"on_hand: has shape \(3,\); allowed: \(2,\)"),
     "batch": ({"sold": np.zeros((4, 2))}, r"sold: has shape \(4, 2\); allowed: \(2,\)"),
     "empty": ({"on_hand": np.zeros((0, 2))}, r"pipeline: has shape"),
+    "ragged": ({"pipeline": [[1.0, 2.0], [1.0]]}, "pipeline: is not an array"),
     "type": ({"forecast": np.array(["1", "2"])}, "forecast: has type <U1; allowed: integers or"),
     "flag": ({"lost": np.array([True, False])}, "lost: has type bool"),
     "float period": ({"period": 1.5}, "period: has type float64; allowed: integers"),
@@ -155,6 +157,14 @@ def test_bad_inputs_are_refused_by_name(served, wrong, said) -> None:
     inputs = fields_of(department, state) | department.start() | wrong
     with pytest.raises(ServingError, match=said):
         department.decide({name: each for name, each in inputs.items() if each is not None})
+
+
+def test_a_batch_of_nothing_is_refused(served) -> None:
+    for department in served.values():
+        fields = department.schema["properties"].items()
+        nothing = {name: np.zeros((0, *each["shape"]), each["dtype"]) for name, each in fields}
+        with pytest.raises(ServingError, match="a batch of 0 stores; allowed: 1 or more"):
+            department.decide(nothing)
 
 
 def test_schema_lists_every_column_of_the_views() -> None:

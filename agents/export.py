@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 from jax import export as jax_export
 from jaxtyping import Array
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from agents import runs
 from agents.departments import Replenishment
@@ -67,7 +67,7 @@ def write(name: str, department: Department, scenario: Scenario, out: Path) -> N
     program = compile_program(department, params)
     try:
         temporary.mkdir(parents=True)
-        save_file(tensors, temporary / TENSORS)
+        (temporary / TENSORS).write_bytes(save(tensors))
         (temporary / PROGRAM).write_bytes(program)
         sums = {"sha256": {file: checksum(temporary / file) for file in (TENSORS, PROGRAM)}}
         made_with = {"versions": {"jax": jax.__version__}}

@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from agents.rewards import recommendation_kpi, replenishment_kpi
-from jaxsim.caps import tires
+from jaxsim import caps
 from jaxsim.day import Day
 from jaxsim.exact import FREE
 from jaxsim.grid import Grid
+from jaxsim.longrun import Rule
 from jaxsim.optimum import (
     Allowed,
     Optimum,
@@ -60,7 +61,7 @@ def benchmarks_of(store: Params | Tables, tolerance: float = 1e-3) -> Benchmarks
         joint=optimum(tables, anything, tolerance).profit,
         myopic=optimum(tables, myopic, tolerance).profit,
         stock_blind=best_stock_blind(tables, tolerance).profit,
-        silo=siloed(tables, tolerance),
+        silo=average_worth(siloed(tables, tolerance)),
     )
 
 
@@ -121,38 +122,40 @@ def best_base_stock(
     return profit, levels
 
 
-def siloed(store: Params | Tables, tolerance: float = 1e-3) -> float:
-    """Profit where each department is best for its own KPI, given what the other does, once
-    neither moves any more.
+def siloed(store: Params | Tables, tolerance: float = 1e-3) -> Optimum:
+    """Each department best for its own KPI, given what the other does, once neither moves any more
+    (`average_worth` of it is the store's profit).
 
     Recommendation fixes the slates with most gross margin of what is asked for, over the stock-outs
-    it meets; replenishment orders at least cost for the demand that these slates bring.
+    it meets, at first none; replenishment orders at least cost for the demand these slates bring.
+    There may be other fixed points from other slates at first.
     """
     tables = store if isinstance(store, Tables) else Tables(store)
     free = jnp.zeros(tables.params.products)
-    slates = next(iter(_stock_blind(tables)))
+    slates = _most_wanted(tables, caps.first_grid(tables.params, tables.slates), None)
     for _ in range(MOST_EXCHANGES):
         orders = optimum(tables, blind(slates), tolerance, _replenishment_worth, free)
-        following = _most_wanted(orders)
+        following = _most_wanted(tables, orders.grid, orders.rule)
         if following == slates:
             break
         slates = following
-    return average_worth(orders)
+    return orders
 
 
 def _stock_blind(tables: Tables) -> Iterable[tuple[int, ...]]:
     """Every way to choose a joint slate without looking at stock: see `blind`."""
     slates = range(len(tables.slates))
-    return itertools.product(slates, repeat=len(slates) if tires(tables.params) else 1)
+    return itertools.product(slates, repeat=len(slates) if caps.tires(tables.params) else 1)
 
 
-def _most_wanted(orders: Optimum) -> tuple[int, ...]:
-    """The stock-blind slates with most gross margin of demand where stock is as these orders leave
-    it."""
-    tables, over = orders.tables, orders.long_run
-    flows = tables.day(orders.grid).flows
-    met = orders.rule.met_by_demand(over.states)
-    wanted = np.asarray(_recommendation_worth(flows, tables.params))[..., met] @ over.share
+def _most_wanted(tables: Tables, grid: Grid, rule: Rule | None) -> tuple[int, ...]:
+    """The stock-blind slates with most gross margin of demand where stock is as this rule leaves
+    it; without a rule, on full shelves."""
+    wanted = np.asarray(_recommendation_worth(tables.day(grid).flows, tables.params), float)
+    if rule is None:
+        wanted = wanted[..., -1]
+    else:
+        wanted = wanted[..., rule.met_by_demand(rule.long_run.states)] @ rule.long_run.share
     return max(_stock_blind(tables), key=lambda following: _on_its_cycle(wanted, following))
 
 

@@ -82,6 +82,7 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
         # Rows of the pipeline multiply the states, so there an order starts small and may grow.
         most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
         order.append(_rounded(level + 2) if leads[i] <= 1 else most + 2)
+    order = np.minimum(order, np.asarray(params.max_order, int)).tolist()
     remembered = len(slates) if tires(params) else 1
     return Grid(
         tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads), remembered
@@ -102,9 +103,9 @@ def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
     return np.asarray(over(attention, fatigues).max((0, 1)), np.float64)
 
 
-def widened(rule: Rule) -> Grid:
+def widened(rule: Rule, params: Params) -> Grid:
     """The grid, with a quarter more of every cap that the policy touches in more than a negligible
-    share of periods."""
+    share of periods (of orders, up to what the store itself allows)."""
     grid, over = rule.grid, rule.long_run
     shelves = np.stack(np.unravel_index(rule.met_by_demand(over.states), grid.stock_shape), -1)
     evenings = np.stack(np.unravel_index(np.arange(len(over.evening)), grid.stock_shape), -1)
@@ -115,11 +116,12 @@ def widened(rule: Rule) -> Grid:
         step(cap + max(2, cap // 4)) if touch > NEGLIGIBLE else cap
         for cap, touch in zip(caps, touches, strict=True)
     )
+    order = np.minimum(grown(grid.order, most, int), np.asarray(params.max_order, int)).tolist()
     return replace(
         grid,
         on_hand=grown(grid.on_hand, full, _rounded),
         owed=grown(grid.owed, deep * (np.array(grid.owed) > 0), _rounded),
-        order=grown(grid.order, most, int),
+        order=tuple(order),
     )
 
 

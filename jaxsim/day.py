@@ -1,4 +1,4 @@
-"""What a day does to the stock it starts with, exactly: the expected ledger, and the evening's stock.
+"""What a day does to the stock it starts with, exactly: expected ledger and stock in the evening.
 
 Demand, substitution and money come from `jaxsim.store`: there is one model and no second copy of
 it. Its chance is replaced by sums over every demand, and over every outcome of the systematic

@@ -107,7 +107,7 @@ def _update(value: Array, problem: Problem, grid: Grid) -> tuple[Array, Array, A
 def _worths(
     orders: Int[Array, "Q N"], value: Array, problem: Problem, grid: Grid
 ) -> tuple[Float[Array, "... Q"], Int[Array, "... Q"]]:
-    """Profit now plus value tomorrow of joint orders in every state, and the best slate for each."""
+    """Profit now plus value tomorrow of joint orders in every state, and the best slates."""
     tomorrow = jax.vmap(partial(_tomorrow, value, grid=grid), out_axes=-1)(orders)
     points = problem.worth.shape[-1]
     tomorrow = tomorrow.reshape(grid.remembered, points, -1)

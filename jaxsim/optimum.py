@@ -113,23 +113,24 @@ def optimum(
     worth: Worth = sales_profit,
     unit_cost: Float[Array, " N"] | None = None,
     discount: float = 1.0,
+    grid: Grid | None = None,
 ) -> Optimum:
     """The best policy among those allowed, its worth per period known to within `tolerance`.
 
     worth: what a day's expected ledger is worth without orders, by default profit. unit_cost: what
     an ordered unit is charged at, by default its cost. discount: what money of tomorrow is worth
-    today; 1 is for the average.
+    today; 1 is for the average. grid: the first cut-off to try, by default chosen from the store.
     Raises `ExactError` for a store with features outside the exact model, or too large for it.
     """
     tables = store if isinstance(store, Tables) else Tables(store)
     caps.require_solvable(tables.params, discount)
-    grid = caps.first_grid(tables.params, tables.slates)
+    grid = grid or caps.first_grid(tables.params, tables.slates)
     for _ in range(GROWTHS):
         day = tables.day(grid)
         allowed = restriction(tables, day, grid)
         problem = problem_of(tables.params, day, allowed, worth, unit_cost, discount)
         found = Optimum(tables, grid, best(problem, grid, tolerance))
-        wider = caps.widened(found.rule)
+        wider = caps.widened(found.rule, tables.params)
         if wider == grid:
             return found
         grid = wider

@@ -107,7 +107,8 @@ def order_up_to_level(found: Optimum) -> int:
     at = np.stack(np.unravel_index(over.states, grid.shape), -1)
     order = found.rule.order[over.states, 0]
     position = at.sum(-1) - grid.owed[0] + order
-    return int(np.bincount(position[order > 0], over.share[order > 0]).argmax())
+    levels, which = np.unique(position[order > 0], return_inverse=True)
+    return int(levels[np.bincount(which, over.share[order > 0]).argmax()])
 
 
 def one_product(scenario: str, penalty: float, lead_time: int, family: str) -> Params:

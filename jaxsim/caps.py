@@ -18,7 +18,7 @@ from jaxsim.params import Params
 
 LIMIT = 2 * 2**30  # bytes
 NEGLIGIBLE = 1e-8  # probability
-SHELF_STEP = 4  # shelves come in multiples of this, so that stores share compiled programs
+STEP = 8  # caps come in multiples of this, so that stores share compiled programs
 LAW = {
     "poisson": lambda mean, periods: stats.poisson(mean * periods),
     "geometric": lambda mean, periods: stats.nbinom(periods, 1 / (1 + mean)),
@@ -77,11 +77,12 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
         wanted = min(max(fractile[i], 0.5), 0.999)
         level, daily = (int(law(rate, days).ppf(wanted)) for days in (leads[i] + 1, 1))
         deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level
-        on_hand.append(_rounded(level + 3))
+        # A pipeline multiplies the states: there caps start as small as they may, and grow.
+        on_hand.append(_rounded(level + 3) if leads[i] <= 1 else level + 3)
         owed.append(_rounded(max(int(deepest), 0)) if bool(params.backlogged[i]) else 0)
-        # Rows of the pipeline multiply the states, so there an order starts small and may grow.
+        # Where customers wait, a base-stock policy orders what was asked for, however much.
         most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
-        order.append(_rounded(level + 2) if leads[i] <= 1 else most + 2)
+        order.append(_rounded(max(level, most) + 2) if leads[i] <= 1 else most + 2)
     order = np.minimum(order, np.asarray(params.max_order, int)).tolist()
     remembered = len(slates) if tires(params) else 1
     return Grid(
@@ -126,5 +127,5 @@ def widened(rule: Rule, params: Params) -> Grid:
 
 
 def _rounded(units: int) -> int:
-    """The next cap that makes a multiple of `SHELF_STEP` with the empty shelf counted."""
-    return -(-(units + 1) // SHELF_STEP) * SHELF_STEP - 1
+    """The next cap that makes a multiple of `STEP` with the empty shelf counted."""
+    return -(-(units + 1) // STEP) * STEP - 1

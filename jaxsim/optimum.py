@@ -159,8 +159,18 @@ def problem_of(
 
 def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
     """`exact.solve` in double precision, brought back to this side of it."""
+    slates = np.arange(problem.worth.shape[1])
+    if any(grid.rows) and grid.remembered == 1:
+        # Slates never allowed are left out; on small grids that is not worth another compilation.
+        slates = np.flatnonzero(np.asarray(problem.slates.any((0, 2))))
+        problem = problem.replace(
+            worth=problem.worth[:, slates],
+            leaves=problem.leaves[:, slates],
+            slates=problem.slates[:, slates],
+        )
     with jax.enable_x64(True):
-        return jax.device_get(exact.solve(exact.doubled(problem), grid, tolerance))
+        found = jax.device_get(exact.solve(exact.doubled(problem), grid, tolerance))
+    return found.replace(slate=slates[found.slate])
 
 
 def average_worth(found: Optimum, worth: Worth = sales_profit) -> float:

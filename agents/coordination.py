@@ -16,7 +16,7 @@ from jaxsim.params import Params
 
 CURVES = {
     "lead_time": (0, 1, 2),
-    "margin": (0.15, 0.2, 0.275, 0.35, 0.5, 0.65),
+    "margin": (0.15, 0.2, 0.3, 0.4, 0.5, 0.65),
     "holding": (0.1, 0.3, 0.6, 1.0, 1.5),
     "lift": (0.0, 0.6, 1.2, 1.8, 2.4),
     "demand": (0.125, 0.25, 0.5, 1.0, 1.5),
@@ -31,7 +31,7 @@ MAPS = {
 """Two things at a time, the rest as in `MAP_STORE`."""
 
 MAP_STORE = {"demand": 0.25, "margin": 0.2}
-"""The pair store as slow movers with thin margins, where coordination has something to win."""
+"""The pair store as slow movers with thin and equal margins, where there is something to win."""
 
 Setting = tuple[tuple[str, float], ...]
 
@@ -62,15 +62,14 @@ def value_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
 
 
 def changed(params: Params, setting: Setting) -> Params:
-    """The store with another lead time, mean margin (share of price; the difference between
-    products stays), holding cost or lift, or with all arrivals multiplied (`demand`)."""
+    """The store with another lead time, margin (share of price, the same for all products),
+    holding cost or lift, or with all arrivals multiplied (`demand`)."""
     for what, value in setting:
         if what == "lead_time":
             lead = jnp.full(params.products, int(value), jnp.int32)
             params = params.replace(lead_time=lead, max_lead_time=max(int(value), 1))
         elif what == "margin":
-            shift = value - margin_of(params).mean()
-            params = params.replace(cost=params.cost - shift * params.price)
+            params = params.replace(cost=(1 - value) * params.price)
         elif what == "demand":
             params = params.replace(arrivals=value * params.arrivals)
         else:

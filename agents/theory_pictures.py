@@ -98,7 +98,7 @@ def draw_foresight(rows: list[dict[str, Any]], path: Path) -> None:
         values = [max(row[gap], 0.0) for row in rows]
         bars = panel.barh(at, values, color=colour, height=0.7)
         panel.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=9)
-        panel.set(title=name, xlabel="profit lost (%)", xlim=(0, 1.2 * max(values)))
+        panel.set(title=name, xlabel="profit lost (%)", xlim=(0, 1.2 * max(values) + 0.01))
         _plain(panel)
     panels[0].set_yticks(at, [row["regime"] for row in rows])
     panels[0].invert_yaxis()

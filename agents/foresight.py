@@ -16,6 +16,7 @@ from jaxsim.optimum import Tables, anything, optimum
 from jaxsim.params import UNLIMITED, Params
 
 DISCOUNT = 0.97
+LIFTS = (1.2, 2.4)
 OVERSTOCK = 20
 
 
@@ -69,7 +70,7 @@ def foresight_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
 
 def overstock_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
     """Discounted profit of a store that starts with a full shelf, by who chooses the slates."""
-    for lift in (1.2, 2.4):
+    for lift in LIFTS:
         tables = Tables(pair.replace(lift=jnp.full(2, lift)))
         grid = caps.first_grid(tables.params, tables.slates)
         grid = replace(grid, on_hand=(OVERSTOCK + 3,) * 2)

@@ -118,7 +118,7 @@ def draw_structure(found: Optimum, path: Path) -> None:
         _draw_slates(panel, shown[..., segment], seen, most, segment)
     for product, panel in enumerate(panels[1]):
         _draw_levels(panel, found.orders[0][..., product], product, most)
-    figure.suptitle("The best joint policy of the pair store")
+    figure.suptitle("The best joint policy of the pair store (dots: stocks that it visits)")
     save_figure(figure, path)
 
 

@@ -20,12 +20,14 @@ def small(monkeypatch):
     monkeypatch.setitem(coordination.CURVES, "lift", (0.6, 1.2))
     for view in list(coordination.MAPS):
         monkeypatch.delitem(coordination.MAPS, view)
-    for view in (("margin", "lift"), ("demand", "lift")):
+    for view in (("margin", "lift"), ("holding", "lift")):
         monkeypatch.setitem(coordination.MAPS, view, ((0.2, 0.3), (0.6, 1.2)))
     pair = scenarios.get("pair").params()
     monkeypatch.setattr(
         foresight, "regimes", lambda _: [foresight.Regime("pair", "as it is", pair)]
     )
+    monkeypatch.setattr(foresight, "LIFTS", (1.2,))
+    monkeypatch.setattr(foresight, "OVERSTOCK", 8)
     monkeypatch.setattr(goodwill, "RATES", (0.05,))
     monkeypatch.setattr(goodwill, "PENALTIES", (0.0, 4.0))
     monkeypatch.setattr(goodwill, "STORES", 128)

@@ -34,7 +34,7 @@ def pair():
 
 def test_an_ordinary_day_changes_nothing(pair):
     shock = shock_of(pair, "surge", 0, 0.0)
-    impulse = impulse_response(KEY, OrderUpToTen(), pair, shock, 4, stores=64)
+    impulse = impulse_response(KEY, OrderUpToTen(), pair, shock, 8, stores=512)
     for answer in (impulse.attention, impulse.ordered, impulse.on_hand, impulse.sold):
         assert not np.asarray(answer.mean).any() and not np.asarray(answer.error).any()
 
@@ -48,16 +48,16 @@ def test_units_too_many_are_not_ordered_again(pair):
     assert ordered[0, 1] < 0 and ordered[0, 0] == 0
     sold = np.asarray(impulse.sold.mean)
     # Units: what was there too much of was sold, or was not ordered, or is still there.
-    balance = 3 + ordered[:-2].sum(0)[1] - sold[:-1].sum(0)[1]
+    balance = 3 + ordered[:-1].sum(0)[1] - sold[:-1].sum(0)[1]
     assert balance == pytest.approx(on_hand[-1, 1], abs=1e-4)
     assert np.asarray(impulse.attention.mean)[0, 1] > 0
 
 
 def test_a_late_delivery_and_a_surge_empty_the_shelf(pair):
-    delay = impulse_response(KEY, OrderUpToTen(), pair, shock_of(pair, "delay", 0), 4, stores=512)
+    delay = impulse_response(KEY, OrderUpToTen(), pair, shock_of(pair, "delay", 0), 8, stores=512)
     assert np.asarray(delay.on_hand.mean)[1, 0] < -1
     assert np.asarray(delay.on_hand.mean)[0, 0] == 0
-    surge = impulse_response(KEY, OrderUpToTen(), pair, shock_of(pair, "surge", 0), 4, stores=512)
+    surge = impulse_response(KEY, OrderUpToTen(), pair, shock_of(pair, "surge", 0), 8, stores=512)
     assert np.asarray(surge.sold.mean)[0, 0] > 1
     assert np.asarray(surge.ordered.mean)[1, 0] > 1
     assert np.asarray(surge.ordered.mean)[0, 0] == 0
@@ -66,7 +66,8 @@ def test_a_late_delivery_and_a_surge_empty_the_shelf(pair):
 def test_one_more_unit_is_one_less_to_order(pair):
     answer = cross_response(KEY, OrderUpToTen(), pair, stores=512)
     order, attention = np.asarray(answer.order.mean), np.asarray(answer.attention.mean)
-    assert order[0, 0] == pytest.approx(-1, abs=0.05) and order[0, 1] == 0
+    # One less, but where the shelf is full and nothing is ordered anyway.
+    assert -1 <= order[0, 0] < -0.8 and order[0, 1] == 0
     assert attention[0, 0] >= 0 >= attention[0, 1]
     assert attention[1, 1] > 0 > attention[1, 0]
     np.testing.assert_allclose(attention.sum(1), 0, atol=1e-6)

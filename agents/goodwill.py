@@ -18,7 +18,7 @@ from agents.theory import myopic
 from jaxsim.optimum import Restriction, Tables, anything, optimum
 from jaxsim.params import Params
 
-PENALTIES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # money per lost unit
+PENALTIES = (0.0, 4.0, 8.0, 16.0, 32.0, 64.0)  # money per lost unit
 RATES = (0.0, 0.02, 0.05)
 TARGET = 0.95  # fill rate at which goodwill stands still
 STORES, PERIODS, BURN_IN = 1024, 400, 200

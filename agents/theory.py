@@ -33,6 +33,7 @@ from jaxsim.params import Params
 from jaxsim.records import Flows
 
 MOST_EXCHANGES = 10
+NOTHING = 1e-3  # money per period
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,12 @@ class Benchmarks:
     stock_blind: float  # the best slates that ignore stock, and the best orders for them
     silo: float  # each department best for its own KPI, given the other
 
-    def gaps(self) -> dict[str, float]:
-        """How far each falls short of the joint optimum, in percent of it."""
-        short = lambda profit: 100 * (self.joint - profit) / abs(self.joint)  # noqa: E731
+    def gaps(self) -> dict[str, float | None]:
+        """How far each falls short of the joint optimum, in percent of it; none where the best a
+        store can do is to earn nothing."""
+        short = lambda profit: (  # noqa: E731
+            100 * (self.joint - profit) / self.joint if self.joint > NOTHING else None
+        )
         return {
             "silo_gap": short(self.silo),
             "stock_blind_gap": short(self.stock_blind),

@@ -62,11 +62,12 @@ def draw_maps(rows: list[dict[str, Any]], path: Path) -> None:
     """Profit lost by silos and by slates that ignore stock, in percent, two settings at a time."""
     figure = Figure(figsize=(WIDTH, 7.4), dpi=DPI, layout="constrained")
     panels = figure.subplots(2, len(MAPS))
-    highest = max(row["silo_gap"] for row in rows if " x " in row["view"])
+    highest = max(row["silo_gap"] or 0.0 for row in rows if " x " in row["view"])
     for line, (gap, name, _) in zip(panels, GAPS, strict=False):
         for panel, (pair_of_settings, ranges) in zip(line, MAPS.items(), strict=True):
             view = " x ".join(pair_of_settings)
-            values = [row[gap] for row in rows if row["view"] == view]
+            # No gap where the optimum earns nothing: a cell without a number.
+            values = np.array([row[gap] for row in rows if row["view"] == view], float)
             _heat(panel, np.reshape(values, [len(values) for values in ranges]), ranges, highest)
             panel.set(ylabel=LABELS[pair_of_settings[0]], xlabel=LABELS[pair_of_settings[1]])
         line[1].set_title(f"Profit lost by {name}, % of the joint optimum", pad=10)
@@ -82,7 +83,7 @@ def _heat(panel: Axes, values: np.ndarray, ranges: tuple, highest: float) -> Non
     panel.set_xticks(range(len(ranges[1])), [f"{value:g}" for value in ranges[1]])
     for (row, column), value in np.ndenumerate(values):
         colour = "white" if value > highest / 3 else BLACK
-        text = f"{max(value, 0):.1f}"
+        text = "–" if np.isnan(value) else f"{max(value, 0):.1f}"
         panel.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
@@ -99,7 +100,7 @@ def draw_foresight(rows: list[dict[str, Any]], path: Path) -> None:
         bars = panel.barh(at, values, color=colour, height=0.7)
         panel.bar_label(bars, [f"{value:.2f}" for value in values], padding=3, fontsize=9)
         panel.set(title=name, xlabel="profit lost (%)", xlim=(0, 1.2 * max(values) + 0.01))
-        _plain(panel)
+        panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yticks(at, [row["regime"] for row in rows])
     panels[0].invert_yaxis()
     figure.suptitle("Where looking ahead pays: profit lost against the joint optimum")

@@ -147,9 +147,23 @@ def siloed(store: Params | Tables, tolerance: float = 1e-3) -> Optimum:
 
 
 def _stock_blind(tables: Tables) -> Iterable[tuple[int, ...]]:
-    """Every way to choose a joint slate without looking at stock: see `blind`."""
+    """Every way to choose a joint slate without looking at stock (see `blind`) that comes to the
+    same cycle of slates from everywhere: else there is no one average."""
     slates = range(len(tables.slates))
-    return itertools.product(slates, repeat=len(slates) if caps.tires(tables.params) else 1)
+    remembered = len(slates) if caps.tires(tables.params) else 1
+    return filter(_has_one_cycle, itertools.product(slates, repeat=remembered))
+
+
+def _has_one_cycle(following: tuple[int, ...]) -> bool:
+    count = len(following)
+    ends = list(range(count))
+    for _ in range(count):
+        ends = [following[remembered] % count for remembered in ends]
+    cycle, remembered = set(), ends[0]
+    while remembered not in cycle:
+        cycle.add(remembered)
+        remembered = following[remembered] % count
+    return cycle == set(ends)
 
 
 def _most_wanted(tables: Tables, grid: Grid, rule: Rule | None) -> tuple[int, ...]:

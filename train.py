@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import reports, runs
+from agents import reports, runs, theory_reports
 from agents.config import ConfigError, TrainConfig
 from agents.export import ExportConfig, export_run
 from agents.runs import RunError
@@ -80,8 +80,10 @@ def run_scenarios(_: ScenariosConfig, console: Console) -> None:
 
 def run_theory(config: TheoryConfig, console: Console) -> None:
     found = study(config, lambda what: console.print(f"[dim]{what}[/dim]"))
-    console.print(reports.lost_sales_table(found["lost_sales"]))
-    console.print(reports.coordination_table(found["pair"]))
+    console.print(theory_reports.lost_sales_table(found["lost_sales"]))
+    console.print(theory_reports.backlog_table(found["backlog"]))
+    console.print(theory_reports.coordination_table(found["pair"]))
+    console.print(theory_reports.foresight_table(found["foresight"]))
     console.print(f"Everything is in {config.out}.", soft_wrap=True)
 
 

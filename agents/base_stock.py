@@ -1,15 +1,14 @@
-"""Base-stock orders of one-product stores, capped or not, simulated: costs and the best level."""
+"""Base-stock orders of one-product stores, capped or not, simulated: their costs."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from jaxsim import store
-from jaxsim.params import UNLIMITED, Params
+from jaxsim.params import Params
 from jaxsim.records import Action, State
 
 BURN_IN = 100
@@ -47,12 +46,3 @@ def costs(
 
     over_stores = jax.vmap(one_store, (None, None, 0))
     return jax.vmap(over_stores, (0, 0, None))(params, policy, jax.random.split(key, stores))
-
-
-def best_level(key: PRNGKeyArray, params: Params, highest: int) -> int:
-    """The base-stock level of least simulated cost from half of `highest` up to it, compared on
-    the same customers: 400,000 periods each."""
-    levels = np.arange(highest // 2, highest + 1)
-    policies = OrderUpTo(jnp.asarray(levels, jnp.float32), jnp.full(len(levels), UNLIMITED))
-    stores = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(levels), *leaf.shape)), params)
-    return int(levels[np.asarray(costs(key, stores, policies, 200, 2000)).mean(-1).argmin()])

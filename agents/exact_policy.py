@@ -1,11 +1,13 @@
 """An exact optimum as a policy like any other: it looks up what to do."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxsim.exact import Grid
+from jaxsim import choice
+from jaxsim.grid import Grid
 from jaxsim.optimum import Optimum
 from jaxsim.params import Params
 from jaxsim.records import Action, State
@@ -17,6 +19,7 @@ class ExactPolicy:
 
     orders: Float[Array, "... N"]  # units
     slates: Int[Array, "... K S"]
+    attention: Float[Array, "M K N"]  # of each joint slate that customers may remember
     grid: Grid = struct.field(pytree_node=False)
 
     def start(self, params: Params) -> tuple[()]:
@@ -30,21 +33,23 @@ class ExactPolicy:
         return Action(order=self.orders[at], slate=self.slates[at]), memory
 
     def _position(self, state: State) -> tuple[Array, ...]:
-        net = state.on_hand - state.backlog + jnp.asarray(self.grid.owed)
-        shelves = list(net)
+        remembered = jnp.abs(self.attention - state.fatigue).sum((1, 2)).argmin()
+        units = [remembered, *(state.on_hand - state.backlog + jnp.asarray(self.grid.owed))]
         for product, rows in enumerate(self.grid.rows):
-            shelves += list(state.pipeline[:rows, product])
+            units += list(state.pipeline[:rows, product])
         return tuple(
-            jnp.clip(units, 0, size - 1).astype(jnp.int32)
-            for units, size in zip(shelves, self.grid.shape, strict=True)
+            jnp.clip(each, 0, size - 1).astype(jnp.int32)
+            for each, size in zip(units, self.grid.shape, strict=True)
         )
 
 
 def policy_of(found: Optimum) -> ExactPolicy:
     """The policy of an optimum, ready to be evaluated, compared and drawn."""
-    slates = found.slates[np.asarray(found.solution.slate)]
+    slates = jnp.asarray(found.tables.slates, jnp.int32)
+    remembered = slates[: found.grid.remembered]
     return ExactPolicy(
         orders=jnp.asarray(found.orders, jnp.float32),
-        slates=jnp.asarray(slates, jnp.int32),
+        slates=slates[np.asarray(found.solution.slate)],
+        attention=jax.vmap(choice.attention_of, (0, None))(remembered, found.tables.params),
         grid=found.grid,
     )

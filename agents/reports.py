@@ -122,30 +122,5 @@ def scenario_table(known: list[Scenario]) -> Table:
     return table
 
 
-def lost_sales_table(rows: list[dict]) -> Table:
-    """Average cost per period of one-product stores that lose sales."""
-    table = Table(
-        "demand", "penalty", "lead time", "optimum", "best base-stock", title="lost sales: cost"
-    )
-    for row in rows:
-        table.add_row(
-            row["family"],
-            f"{row['penalty']:g}",
-            str(row["lead_time"]),
-            f"{row['optimal_cost']:.2f}",
-            f"{row['best_base_stock_cost']:.2f} ({row['best_base_stock']})",
-        )
-    return table
-
-
-def coordination_table(pair: dict) -> Table:
-    """Average profit per period of the pair store, by who coordinates how."""
-    table = Table("the pair store", "profit", "short of the optimum")
-    for name in ("joint", "myopic", "base_stock", "stock_blind", "silo"):
-        short = 100 * (1 - pair[name] / pair["joint"])
-        table.add_row(name.replace("_", "-"), f"{pair[name]:.3f}", f"{short:.2f} %")
-    return table
-
-
 def _half(interval: tuple[float, float]) -> float:
     return (interval[1] - interval[0]) / 2

@@ -1,28 +1,32 @@
-"""The theory as a study: known answers, the pair store, and maps of what coordination is worth.
+"""The theory as a study: known answers, the pair store, and what coordination is worth.
 
-Everything is computed exactly by `jaxsim.optimum`, but for the search of the best base-stock level
-of a lost-sales store, which is simulated; its cost is then exact again.
+Everything is computed exactly by `jaxsim.optimum`; responses over time are those of the exact
+policy, simulated.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
 
-from agents import runs
-from agents.base_stock import best_level
+from agents import classics, theory_pictures
+from agents.coordination import value_rows
+from agents.exact_policy import policy_of
+from agents.foresight import foresight_rows, overstock_rows
+from agents.goodwill import goodwill_rows
+from agents.responses import CrossResponse, Impulse, cross_response, impulse_response, shock_of
+from agents.runs import open_folder, write_json
+from agents.structure import structure_of
 from agents.theory import benchmarks_of, best_base_stock
-from agents.theory_pictures import draw_map, draw_structure
 from jaxsim import scenarios
-from jaxsim.exact import joint_slates
-from jaxsim.optimum import Optimum, average_worth, base_stock, first_grid, optimum
-from jaxsim.params import Params
+from jaxsim.optimum import Optimum, Tables, optimum
 
-TOLERANCE = 2e-4  # money per period
+TOLERANCE = 2e-5  # money per period
+SEED = 0
+SHOCKS = {"surge": 1.0, "delay": 1.0, "overstock": 6.0}
 THEORY = "theory.json"
 
 
@@ -36,133 +40,79 @@ class TheoryConfig:
 
 def study(config: TheoryConfig, announce: Callable[[str], None]) -> dict[str, Any]:
     """Everything, written to `config.out` when complete. Raises `RunError`."""
-    folder = runs.open_folder(config.out)
-    announce("lost sales: 32 stores")
-    lost_sales = [lost_sales_row(*instance) for instance in lost_sales_grid()]
-    announce("backlog: 8 stores")
-    backlog = [backlog_row(penalty, lead) for penalty in (4.0, 9.0) for lead in range(1, 5)]
-    announce("the pair store")
+    folder = open_folder(config.out)
     pair = scenarios.get("pair").params()
-    best_levels = best_base_stock(pair, TOLERANCE)
-    changes = list(settings())
-    announce(f"what coordination is worth, over {len(changes)} stores")
-    value = [value_row(pair, what, setting) for what, setting in changes]
-    found = {
-        "lost_sales": lost_sales,
-        "backlog": backlog,
-        "pair": asdict(benchmarks_of(pair, TOLERANCE))
-        | {"base_stock": best_levels[0], "base_stock_levels": list(best_levels[1])},
-        "value_of_coordination": value,
+    found = known_answers(announce)
+    announce("the pair store, and how its best policy answers")
+    tables = Tables(pair)
+    joint = optimum(tables, tolerance=TOLERANCE)
+    found |= {
+        "pair": pair_row(tables),
+        "structure": structure_of(joint),
+        "responses": responses_of(joint),
     }
-    runs.write_json(folder / THEORY, found)
-    draw_map(value, folder / "value.png")
-    draw_structure(optimum(pair, tolerance=TOLERANCE), folder / "structure.png")
+    announce("what coordination is worth: curves and maps")
+    found["value_of_coordination"] = list(value_rows(pair, TOLERANCE))
+    announce("where looking ahead pays")
+    found |= {
+        "foresight": list(foresight_rows(pair, TOLERANCE)),
+        "overstock": list(overstock_rows(pair, TOLERANCE)),
+        "goodwill": list(goodwill_rows(pair, TOLERANCE)),
+    }
+    write_json(folder / THEORY, found)
+    theory_pictures.draw_curves(found["value_of_coordination"], folder / "value-curves.png")
+    theory_pictures.draw_maps(found["value_of_coordination"], folder / "value-maps.png")
+    theory_pictures.draw_foresight(found["foresight"], folder / "foresight.png")
+    theory_pictures.draw_structure(joint, folder / "structure.png")
+    theory_pictures.draw_responses(found["responses"], folder / "responses.png")
     return found
 
 
-def lost_sales_grid() -> Iterable[tuple[str, float, int]]:
-    """Family, penalty and lead time of Zipkin's (2008) instances."""
-    return (
-        (family, penalty, lead)
-        for family in ("poisson", "geometric")
-        for penalty in (4.0, 9.0, 19.0, 39.0)
-        for lead in range(1, 5)
-    )
-
-
-def lost_sales_row(family: str, penalty: float, lead_time: int) -> dict[str, Any]:
-    """Optimal cost, and that of the best base-stock policy, in money per period."""
-    params = one_product("lost-sales", penalty, lead_time, family)
-    grid = first_grid(params, joint_slates(params))
-    level = best_level(jax.random.key(0), params, grid.on_hand[0])
-    rule = base_stock(params, level)
+def known_answers(announce: Callable[[str], None]) -> dict[str, Any]:
+    """The classical problems, each row beside its published answer."""
+    announce("lost sales: 32 stores")
+    lost_sales = [
+        classics.lost_sales_row(*instance, TOLERANCE) for instance in classics.lost_sales_grid()
+    ]
+    announce("backlog: 8 stores; newsvendor; choice")
     return {
-        "family": family,
-        "penalty": penalty,
-        "lead_time": lead_time,
-        "optimal_cost": -optimum(params, tolerance=TOLERANCE).profit,
-        "best_base_stock": level,
-        "best_base_stock_cost": -average_worth(rule, rule.day),
+        "lost_sales": lost_sales,
+        "backlog": [
+            classics.backlog_row(penalty, lead, TOLERANCE)
+            for penalty in (4.0, 9.0)
+            for lead in classics.LEAD_TIMES
+        ],
+        "newsvendor": classics.newsvendor_row(TOLERANCE),
+        "mnl": classics.mnl_row(),
     }
 
 
-def backlog_row(penalty: float, lead_time: int) -> dict[str, Any]:
-    """The optimum, which is a base-stock policy, and its level: the most it orders up to."""
-    found = optimum(one_product("backlog", penalty, lead_time, "poisson"), tolerance=TOLERANCE)
-    return {
-        "penalty": penalty,
-        "lead_time": lead_time,
-        "base_stock": order_up_to_level(found),
-        "cost": -found.profit,
+def pair_row(tables: Tables) -> dict[str, Any]:
+    """Average profit per period of the pair store, by who coordinates how."""
+    base_stock, levels = best_base_stock(tables, TOLERANCE)
+    return asdict(benchmarks_of(tables, TOLERANCE)) | {
+        "base_stock": base_stock,
+        "base_stock_levels": list(levels),
     }
 
 
-def order_up_to_level(found: Optimum) -> int:
-    """Inventory position after ordering in the states where a one-product store spends time."""
-    grid, over = found.grid, found.long_run
-    states = over.states[over.share > 1e-9]
-    at = jnp.stack(jnp.unravel_index(states, grid.shape), -1)
-    order = found.orders.reshape(-1)[states]
-    position = at.sum(-1) - grid.owed[0] + order
-    return int(jnp.bincount(position[order > 0], length=int(position.max()) + 1).argmax())
-
-
-def one_product(scenario: str, penalty: float, lead_time: int, family: str) -> Params:
-    """A one-product scenario with another penalty, lead time and family of demand."""
-    return (
-        scenarios.get(scenario)
-        .params()
-        .replace(
-            penalty=jnp.full(1, penalty),
-            lead_time=jnp.full(1, lead_time, jnp.int32),
-            family=family,
-            max_lead_time=max(lead_time, 1),
-        )
-    )
-
-
-def settings() -> Iterable[tuple[str, float]]:
-    """What is changed in the pair store, one thing at a time."""
-    swept = {
-        "lead_time": (0, 1, 2),
-        "margin": (0.15, 0.25, 0.35, 0.5, 0.65),
-        "holding": (0.1, 0.3, 0.6, 1.0, 1.5),
-        "lift": (0.0, 0.6, 1.2, 1.8, 2.4),
-        "demand": (0.25, 0.5, 1.0, 1.5, 2.0),
+def responses_of(found: Optimum) -> dict[str, Any]:
+    """Over time and across products, of an exact policy in the simulator."""
+    params, policy, key = found.tables.params, policy_of(found), jax.random.key(SEED)
+    lags = max(6, 2 * int(params.lead_time.max()))
+    impulses = {
+        kind: [
+            _plain(impulse_response(key, policy, params, shock_of(params, kind, each, size), lags))
+            for each in range(params.products)
+        ]
+        for kind, size in SHOCKS.items()
     }
-    return ((what, float(value)) for what, values in swept.items() for value in values)
+    return {"over_time": impulses, "across": _plain(cross_response(key, policy, params))}
 
 
-def value_row(pair: Params, what: str, setting: float) -> dict[str, Any]:
-    """The benchmarks of the pair store with one thing changed, and their gaps in percent."""
-    params = changed(pair, what, setting)
-    found = benchmarks_of(params, TOLERANCE)
-    return {"changed": what, "value": setting} | _parameters(params) | asdict(found) | found.gaps()
-
-
-def changed(params: Params, what: str, setting: float) -> Params:
-    """The store with this lead time, mean margin (share of price; the difference between products
-    stays), holding cost, lift, or with all arrivals multiplied."""
-    if what == "lead_time":
-        lead = jnp.full(params.products, int(setting), jnp.int32)
-        return params.replace(lead_time=lead, max_lead_time=max(int(setting), 1))
-    if what == "margin":
-        shift = setting - _margin(params).mean()
-        return params.replace(cost=params.cost - shift * params.price)
-    if what == "demand":
-        return params.replace(arrivals=setting * params.arrivals)
-    return params.replace(**{what: jnp.full_like(getattr(params, what), setting)})
-
-
-def _margin(params: Params) -> Float[Array, " N"]:
-    return (params.price - params.cost) / params.price
-
-
-def _parameters(params: Params) -> dict[str, float]:
+def _plain(answers: Impulse | CrossResponse) -> dict[str, Any]:
+    """Means and standard errors by name, as nested lists."""
     return {
-        "lead_time": float(params.lead_time.max()),
-        "margin": float(_margin(params).mean()),
-        "holding": float(params.holding.mean()),
-        "lift": float(params.lift.mean()),
-        "arrivals": float(params.arrivals.sum()),
+        name: {"mean": np.asarray(each.mean).tolist(), "error": np.asarray(each.error).tolist()}
+        for name, each in vars(answers).items()
     }

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
+from agents import published
 from agents.base_stock import OrderUpTo, costs
 from agents.evaluation import interval
 from jaxsim.params import UNLIMITED, Params
@@ -35,14 +36,14 @@ class Cell:
     cap: float = UNLIMITED
 
 
-def backlog(penalty: float, *answers: tuple[int, float]) -> list[Cell]:
-    return [Cell("backlog", penalty, lead, s, cost, 4) for lead, (s, cost) in enumerate(answers, 1)]
+def backlog(penalty: float) -> list[Cell]:
+    answers = enumerate(published.BACKLOG[penalty], 1)
+    return [Cell("backlog", penalty, lead, s, cost, 4) for lead, (s, cost) in answers]
 
 
-def lost_sales(penalty: float, *answers: tuple[int, float]) -> list[Cell]:
-    return [
-        Cell("lost sales", penalty, lead, s, cost, 2) for lead, (s, cost) in enumerate(answers, 1)
-    ]
+def lost_sales(penalty: float) -> list[Cell]:
+    answers = enumerate(published.BASE_STOCK["poisson", penalty], 1)
+    return [Cell("lost sales", penalty, lead, s, cost, 2) for lead, (s, cost) in answers]
 
 
 def capped(penalty: float, *answers: tuple[int, float, float]) -> list[Cell]:
@@ -53,10 +54,10 @@ def capped(penalty: float, *answers: tuple[int, float, float]) -> list[Cell]:
 
 
 PUBLISHED = [
-    *backlog(4, (13, 4.6124), (18, 5.5880), (24, 6.4380), (29, 7.1698)),
-    *backlog(9, (14, 5.8694), (20, 7.1230), (26, 8.1864), (32, 9.1510)),
-    *lost_sales(4, (12, 4.16), (16, 4.64), (20, 4.98), (25, 5.20)),
-    *lost_sales(9, (13, 5.55), (19, 6.32), (23, 6.86), (28, 7.27)),
+    *backlog(4.0),
+    *backlog(9.0),
+    *lost_sales(4.0),
+    *lost_sales(9.0),
     *capped(4, (12, 6, 4.065), (17, 5, 4.406), (21, 5, 4.631), (26, 5, 4.798)),
 ]
 

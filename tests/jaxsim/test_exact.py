@@ -1,15 +1,20 @@
-"""The exact solver gives the published answers, agrees with the simulator, and knows its limits."""
+"""The exact solver agrees with published answers, plain loops and the simulator; it knows its
+limits."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
+from agents.classics import backlog_row, lost_sales_row, one_product
 from agents.evaluation import interval, profit_per_period, simulate
 from agents.exact_policy import policy_of
-from agents.theory import always, benchmarks_of, best_base_stock, siloed
-from agents.theory_study import backlog_row, changed, one_product
-from jaxsim.optimum import ExactError, average_worth, base_stock, optimum
+from agents.foresight import tiring
+from jaxsim import caps
+from jaxsim.grid import Grid
+from jaxsim.one_product import base_stock_cost, best_base_stock_level
+from jaxsim.optimum import ExactError, Tables, average_worth, optimum
 from jaxsim.scenarios import get
 
 
@@ -24,92 +29,147 @@ def joint(pair):
 
 
 @pytest.mark.parametrize(
-    ("family", "penalty", "lead_time", "cost"),
-    [
-        ("poisson", 4.0, 1, 4.04), ("poisson", 4.0, 2, 4.40), ("poisson", 4.0, 4, 4.73),
-        ("poisson", 9.0, 3, 6.53), ("geometric", 4.0, 2, 10.24), ("geometric", 9.0, 1, 14.51),
-    ],
-)  # fmt: skip
-def test_the_published_optima_of_lost_sales(family, penalty, lead_time, cost):
-    found = optimum(one_product("lost-sales", penalty, lead_time, family))
-    assert float(found.solution.bound) <= 1e-3
-    assert -found.profit == pytest.approx(cost, abs=0.005 + float(found.solution.bound))
+    ("family", "penalty", "lead_time"),
+    [("poisson", 4.0, 1), ("poisson", 4.0, 4), ("poisson", 9.0, 3), ("geometric", 9.0, 2)],
+)
+def test_the_published_answers_of_lost_sales(family, penalty, lead_time):
+    row = lost_sales_row(family, penalty, lead_time, 1e-4)
+    assert row["bound"] <= 1e-4
+    assert row["optimal_cost"] == pytest.approx(row["published"], abs=0.0051)
+    assert row["best_base_stock_cost"] >= row["optimal_cost"]
+    if family == "poisson":
+        assert row["best_base_stock"] == row["published_base_stock"]
+        published = row["published_base_stock_cost"]
+        assert row["best_base_stock_cost"] == pytest.approx(published, abs=0.0051)
+
+
+def test_the_best_base_stock_level_beats_its_neighbours():
+    params = one_product("lost-sales", 19.0, 2, "geometric")
+    level, cost = best_base_stock_level(params)
+    assert cost == pytest.approx(base_stock_cost(params, level), abs=1e-4)
+    assert cost < base_stock_cost(params, level - 1)
+    assert cost < base_stock_cost(params, level + 1)
+
+
+@pytest.mark.parametrize(("penalty", "lead_time"), [(4.0, 2), (9.0, 1)])
+def test_the_published_backlog_optimum(penalty, lead_time):
+    row = backlog_row(penalty, lead_time, 1e-4)
+    assert row["base_stock"] == row["published_base_stock"]
+    assert row["cost"] == pytest.approx(row["published"], abs=2e-4)
 
 
 @pytest.mark.parametrize(
-    ("penalty", "lead_time", "level", "cost"),
-    [(4.0, 1, 12, 4.16), (4.0, 3, 20, 4.98), (9.0, 2, 19, 6.32)],
+    ("scenario", "family"), [("lost-sales", "geometric"), ("backlog", "poisson")]
 )
-def test_the_published_base_stock_costs_of_lost_sales(penalty, lead_time, level, cost):
-    params = one_product("lost-sales", penalty, lead_time, "poisson")
-    rule = base_stock(params, level)
-    worth = average_worth(rule, rule.day)
-    assert -worth == pytest.approx(cost, abs=0.0051)
+def test_without_a_lead_time_every_day_is_a_newsvendor(scenario, family):
+    found = optimum(one_product(scenario, 4.0, 0, family), tolerance=1e-4)
+    demand = np.arange(400)
+    law = {"poisson": stats.poisson(5), "geometric": stats.nbinom(1, 1 / 6)}[family]
+    costs = [
+        law.pmf(demand) @ (np.maximum(s - demand, 0) + 4 * np.maximum(demand - s, 0))
+        for s in range(40)
+    ]
+    assert -found.profit == pytest.approx(min(costs), abs=2e-4)
 
 
-def test_the_published_backlog_optimum():
-    row = backlog_row(4.0, 2)
-    assert row["base_stock"] == 18
-    assert row["cost"] == pytest.approx(5.5880, abs=5e-4)
-
-
-@pytest.mark.parametrize("lead_times", [(1, 1), (0, 2)])
-def test_the_simulator_earns_what_the_solver_says(pair, lead_times):
-    params = pair.replace(
-        lead_time=jnp.array(lead_times), max_lead_time=2, order_cost=jnp.array([0.5, 0.0]),
-        overflow=jnp.float32(0.2), capacity=jnp.float32(8.0),
+@pytest.mark.parametrize("discount", [0.8, 0.95, 1.0])
+def test_plain_loops_find_the_same_value(discount):
+    """One product, Poisson(1.5), lead time 1: value iteration written out, on a cut of 12."""
+    price, cost, holding, rate, most = 4.0, 1.0, 0.5, 1.5, 12
+    params = one_product("lost-sales", 0.0, 1, "poisson").replace(
+        price=jnp.full(1, price), cost=jnp.full(1, cost), holding=jnp.full(1, holding),
+        arrivals=jnp.full(1, rate),
     )  # fmt: skip
-    found = optimum(params)
-    totals = simulate(jax.random.key(0), policy_of(found), params, 512, 1000, 50)
-    _, (low, high) = interval(profit_per_period(totals, 1000), 0.999)
-    assert low - 1e-3 <= found.profit <= high + 1e-3
-    assert average_worth(found, found.day) == pytest.approx(found.profit, abs=2e-3)
+    grid = Grid((most,), (0,), (most,), (1,))
+    found = optimum(params, tolerance=1e-6, discount=discount, grid=grid)
+    value, demand = np.zeros(most + 1), np.arange(60)
+    chance = stats.poisson(rate).pmf(demand)
+    for _ in range(400):
+        after = np.zeros_like(value)
+        for x in range(most + 1):
+            sold = np.minimum(demand, x)
+            today = chance @ (price * sold - holding * (x - sold))
+            following = [
+                chance @ value[np.minimum(x - sold + q, most)] * discount - cost * q
+                for q in range(most + 1)
+            ]
+            after[x] = today + max(following)
+        gain, value = after - value, after
+    expected = (gain.min() + gain.max()) / 2 if discount == 1 else (1 - discount) * value[0]
+    assert abs(found.profit - expected) <= found.bound + 2e-6
+    np.testing.assert_allclose(found.solution.value[0], value - value[0], atol=1e-3)
 
 
-def test_three_products_with_slates_of_two():
-    three = get("pair").params()
+def narrow(params):
+    """A second segment away, so that two joint slates are left."""
+    per_segment = (
+        "arrivals", "utility", "lift", "season", "no_purchase", "fatigue_weight",
+    )  # fmt: skip
+    return params.replace(**{field: getattr(params, field)[:1] for field in per_segment})
+
+
+@pytest.mark.parametrize(
+    ("lead_times", "changes"),
+    [
+        ((1, 1), {"order_cost": [0.5, 0.0], "overflow": 0.2, "capacity": 8.0}),
+        ((0, 2), {"max_order": [2.0, 1e9]}),
+        ((2, 1), {"arrivals": [0.75, 0.75]}),
+    ],
+)
+def test_the_simulator_earns_what_the_solver_says(pair, lead_times, changes):
+    arrays = {field: jnp.asarray(value, jnp.float32) for field, value in changes.items()}
+    params = pair.replace(lead_time=jnp.array(lead_times), max_lead_time=2, **arrays)
+    check_by_simulation(optimum(params))
+
+
+def test_the_simulator_earns_what_the_solver_says_of_tired_customers(pair):
+    found = optimum(tiring(pair, 1.0))
+    assert found.grid.remembered == 2
+    check_by_simulation(found)
+
+
+def test_three_products_with_slates_of_two(pair):
     widen = lambda leaf: jnp.concatenate([leaf, leaf[:1]])  # noqa: E731
     per_product = (
         "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
         "backlogged", "stall", "volume", "demand_noise",
     )  # fmt: skip
-    three = three.replace(
-        **{field: widen(getattr(three, field)) for field in per_product},
-        utility=jnp.array([[0.3, -0.7, 0.0]]),
-        lift=three.lift[:1], arrivals=jnp.array([1.5]), season=three.season[:1],
-        no_purchase=three.no_purchase[:1], fatigue_weight=three.fatigue_weight[:1],
+    params = narrow(pair)
+    three = params.replace(
+        **{field: widen(getattr(params, field)) for field in per_product},
+        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([1.5]),
         slot_weight=jnp.array([1.0, 0.6]),
     )  # fmt: skip
-    found = optimum(three, tolerance=5e-3)
-    totals = simulate(jax.random.key(0), policy_of(found), three, 512, 500, 50)
+    check_by_simulation(optimum(three))
+
+
+def check_by_simulation(found):
+    """Brute force: the policy earns in the simulator, and in its own stationary distribution, what
+    value iteration says."""
+    params = found.tables.params
+    totals = simulate(jax.random.key(0), policy_of(found), params, 512, 500, 50)
     _, (low, high) = interval(profit_per_period(totals, 500), 0.999)
-    assert low - 5e-3 <= found.profit <= high + 5e-3
+    assert low - found.bound <= found.profit <= high + found.bound
+    assert average_worth(found) == pytest.approx(found.profit, abs=found.bound + 1e-4)
 
 
-def test_coordination_is_worth_something_on_the_pair_store(pair, joint):
-    found = benchmarks_of(pair)
-    assert found.joint == pytest.approx(joint.profit, abs=1e-6)
-    assert found.joint > found.stock_blind > found.silo
-    assert found.myopic <= found.joint + 2e-3
-    profit, levels = best_base_stock(pair)
-    assert found.stock_blind < profit < found.joint
-    assert levels[0] > levels[1]
-
-
-def test_without_lift_slates_are_worth_nothing(pair):
-    plain = changed(pair, "lift", 0.0)
-    fixed = optimum(plain, always(0)).profit
-    assert optimum(plain).profit == pytest.approx(fixed, abs=2e-3)
-    assert siloed(plain) <= fixed + 2e-3
-
-
-def test_the_best_policy_hardly_ever_touches_a_cap(joint):
-    over = joint.long_run
-    states = np.stack(np.unravel_index(over.states, joint.grid.shape), -1)
-    full = (states >= np.array(joint.grid.on_hand)).any(-1)
-    most = (joint.orders.reshape(-1, 2)[over.states] >= np.array(joint.grid.order)).any(-1)
+@pytest.mark.parametrize("scenario", ["pair", "lost-sales", "backlog"])
+def test_the_best_policy_hardly_ever_touches_a_cap(scenario):
+    params = get("pair").params()
+    if scenario != "pair":
+        params = one_product(scenario, 4.0, 1, "poisson")
+    tight = caps.first_grid(params, Tables(params).slates)
+    halved = [tuple(cap // 2 for cap in each) for each in (tight.on_hand, tight.owed, tight.order)]
+    found = optimum(params, grid=Grid(*halved, tight.lead_time))
+    grid, over = found.grid, found.long_run
+    at = np.stack(np.unravel_index(over.states, grid.shape), -1)[:, 1 : grid.products + 1]
+    full = (at >= np.array(grid.stock_shape) - 1).any(-1)
+    most = (found.rule.order[over.states] >= np.array(grid.order)).any(-1)
     assert over.share.sum() == pytest.approx(1.0)
     assert over.share[full | most].sum() < 1e-8
+    if max(grid.owed):
+        assert over.evening[0] < 1e-8
+    assert found.profit == pytest.approx(optimum(params).profit, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +179,16 @@ def test_the_best_policy_hardly_ever_touches_a_cap(joint):
 def test_a_store_beyond_the_exact_model_is_refused(scenario, said):
     with pytest.raises(ExactError, match=said):
         optimum(get(scenario).params())
+
+
+def test_what_the_exact_model_cannot_remember_is_refused(pair):
+    with pytest.raises(ExactError, match=r"fatigue_memory: 0\.5.* allows 0 only"):
+        optimum(tiring(pair, 1.0).replace(fatigue_memory=jnp.float32(0.5)))
+    with pytest.raises(ExactError, match=r"discount: 1\.5; allowed: above 0, up to 1"):
+        optimum(pair, discount=1.5)
+    waits = pair.replace(backlogged=jnp.full(2, True))
+    with pytest.raises(ExactError, match=r"discount: 0\.9; allowed: 1 where paying"):
+        optimum(waits, discount=0.9)
 
 
 def test_a_store_too_large_is_refused_with_its_size(pair):

@@ -41,17 +41,22 @@ class TrainConfig:
 
     stores: int = 256
     """Stores simulated side by side."""
+    twins: int = 4
+    """Stores that meet the same customers, each a yardstick for the others; divides stores."""
     horizon: int = 32
     """Periods per iteration."""
+    critic_passes: int = 4
+    """The critic's passes over an iteration's experience, before the departments learn from it."""
     epochs: int = 1
-    """Passes over an iteration's experience."""
+    """The departments' passes over it."""
     minibatches: int = 4
-    """Parts (of whole stores) that a pass is cut into; each is one update of the fast group."""
+    """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
+    passes, then of the fast department."""
     fast_per_slow: int = 4
     """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
     fast: Department = "recommendation"
     """Which department is fast."""
-    critic_rate: float = 6e-3
+    critic_rate: float = 2e-3
     """Base rate of the critic."""
     fast_rate: float = 4e-3
     """Base rate of the fast department."""
@@ -62,7 +67,7 @@ class TrainConfig:
     slow_exponent: float = 0.7
     """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
     schedule_offset: float = 1000.0
-    """n0, in fast updates (the slow clock's n0 is the same moment in slow updates)."""
+    """n0, in fast updates (the other clocks' n0 is the same moment in their own updates)."""
     warm_up: float = 16.0
     """Updates of a department's own clock over which its rate rises to the schedule."""
     timescales: Literal["decaying", "constant"] = "decaying"
@@ -74,7 +79,7 @@ class TrainConfig:
     """λ of generalised advantages: how many periods a decision answers for."""
     clip: float = 0.2
     """PPO's clipping range."""
-    entropy: float = 0.003
+    entropy: float = 0.01
     """Bonus on the entropy of slates."""
     others: float = 1.0
     """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
@@ -109,8 +114,8 @@ class TrainConfig:
     def validate(self) -> None:
         """Raises `ConfigError`, or `ScheduleError` where the clocks break a condition."""
         counts = (
-            "iterations", "stores", "horizon", "epochs", "minibatches", "fast_per_slow", "width",
-            "evaluation_periods", "evaluations",
+            "iterations", "stores", "twins", "horizon", "critic_passes", "epochs", "minibatches",
+            "fast_per_slow", "width", "evaluation_periods", "evaluations",
         )  # fmt: skip
         for field in counts:
             _require(self, field, getattr(self, field) >= 1, "1 or more")
@@ -123,6 +128,7 @@ class TrainConfig:
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
+        _require(self, "twins", self.stores % self.twins == 0, f"a divisor of stores={self.stores}")
         _require(
             self, "minibatches", self.stores % self.minibatches == 0,
             f"a divisor of stores={self.stores}",
@@ -143,8 +149,10 @@ class TrainConfig:
             regime=regime,
             fast=self.fast,
             stores=self.stores,
+            twins=self.twins,
             horizon=self.horizon,
             epochs=self.epochs,
+            critic_passes=self.critic_passes,
             minibatches=self.minibatches,
             fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
             width=self.width,
@@ -160,8 +168,9 @@ class TrainConfig:
             slow_rate=self.fast_rate if one_clock else self.slow_rate,
             fast_exponent=self.fast_exponent,
             slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
+            # The same moment of the training, counted in each clock's own updates.
+            critic_offset=self.schedule_offset * self.critic_passes / self.epochs,
             fast_offset=self.schedule_offset,
-            # The same moment of the training, counted in slow updates.
             slow_offset=self.schedule_offset / (1 if one_clock else self.fast_per_slow),
             warm_up=self.warm_up,
         )

@@ -86,13 +86,32 @@ def recommend(state: State, knobs: Knobs, params: Params) -> Int[Array, "K S"]:
 
 
 def recommendation_prior(state: State, knobs: Knobs, params: Params) -> Float[Array, "K N"]:
-    """The recommender as scores with mean 0 and spread 1 in each segment: what the first slot of
-    its slate is ranked by. A learned department starts from here."""
+    """The recommender as scores: what the first slot of its slate is ranked by. A learned
+    department starts from here.
+
+    Scores of worth are in units of what a place on the slate is worth when stock is ignored, so
+    that products it is almost indifferent between stay close; plain ones have spread 1.
+    """
     weights, worth, plain = _slate_terms(state, knobs, params)
-    value = slates.value_of_showing(weights, jnp.exp(params.lift), worth, params)
-    score = jnp.where(_is_plain(knobs), plain, value)
-    centred = score - score.mean(-1, keepdims=True)
-    return centred / (jnp.sqrt((centred**2).mean(-1, keepdims=True)) + 1e-6)
+    boost = jnp.exp(params.lift)
+    value = slates.value_of_showing(weights, boost, worth, params)
+    at_rest = slates.market_weights(jnp.zeros_like(state.fatigue), params)
+    margin = params.price - params.cost
+    gain = slates.value_of_showing(at_rest, boost, margin, params) - slates.value_of_showing(
+        at_rest, jnp.ones_like(boost), margin, params
+    )
+    plain = _centred(jnp.broadcast_to(plain, weights.shape))
+    return jnp.where(
+        _is_plain(knobs), plain / (_size(plain) + 1e-6), _centred(value) / (_size(gain) + 1e-6)
+    )
+
+
+def _centred(scores: Array) -> Array:
+    return scores - scores.mean(-1, keepdims=True)
+
+
+def _size(scores: Array) -> Float[Array, ""]:
+    return jnp.sqrt((scores**2).mean())
 
 
 def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:

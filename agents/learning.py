@@ -18,8 +18,10 @@ class Shape:
     regime: Regime
     fast: str = "recommendation"  # the fast department; the other is slow
     stores: int = 256
+    twins: int = 4  # stores that meet the same customers
     horizon: int = 32  # periods per iteration
-    epochs: int = 2
+    epochs: int = 1  # passes of the departments over an iteration's experience
+    critic_passes: int = 4  # of the critic, before them
     minibatches: int = 4  # of whole stores
     fast_per_slow: int = 4  # fast updates to one slow update
     width: int = 32
@@ -49,11 +51,13 @@ class Learner:
     recommendation: Any
     critics: tuple[Any, ...]  # one central critic, or one for each department
     average: tuple[Float[Array, " N"], ...]  # ρ by product, for each critic
+    critic_optimizer: Any
     fast_optimizer: Any
     slow_optimizer: Any
     states: State  # leading axis: stores
     memories: tuple[Array, Array]
     key: PRNGKeyArray
     iteration: Int[Array, ""]
+    critic_updates: Int[Array, ""]
     fast_updates: Int[Array, ""]
     slow_updates: Int[Array, ""]

@@ -1,11 +1,12 @@
 """Multi-timescale multi-agent learning: one iteration, compiled.
 
-Roll out → differential advantages by product → nested scans: several updates of the fast group
-(critic and fast department) to each update of the slow one. PPO's clipped surrogate with Adam.
-Idea: Jiang et al. (2025); average-reward advantages: Zhang and Ross (2021); the control variate on
-the period's chance follows from inverse-CDF sampling and is this project's own.
+Roll out → the critic learns the values of what was seen → differential advantages by product →
+nested scans: several updates of the fast department to each update of the slow one. PPO's clipped
+surrogate with Adam.
+Idea: Jiang et al. (2025).
 """
 
+import math
 from typing import Any
 
 import jax
@@ -14,17 +15,16 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents import timescales
+from agents import timescales, values
 from agents.departments import OrderRecord, Recommendation, Replenishment, SlateRecord
 from agents.heuristics import Knobs
 from agents.learning import Learner, Rates, Shape
 from agents.networks import Critic, RecommendationActor, ReplenishmentActor
 from agents.rewards import money_scale, profit_on_sale, recommendation_kpi, replenishment_kpi
-from jaxsim import sampling, store, views
+from agents.values import Experience
+from jaxsim import store, views
 from jaxsim.params import Params
-from jaxsim.records import Action, Chance, Flows, State
-
-CHANCE_COLUMNS = 4
+from jaxsim.records import Action, Flows, State
 
 
 @struct.dataclass
@@ -33,9 +33,7 @@ class Rollout:
 
     orders: OrderRecord
     slates: SlateRecord
-    critic_views: tuple[views.View, ...]
-    rewards: tuple[Float[Array, "T B N"], ...]  # by critic, scaled
-    chance: Float[Array, "T B N E"]
+    seen: tuple[Experience, ...]  # by critic; rewards in units of `money_scale`
     profit: Float[Array, "T B"]  # money
     asked: Float[Array, "T B"]
     served: Float[Array, "T B"]
@@ -43,16 +41,12 @@ class Rollout:
 
 @struct.dataclass
 class Lesson:
-    """What the updates learn from: decisions with their advantages, views with their targets."""
+    """What the departments learn from: decisions with their advantages."""
 
     orders: OrderRecord
     slates: SlateRecord
     order_advantage: Float[Array, "T B N"]
     slate_advantage: Float[Array, "T B K"]
-    critic_views: tuple[views.View, ...]
-    targets: tuple[Float[Array, "T B N"], ...]
-    surprises: tuple[Float[Array, "T B N"], ...]  # temporal differences
-    chance: Float[Array, "T B N E"]
 
 
 @struct.dataclass
@@ -79,8 +73,9 @@ class Trainer:
         )
         one = jax.tree.map(lambda leaf: leaf[0], states)
         orders, slates = self._replenishment(None), self._recommendation(None)
+        nothing = jnp.zeros((params.products, values.DECISION_COLUMNS))
         critics = tuple(
-            self._critic.init(critic_key, view)
+            self._critic.init(critic_key, view, nothing)
             for critic_key, view in zip(
                 jax.random.split(keys[1], 2), self._critic_views(one, params), strict=False
             )
@@ -91,6 +86,7 @@ class Trainer:
             recommendation=slates.weights_for(keys[3], one, params),
             critics=critics,
             average=tuple(jnp.zeros(params.products) for _ in critics),
+            critic_optimizer=self._optimizer("critic").init(critics),
             fast_optimizer=None,
             slow_optimizer=None,
             states=states,
@@ -99,28 +95,32 @@ class Trainer:
             ),
             key=keys[4],
             iteration=jnp.zeros((), jnp.int32),
+            critic_updates=jnp.zeros((), jnp.int32),
             fast_updates=jnp.zeros((), jnp.int32),
             slow_updates=jnp.zeros((), jnp.int32),
         )
         return learner.replace(
-            fast_optimizer=self._fast_optimizer.init(self._fast_group(learner)),
-            slow_optimizer=self._slow_optimizer.init(self._slow_group(learner)),
+            fast_optimizer=self._optimizer("fast").init(getattr(learner, self._fast_name)),
+            slow_optimizer=self._optimizer("slow").init(getattr(learner, self._slow_name)),
         )
 
     def iterate(self, learner: Learner, params: Params) -> tuple[Learner, dict[str, Array]]:
-        """One iteration: experience, advantages, updates on both clocks, and its metrics."""
+        """One iteration: experience, values, advantages, updates on both clocks; its metrics."""
         learner, rollout = self.roll_out(learner, params)
+        learner, critic_loss = self.learn_values(learner, rollout, params)
         learner, lesson = self.advantages(learner, rollout, params)
         learner, losses = self.update(learner, lesson)
         clocks = self.rates.clocks
         metrics = {
             "profit": rollout.profit.mean(),
             "fill_rate": rollout.served.sum() / jnp.maximum(rollout.asked.sum(), 1.0),
-            "critic_rate": timescales.critic_rate(clocks, learner.fast_updates),
+            "critic_rate": timescales.critic_rate(clocks, learner.critic_updates),
             "fast_rate": timescales.fast_rate(clocks, learner.fast_updates),
             "slow_rate": timescales.slow_rate(clocks, learner.slow_updates),
+            "critic_updates": learner.critic_updates,
             "fast_updates": learner.fast_updates,
             "slow_updates": learner.slow_updates,
+            "critic_loss": critic_loss,
         }
         return learner.replace(iteration=learner.iteration + 1), metrics | losses
 
@@ -131,7 +131,12 @@ class Trainer:
         key, rollout_key = jax.random.split(learner.key)
 
         def one_period(carry: tuple, period_key: PRNGKeyArray) -> tuple[tuple, Rollout]:
-            keys = jax.random.split(period_key, self.shape.stores)
+            customers, decisions = jax.random.split(period_key)
+            groups = jax.random.split(customers, self.shape.stores // self.shape.twins)
+            keys = (
+                jnp.repeat(groups, self.shape.twins),
+                jax.random.split(decisions, self.shape.stores),
+            )
             states, memories, news = jax.vmap(self._one_store, (None, 0, 0, 0, None))(
                 learner, keys, carry[0], carry[1], params
             )
@@ -145,20 +150,29 @@ class Trainer:
         return learner.replace(states=states, memories=memories, key=key), rollout
 
     def _one_store(
-        self, learner: Learner, key: PRNGKeyArray, state: State, memory: tuple, params: Params
+        self, learner: Learner, keys: tuple, state: State, memory: tuple, params: Params
     ) -> tuple[State, tuple, Rollout]:
         replenishment, recommendation = self.departments(learner)
-        chance_key, order_key, slate_key = jax.random.split(key, 3)
+        order_key, slate_key = jax.random.split(keys[1])
         order, order_record, memory_0 = replenishment.explore(order_key, memory[0], state, params)
         slate, slate_record, memory_1 = recommendation.explore(slate_key, memory[1], state, params)
-        chance = store.draw(chance_key, params)
+        chance = store.draw(keys[0], params)
         after, flows = store.advance(chance, state, Action(order=order, slate=slate), params)
+        seen = tuple(
+            Experience(
+                view=view,
+                decision=values.decision_columns(flows, params),
+                chance=values.chance_columns(chance),
+                reward=reward,
+            )
+            for view, reward in zip(
+                self._critic_views(state, params), self._rewards(flows, params), strict=True
+            )
+        )
         rollout = Rollout(
             orders=order_record,
             slates=slate_record,
-            critic_views=self._critic_views(state, params),
-            rewards=self._rewards(flows, params),
-            chance=chance_columns(chance),
+            seen=seen,
             profit=flows.profit.sum(),
             asked=flows.asked.sum(),
             served=flows.served.sum(),
@@ -174,21 +188,28 @@ class Trainer:
         own = (replenishment_kpi(flows, params), recommendation_kpi(flows, params))
         return tuple((mix * kpi + (1 - mix) * profit) / scale for kpi in own)
 
-    # -- advantages --------------------------------------------------------------------------
+    # -- values and advantages ---------------------------------------------------------------
+
+    def learn_values(
+        self, learner: Learner, rollout: Rollout, params: Params
+    ) -> tuple[Learner, Float[Array, ""]]:
+        """The critic's clock: passes over the new experience before anybody acts on its values."""
+        _, lessons, _ = self._estimates(learner, rollout, params)
+        key, shuffle_key = jax.random.split(learner.key)
+
+        def one_pass(learner: Learner, key: PRNGKeyArray) -> tuple[Learner, Array]:
+            parts = self._dealt(key, lessons, self.shape.minibatches)
+            return jax.lax.scan(self._critic_update, learner, parts)
+
+        passes = jax.random.split(shuffle_key, self.shape.critic_passes)
+        learner, losses = jax.lax.scan(one_pass, learner.replace(key=key), passes)
+        return learner, losses.mean()
 
     def advantages(
         self, learner: Learner, rollout: Rollout, params: Params
     ) -> tuple[Learner, Lesson]:
-        """Differential GAE by product for each critic, and each department's credit."""
-        last_views = jax.vmap(self._critic_views, (0, None))(learner.states, params)
-        parts = [
-            self._advantages_of(*each, rollout.chance)
-            for each in zip(
-                learner.critics, learner.average, rollout.critic_views, last_views,
-                rollout.rewards, strict=True,
-            )
-        ]  # fmt: skip
-        by_product, targets, surprises, averages = zip(*parts, strict=True)
+        """Each department's credit, and the average profit seen."""
+        by_product, _, off = self._estimates(learner, rollout, params)
         # One central critic serves both departments; else the first is replenishment's.
         orders, slates = by_product[0], by_product[-1]
         others = orders.sum(-1, keepdims=True) - orders
@@ -196,44 +217,24 @@ class Trainer:
         lesson = Lesson(
             orders=rollout.orders,
             slates=rollout.slates,
-            order_advantage=standardised(orders + self.rates.others * others),
+            order_advantage=values.standardised(orders + self.rates.others * others),
             slate_advantage=jnp.broadcast_to(
-                standardised(slate_advantage), rollout.slates.log_probability.shape
+                values.standardised(slate_advantage), rollout.slates.log_probability.shape
             ),
-            critic_views=rollout.critic_views,
-            targets=targets,
-            surprises=surprises,
-            chance=rollout.chance,
         )
-        return learner.replace(average=averages), lesson
+        rate = self.rates.average_rate
+        average = tuple(rho + rate * each for rho, each in zip(learner.average, off, strict=True))
+        return learner.replace(average=average), lesson
 
-    def _advantages_of(
-        self,
-        weights: Any,
-        average: Float[Array, " N"],
-        seen: views.View,
-        last: views.View,
-        rewards: Float[Array, "T B N"],
-        chance: Float[Array, "T B N E"],
-    ) -> tuple[Array, Array, Array, Array]:
-        """Advantages, value targets, temporal differences δ = r − ρ + V' − V, and the next ρ.
-
-        The part of δ that the critic predicts from the period's chance has mean zero whatever was
-        decided, so taking it out leaves the advantage unbiased and much less noisy.
-        """
-        values, response = _over_stores(_over_stores(self._critic.apply))(weights, seen)
-        last_values, _ = _over_stores(self._critic.apply)(weights, last)
-        following = jnp.concatenate([values[1:], last_values[None]])
-        surprises = rewards - average + following - values
-        explained = surprises - (response * chance).sum(-1)
-
-        def backwards(later: Array, now: Array) -> tuple[Array, Array]:
-            advantage = now + self.rates.trace * later
-            return advantage, advantage
-
-        _, advantage = jax.lax.scan(backwards, jnp.zeros_like(last_values), explained, reverse=True)
-        average = average + self.rates.average_rate * explained.mean((0, 1))
-        return advantage, values + advantage, surprises, average
+    def _estimates(self, learner: Learner, rollout: Rollout, params: Params) -> tuple:
+        """Of every critic: advantages, what it can learn, and how far its ρ is off."""
+        last_views = jax.vmap(self._critic_views, (0, None))(learner.states, params)
+        critics = zip(learner.critics, learner.average, rollout.seen, last_views, strict=True)
+        parts = [
+            values.advantages_of(self._critic, *each, self.rates.trace, self.shape.twins)
+            for each in critics
+        ]
+        return tuple(zip(*parts, strict=True))
 
     # -- updates -----------------------------------------------------------------------------
 
@@ -241,24 +242,25 @@ class Trainer:
         """Epochs of minibatches of whole stores: `fast_per_slow` fast updates, then a slow one."""
         key, shuffle_key = jax.random.split(learner.key)
         learner = learner.replace(key=key)
+        fast = self.shape.fast_per_slow
 
         def epoch(learner: Learner, epoch_key: PRNGKeyArray) -> tuple[Learner, dict]:
-            return jax.lax.scan(self._slow_cycle, learner, self._shuffled(epoch_key, lesson))
+            cycles = self._dealt(epoch_key, lesson, self.shape.minibatches // fast, fast)
+            return jax.lax.scan(self._slow_cycle, learner, cycles)
 
         learner, losses = jax.lax.scan(
             epoch, learner, jax.random.split(shuffle_key, self.shape.epochs)
         )
         return learner, jax.tree.map(jnp.mean, losses)
 
-    def _shuffled(self, key: PRNGKeyArray, lesson: Lesson) -> Lesson:
-        """Stores in random order, cut into (slow cycles, fast updates, periods, stores, …)."""
+    def _dealt(self, key: PRNGKeyArray, lesson: Any, *parts: int) -> Any:
+        """Stores in random order, cut into parts: (…parts, periods, stores of a part, …)."""
         order = jax.random.permutation(key, self.shape.stores)
-        fast = self.shape.fast_per_slow
-        cut = (self.shape.minibatches // fast, fast, self.shape.stores // self.shape.minibatches)
+        cut = (*parts, self.shape.stores // math.prod(parts))
 
         def deal(leaf: Array) -> Array:
             dealt = leaf[:, order].reshape(leaf.shape[0], *cut, *leaf.shape[2:])
-            return jnp.moveaxis(dealt, 0, 2)
+            return jnp.moveaxis(dealt, 0, len(parts))
 
         return jax.tree.map(deal, lesson)
 
@@ -269,49 +271,53 @@ class Trainer:
         learner, slow_losses = self._slow_update(learner, together)
         return learner, jax.tree.map(jnp.mean, fast_losses) | slow_losses
 
-    def _fast_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
-        """The critic and the fast department: one step of the fast optimizer."""
-        group = self._fast_group(learner)
-        (_, losses), gradient = jax.value_and_grad(self._fast_loss, has_aux=True)(group, lesson)
-        step, optimizer = self._fast_optimizer.update(gradient, learner.fast_optimizer, group)
-        group = optax.apply_updates(group, step)
-        learner = self._with_actor(learner, self._fast_name, group["actor"])
+    def _critic_update(
+        self, learner: Learner, lessons: tuple[values.ValueLesson, ...]
+    ) -> tuple[Learner, Float[Array, ""]]:
+        def loss_of(critics: tuple[Any, ...]) -> Float[Array, ""]:
+            pairs = zip(critics, lessons, strict=True)
+            return sum((values.value_loss(self._critic, *pair) for pair in pairs), jnp.zeros(()))
+
+        loss, gradient = jax.value_and_grad(loss_of)(learner.critics)
+        critics, optimizer = self._stepped(
+            "critic", learner.critics, gradient, learner.critic_optimizer
+        )
         return learner.replace(
-            critics=group["critic"],
+            critics=critics, critic_optimizer=optimizer, critic_updates=learner.critic_updates + 1
+        ), loss
+
+    def _fast_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
+        """The fast department: one step of the fast optimizer."""
+        actor, optimizer, losses = self._improved("fast", self._fast_name, learner, lesson)
+        return learner.replace(
+            **{self._fast_name: actor},
             fast_optimizer=optimizer,
             fast_updates=learner.fast_updates + 1,
         ), losses
 
     def _slow_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
         """The slow department: one step of the slow optimizer."""
-        group = self._slow_group(learner)
-        (_, losses), gradient = jax.value_and_grad(self._actor_loss, has_aux=True)(
-            group, self._slow_name, lesson
-        )
-        step, optimizer = self._slow_optimizer.update(gradient, learner.slow_optimizer, group)
-        learner = self._with_actor(learner, self._slow_name, optax.apply_updates(group, step))
+        actor, optimizer, losses = self._improved("slow", self._slow_name, learner, lesson)
         return learner.replace(
-            slow_optimizer=optimizer, slow_updates=learner.slow_updates + 1
+            **{self._slow_name: actor},
+            slow_optimizer=optimizer,
+            slow_updates=learner.slow_updates + 1,
         ), losses
 
+    def _improved(
+        self, clock: str, department: str, learner: Learner, lesson: Lesson
+    ) -> tuple[Any, Any, dict[str, Array]]:
+        """A department's weights and optimizer after one step on its clock, and its losses."""
+        weights = getattr(learner, department)
+        gradient, losses = jax.grad(self._actor_loss, has_aux=True)(weights, department, lesson)
+        state = getattr(learner, f"{clock}_optimizer")
+        return *self._stepped(clock, weights, gradient, state), losses
+
+    def _stepped(self, clock: str, weights: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+        step, state = self._optimizer(clock).update(gradient, state, weights)
+        return optax.apply_updates(weights, step), state
+
     # -- losses ------------------------------------------------------------------------------
-
-    def _fast_loss(self, group: dict, lesson: Lesson) -> tuple[Array, dict[str, Array]]:
-        critic_loss = self._critic_loss(group["critic"], lesson)
-        actor_loss, losses = self._actor_loss(group["actor"], self._fast_name, lesson)
-        return critic_loss + actor_loss, losses | {"critic_loss": critic_loss}
-
-    def _critic_loss(self, critics: tuple[Any, ...], lesson: Lesson) -> Array:
-        """Squared errors of the values, and of the responses to chance."""
-        total = jnp.zeros(())
-        for weights, view, target, surprise in zip(
-            critics, lesson.critic_views, lesson.targets, lesson.surprises, strict=True
-        ):
-            values, response = _over_stores(_over_stores(self._critic.apply))(weights, view)
-            predicted = (response * lesson.chance).sum(-1)
-            total += 0.5 * ((values - target) ** 2).mean()
-            total += 0.5 * ((predicted - surprise) ** 2).mean()
-        return total
 
     def _actor_loss(
         self, weights: Any, name: str, lesson: Lesson
@@ -339,7 +345,7 @@ class Trainer:
 
     @property
     def _critic(self) -> Critic:
-        return Critic(self.shape.width, CHANCE_COLUMNS)
+        return Critic(self.shape.width, values.CHANCE_COLUMNS)
 
     @property
     def _fast_name(self) -> str:
@@ -349,22 +355,8 @@ class Trainer:
     def _slow_name(self) -> str:
         return "recommendation" if self.shape.fast == "replenishment" else "replenishment"
 
-    @property
-    def _fast_optimizer(self) -> optax.GradientTransformation:
-        return timescales.fast_optimizer(self.rates.clocks, self.shape.max_norm)
-
-    @property
-    def _slow_optimizer(self) -> optax.GradientTransformation:
-        return timescales.slow_optimizer(self.rates.clocks, self.shape.max_norm)
-
-    def _fast_group(self, learner: Learner) -> dict:
-        return {"critic": learner.critics, "actor": getattr(learner, self._fast_name)}
-
-    def _slow_group(self, learner: Learner) -> Any:
-        return getattr(learner, self._slow_name)
-
-    def _with_actor(self, learner: Learner, name: str, weights: Any) -> Learner:
-        return learner.replace(**{name: weights})
+    def _optimizer(self, clock: str) -> optax.GradientTransformation:
+        return timescales.optimizer(self.rates.clocks, clock, self.shape.max_norm)
 
     def _replenishment(self, weights: Any) -> Replenishment:
         network = ReplenishmentActor(self.shape.width, self.shape.replenishment_memory)
@@ -385,19 +377,6 @@ class Trainer:
         )
 
 
-def chance_columns(chance: Chance) -> Float[Array, "N E"]:
-    """Functions of the period's chance, each of mean zero: the customers' normal score, its second
-    Hermite polynomial, the demand shock and the market's innovation."""
-    score = sampling.standard_normal(chance.demand)
-    market = jnp.broadcast_to(chance.market, score.shape)
-    return jnp.stack([score, (score**2 - 1) / jnp.sqrt(2.0), chance.shock, market], -1)
-
-
-def standardised(advantage: Array) -> Array:
-    """Mean zero, spread one over the batch."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-6)
-
-
 def _assess(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
     """Log-probability and entropy of every recorded decision, leading axes (periods, stores).
 
@@ -414,10 +393,6 @@ def _assess(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
 
     _, assessed = jax.lax.scan(one_period, record.memory[0], record)
     return assessed
-
-
-def _over_stores(function: Any) -> Any:
-    return jax.vmap(function, (None, 0))
 
 
 def _join_minibatches(leaf: Array) -> Array:

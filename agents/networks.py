@@ -57,11 +57,16 @@ class Memory(nn.Module):
 
 
 class ReplenishmentActor(nn.Module):
-    """Gaussian over each product's safety factor, as a correction to the heuristic one."""
+    """Gaussian over each product's safety factor, as a correction to the heuristic one.
+
+    Its spread has a floor: a narrower one never crosses from one whole unit to the next where
+    demand is small, and then nothing more is learned.
+    """
 
     width: int
     memory: str
     start_log_std: float = -1.0
+    least_log_std: float = -1.5
 
     @nn.compact
     def __call__(
@@ -71,7 +76,7 @@ class ReplenishmentActor(nn.Module):
         hidden, _ = Encoder(self.width)(view, carried)
         mean = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         log_std = self.param("log_std", nn.initializers.constant(self.start_log_std), ())
-        return mean, log_std, carried
+        return mean, jnp.maximum(log_std, self.least_log_std), carried
 
 
 class RecommendationActor(nn.Module):
@@ -79,7 +84,7 @@ class RecommendationActor(nn.Module):
 
     width: int
     memory: str
-    start_sharpness: float = 2.0
+    start_sharpness: float = 4.0
 
     @nn.compact
     def __call__(
@@ -100,16 +105,21 @@ class RecommendationActor(nn.Module):
 
 
 class Critic(nn.Module):
-    """Differential value of each product (their sum is the store's), and how each period's chance
-    moves that product's temporal difference: one coefficient per column of chance."""
+    """Differential value of each product (their sum is the store's), and how the period's chance
+    moves that product's temporal difference once it is decided what to show and to order: one
+    coefficient per column of chance."""
 
     width: int
     chance_columns: int
 
     @nn.compact
-    def __call__(self, view: View) -> tuple[Float[Array, " N"], Float[Array, "N E"]]:
+    def __call__(
+        self, view: View, decision: Float[Array, "N D"]
+    ) -> tuple[Float[Array, " N"], Float[Array, "N E"]]:
         nothing = jnp.zeros((view.product.shape[0], 0))
         hidden, _ = Encoder(self.width)(view, nothing)
         value = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
-        response = nn.Dense(self.chance_columns, kernel_init=small_start)(hidden)
+        decided = nn.tanh(nn.Dense(self.width)(jnp.concatenate([hidden, decision], -1)))
+        both = jnp.concatenate([hidden, decided], -1)
+        response = nn.Dense(self.chance_columns, kernel_init=small_start)(both)
         return value, response

@@ -1,4 +1,4 @@
-"""The clocks: step-size schedules, the conditions that theory asks of them, and two optimizers.
+"""The clocks: step-size schedules, the conditions that theory asks of them, and their optimizers.
 
 Schedules a_n = a0 (1 + n/n0)^(−α) for the fast group and b_n = b0 (1 + n/n0)^(−β) for the slow,
 each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
@@ -27,7 +27,8 @@ class Clocks:
     slow_rate: Float[Array, ""]
     fast_exponent: Float[Array, ""]  # α
     slow_exponent: Float[Array, ""]  # β
-    fast_offset: Float[Array, ""]  # n0 of the fast clock, in its own updates
+    critic_offset: Float[Array, ""]  # n0 of the critic's clock, in its own updates
+    fast_offset: Float[Array, ""]  # n0 of the fast clock, in its own
     slow_offset: Float[Array, ""]  # n0 of the slow clock, in its own
     warm_up: Float[Array, ""]  # updates over which the departments' rates rise, the critic ahead
 
@@ -69,8 +70,8 @@ def fast_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
 
 
 def critic_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
-    """The critic's own base rate on the fast clock."""
-    return rate_at(clocks.critic_rate, clocks.fast_exponent, clocks.fast_offset, count)
+    """The critic's own base rate, falling as the fast clock's."""
+    return rate_at(clocks.critic_rate, clocks.fast_exponent, clocks.critic_offset, count)
 
 
 def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
@@ -79,20 +80,10 @@ def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     return rate * _warm(clocks, count)
 
 
-def fast_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
-    """For {"critic": …, "actor": …}: the critic and the fast department, each at its own rate."""
-    return optax.partition(
-        {
-            "critic": _adam(lambda count: critic_rate(clocks, count), max_norm),
-            "actor": _adam(lambda count: fast_rate(clocks, count), max_norm),
-        },
-        {"critic": "critic", "actor": "actor"},
-    )
-
-
-def slow_optimizer(clocks: Clocks, max_norm: float) -> optax.GradientTransformation:
-    """For the slow department."""
-    return _adam(lambda count: slow_rate(clocks, count), max_norm)
+def optimizer(clocks: Clocks, clock: str, max_norm: float) -> optax.GradientTransformation:
+    """Adam on one of the clocks: "critic", "fast" or "slow"."""
+    rate = {"critic": critic_rate, "fast": fast_rate, "slow": slow_rate}[clock]
+    return _adam(lambda count: rate(clocks, count), max_norm)
 
 
 def _warm(clocks: Clocks, count: Array) -> Float[Array, ""]:

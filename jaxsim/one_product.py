@@ -1,9 +1,10 @@
 """Base-stock policies of a store with one product, exactly, where unmet sales are lost.
 
-Source: this project; the cost is convex in the level (Janakiraman and Roundy, 2004).
+Source: this project; the cost of plain ones is convex in the level (Janakiraman and Roundy, 2004).
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -15,44 +16,62 @@ from jaxsim.optimum import sales_profit
 from jaxsim.params import Params
 
 
-def base_stock_cost(params: Params, level: int) -> float:
-    """Average cost per period of a base-stock level."""
-    return _cost(params, _day(params, level), level)
+def base_stock_cost(params: Params, level: int, cap: int | None = None) -> float:
+    """Average cost per period of a base-stock level, orders of at most `cap` units."""
+    return _cost(params, _day(params, level), level, level if cap is None else cap)
 
 
 def best_base_stock_level(params: Params) -> tuple[int, float]:
     """The best base-stock level and its average cost per period."""
-    (most,) = caps.first_grid(params, joint_slates(params)).on_hand
-    day, level = _day(params, most), 3 * most // 4
-    cost = {each: _cost(params, day, each) for each in (level, level + 1)}
-    step = 1 if cost[level + 1] < cost[level] else -1
-    level += step > 0
-    while 0 <= level + step <= most:
-        cost[level + step] = _cost(params, day, level + step)
-        if cost[level + step] >= cost[level]:
-            break
+    most = _most(params)
+    day = _day(params, most)
+    cost = cache(lambda level: _cost(params, day, level, level))
+    level = 3 * most // 4
+    step = 1 if cost(level + 1) < cost(level) else -1
+    while 0 <= level + step <= most and cost(level + step) < cost(level):
         level += step
-    return level, cost[level]
+    return level, cost(level)
+
+
+def best_capped_base_stock(params: Params) -> tuple[int, int, float]:
+    """The best base-stock level with a cap on orders, the cap, and their average cost per period.
+
+    Climbs from the best plain level and a cap of mean demand: no neighbour is better, but a
+    better pair far away is not ruled out.
+    """
+    most = 2 * _most(params)
+    day = _day(params, most)
+    cost = cache(lambda level, cap: _cost(params, day, level, cap))
+    start, _ = best_base_stock_level(params)
+    here, moved = (start, math.ceil(float(params.arrivals.sum()))), True
+    while moved:
+        level, cap = here
+        near = [(level + up, cap + wide) for up in (-1, 0, 1) for wide in (-1, 0, 1)]
+        best = min((c for c in near if 0 < c[1] <= c[0] <= most), key=lambda c: cost(*c))
+        moved = cost(*best) < cost(*here)
+        here = best if moved else here
+    return *here, cost(*here)
+
+
+def _most(params: Params) -> int:
+    (most,) = caps.first_grid(params, joint_slates(params)).on_hand
+    return most
 
 
 def _day(params: Params, most: int) -> Day:
     caps.require_solvable(params, 1.0)
-    return day_of(joint_slates(params), params, _grid(params, most))
+    grid = Grid((most,), (0,), (most,), (int(params.lead_time[0]),))
+    return day_of(joint_slates(params), params, grid)
 
 
-def _grid(params: Params, level: int) -> Grid:
-    """Orders replace what was sold and so may be as large as the level."""
-    return Grid((level,), (0,), (level,), (int(params.lead_time[0]),))
-
-
-def _cost(params: Params, day: Day, level: int) -> float:
+def _cost(params: Params, day: Day, level: int, cap: int) -> float:
     """From a level, days only reach stocks up to it: that corner of the table is enough."""
-    grid = _grid(params, level)
+    grid = Grid((level,), (0,), (cap,), (int(params.lead_time[0]),))
     position = np.indices(grid.shape).sum(0).reshape(-1)
     rule = Rule(
         grid=grid,
         leaves=np.asarray(day.leaves)[:, :, : level + 1, : level + 1],
-        order=np.maximum(level - position, 0)[:, None],
+        order=np.clip(level - position, 0, cap)[:, None],
         slate=np.zeros(math.prod(grid.shape), int),
     )
     worth = np.asarray(sales_profit(day.flows, params), np.float64)[..., : level + 1]

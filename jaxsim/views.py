@@ -174,8 +174,14 @@ def _money_columns(params: Params) -> list[Float[Array, " N"]]:
         margin / (params.price + 1e-6),
         under / (under + over) * 2 - 1,
         jnp.log(under / over) / 4.0,
-        jnp.log(under) - jnp.log(under).mean(),
+        _among_products(jnp.log(under)),
     ]
+
+
+def _among_products(column: Float[Array, " N"]) -> Float[Array, " N"]:
+    """Where each product stands in the catalogue: in standard deviations from the mean."""
+    centred = column - column.mean()
+    return centred / (jnp.sqrt((centred**2).mean()) + 0.02)
 
 
 def _store_columns(state: State, params: Params, sees_stock: bool = True) -> Float[Array, " J"]:

@@ -11,10 +11,11 @@ import pytest
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.heuristics import knobs_of
-from agents.mtma import CHANCE_COLUMNS, Trainer, _assess, chance_columns
+from agents.mtma import Trainer, _assess
 from agents.networks import Critic, RecommendationActor, ReplenishmentActor
 from agents.regimes import REGIMES
 from agents.rewards import profit_on_sale
+from agents.values import CHANCE_COLUMNS, DECISION_COLUMNS, advantages_of, chance_columns
 from jaxsim import store, views
 from jaxsim.scenarios import get
 from tests.random_stores import random_action, random_params, random_state
@@ -65,6 +66,28 @@ def remembering(pair):
     return trainer, *rolled_out(trainer, started(trainer, pair), pair)
 
 
+def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
+    trainer = mtma[0]
+    learner, rollout = experience
+    after, _ = jax.jit(Trainer.learn_values)(trainer, learner, rollout, pair)
+    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
+    assert int(after.critic_updates) - int(learner.critic_updates) == 4 * 4  # passes × minibatches
+    assert not same(after.critics, learner.critics)
+    assert same(after.replenishment, learner.replenishment)
+    assert same(after.recommendation, learner.recommendation)
+
+
+def test_twins_meet_the_same_customers_and_decide_for_themselves(mtma, experience):
+    rollout = experience[1]
+    chance = np.asarray(rollout.seen[0].chance).reshape(
+        4, 2, 4, -1
+    )  # periods, groups, twins of default 4
+    assert (chance == chance[:, :, :1]).all()
+    assert not (chance[:, 0] == chance[:, 1]).all()
+    drawn = np.asarray(rollout.orders.correction).reshape(4, 2, 4, -1)
+    assert not (drawn == drawn[:, :, :1]).all(-1)[:, :, 1:].any()
+
+
 @pytest.mark.parametrize("fast_per_slow", [1, 2, 4])
 def test_both_clocks_tick_as_configured(mtma, lesson, fast_per_slow):
     trainer = trainer_of(fast_per_slow=fast_per_slow, epochs=3, minibatches=4)
@@ -87,7 +110,7 @@ def test_each_clock_moves_its_own_group_only(mtma, lesson):
     same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
     assert same(after_fast.replenishment, learner.replenishment)
     assert not same(after_fast.recommendation, learner.recommendation)
-    assert not same(after_fast.critics, learner.critics)
+    assert same(after_fast.critics, learner.critics)
     assert not same(after_slow.replenishment, learner.replenishment)
     assert same(after_slow.recommendation, learner.recommendation)
     assert same(after_slow.critics, learner.critics)
@@ -102,22 +125,27 @@ def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience):
     )
     last = jax.vmap(trainer._critic_views, (0, None))(learner.states, pair)[0]
     average = jnp.array([0.3, -0.1])
-    advantage, target, surprise, _ = trainer._advantages_of(
-        critic, average, rollout.critic_views[0], last, rollout.rewards[0], rollout.chance
-    )
     network = Critic(8, CHANCE_COLUMNS)
-    value = lambda view: jax.vmap(lambda v: network.apply(critic, v))(view)  # noqa: E731
-    values, responses = jax.vmap(value)(rollout.critic_views[0])
-    following = np.concatenate([values[1:], value(last)[0][None]])
-    delta = np.asarray(rollout.rewards[0]) - average + following - values
-    explained = delta - (np.asarray(responses) * rollout.chance).sum(-1)
-    expected = np.zeros_like(delta)
+    seen = rollout.seen[0]
+    advantage, lesson, off = advantages_of(
+        network, critic, average, seen, last, trainer.rates.trace, twins=2
+    )
+    value = jax.vmap(lambda view, decision: network.apply(critic, view, decision))
+    values, responses = jax.vmap(value)(seen.view, seen.decision)
+    following = np.concatenate([values[1:], value(last, seen.decision[-1])[0][None]])
+    delta = np.asarray(seen.reward) - average + following - values
+    explained = delta - (np.asarray(responses) * seen.chance).sum(-1)
+    twin = explained[:, [1, 0, 3, 2, 5, 4, 7, 6]]
+    summed, expected = np.zeros_like(delta), np.zeros_like(delta)
     for t in range(4):
         for later in range(t, 4):
-            expected[t] += float(trainer.rates.trace) ** (later - t) * explained[later]
-    np.testing.assert_allclose(surprise, delta, atol=1e-4)
+            weight = float(trainer.rates.trace) ** (later - t)
+            summed[t] += weight * explained[later]
+            expected[t] += weight * (explained - twin)[later]
+    np.testing.assert_allclose(lesson.surprise, delta, atol=1e-4)
+    np.testing.assert_allclose(lesson.target, summed + values, atol=1e-4)
     np.testing.assert_allclose(advantage, expected, atol=1e-4)
-    np.testing.assert_allclose(target, expected + values, atol=1e-4)
+    np.testing.assert_allclose(off, explained.mean((0, 1)), atol=1e-5)
 
 
 def test_the_control_variate_has_mean_zero(pair):
@@ -217,19 +245,21 @@ def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
     key, nothing = jax.random.key(0), jnp.zeros((4, 0))
     left, right = views.replenishment_view(state, params), views.recommendation_view(state, params)
     everything = views.critic_view(state, params)
-    prior = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4)), jnp.float32)
+    rng = np.random.default_rng(0)
+    prior = jnp.asarray(rng.normal(size=(2, 4)), jnp.float32)
+    decision = jnp.asarray(rng.normal(size=(4, DECISION_COLUMNS)), jnp.float32)
     weights = [
         wiggled(each)
         for each in (
             jax.jit(actor.init)(key, left, nothing),
             jax.jit(scorer.init)(key, right, prior, nothing),
-            jax.jit(critic.init)(key, everything),
+            jax.jit(critic.init)(key, everything, decision),
         )
     ]
     mixed = [permuted(view, order) for view in (left, right, everything)]
     levels = jax.jit(lambda view: actor.apply(weights[0], view, nothing)[0])
     scores = jax.jit(lambda view, prior: scorer.apply(weights[1], view, prior, nothing)[0])
-    values = jax.jit(lambda view: critic.apply(weights[2], view)[0])
+    values = jax.jit(lambda view: critic.apply(weights[2], view, decision)[0])
     close = partial(np.testing.assert_allclose, atol=1e-5)
     close(levels(left)[order], levels(mixed[0]))
     close(scores(right, prior)[:, order], scores(mixed[1], prior[:, order]))

@@ -53,8 +53,8 @@ def test_constant_rates_stay():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("iterations", 0), ("minibatches", 3), ("fast_per_slow", 3), ("seed", -1), ("trace", 1.5),
-        ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0), ("burn_in", -1),
+        ("iterations", 0), ("minibatches", 3), ("twins", 3), ("fast_per_slow", 3), ("seed", -1),
+        ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0), ("burn_in", -1),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(field, value):

@@ -1,0 +1,92 @@
+"""Many trainings in one compiled program: over seeds, stores and rates alike.
+
+Runs are independent and share only their shapes: what is static is one for all, every array has a
+leading axis of runs.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from agents.departments import Departments
+from agents.evaluation import simulate
+from agents.learning import Learner
+from agents.mtma import Trainer
+from jaxsim.params import Params
+
+
+@struct.dataclass
+class Runs:
+    """Trainings side by side, each with the weights that did best on validation customers."""
+
+    trainer: Trainer
+    params: Params
+    learner: Learner
+    kept: Departments
+    kept_profit: Float[Array, " runs"]  # money per period, on validation customers
+
+
+def repeated(tree: Any, times: int) -> Any:
+    """The same for every run."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times, *jnp.shape(leaf))), tree)
+
+
+def stacked(trees: list[Any]) -> Any:
+    """One for each run."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+@jax.jit
+def start(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
+    """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
+    learner = jax.vmap(Trainer.init)(trainer, keys, params)
+    return Runs(
+        trainer, params, learner, _departments(trainer, learner), -jnp.inf * jnp.ones(len(keys))
+    )
+
+
+@partial(jax.jit, static_argnames="length", donate_argnums=0)
+def learn(groups: dict[str, Runs], length: int) -> tuple[dict[str, Runs], dict[str, dict]]:
+    """`length` iterations of every run of every group, whose static settings may differ: the runs,
+    and metrics with leading axes (runs, iterations)."""
+    learned = {name: _learn(runs, length) for name, runs in groups.items()}
+    return tuple({name: each[part] for name, each in learned.items()} for part in (0, 1))
+
+
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in"))
+def validate(
+    key: PRNGKeyArray, runs: Runs, stores: int = 512, periods: int = 400, burn_in: int = 60
+) -> Runs:
+    """Simulates the departments as they are now, without exploration, and keeps them where they
+    earn more than those kept before."""
+    now = _departments(runs.trainer, runs.learner)
+
+    def profit(run: tuple[Departments, Params]) -> Float[Array, ""]:
+        return simulate(key, *run, stores, periods, burn_in).profit.mean() / periods
+
+    earned = jax.lax.map(profit, (now, runs.params))
+    better = earned > runs.kept_profit
+    choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
+    return runs.replace(
+        kept=jax.tree.map(choose, now, runs.kept), kept_profit=jnp.maximum(earned, runs.kept_profit)
+    )
+
+
+def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
+    def one_run(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
+        return jax.lax.scan(
+            lambda carried, _: trainer.iterate(carried, params), learner, length=length
+        )
+
+    learner, metrics = jax.vmap(one_run)(runs.trainer, runs.learner, runs.params)
+    return runs.replace(learner=learner), metrics
+
+
+def _departments(trainer: Trainer, learner: Learner) -> Departments:
+    return jax.vmap(lambda trainer, learner: Departments(*trainer.departments(learner)))(
+        trainer, learner
+    )

@@ -1,0 +1,190 @@
+"""Learned departments against the exact optimum: `python -m benchmarks.learned_against_exact`.
+
+Two studies. The `pair` store: both departments, several seeds side by side. The 32 lost-sales
+stores of Zipkin (2008): the replenishment department, all stores in one compiled sweep, beside the
+best base-stock policy with a cap on orders, which is exact too. Writes a JSON file with every row.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents import classics, sweep
+from agents.agreement import agreement
+from agents.config import TrainConfig
+from agents.exact_policy import policy_of
+from agents.heuristics import knobs_of
+from agents.runs import open_folder, write_json
+from agents.sweep import Runs
+from agents.tuning import Effort, tune
+from jaxsim import scenarios
+from jaxsim.one_product import best_capped_base_stock
+from jaxsim.optimum import Optimum, optimum
+from jaxsim.params import Params
+
+CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
+TOLERANCE = 1e-4  # money per period
+PAIR = TrainConfig(
+    iterations=480, stores=256, minibatches=8, fast_per_slow=2, trace=0.8, entropy=0.1,
+    fast_rate=2e-3, slow_rate=2e-3, replenishment_memory="none",
+)  # fmt: skip
+LOST_SALES = TrainConfig(
+    iterations=600, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,
+    replenishment_memory="none",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train on stores whose optimum is known, and measure how far it stays away."""
+
+    out: Path = Path("runs/learned-against-exact")
+    """Folder for learned.json."""
+    seed: int = 0
+    """First seed; customers for tuning, learning, validation and the comparison are its own."""
+    pair_seeds: int = 5
+    """Trainings on the pair store."""
+    only: str = "both"
+    """`pair`, `lost-sales` or `both`."""
+
+
+def trained(groups: dict[str, Runs], config: TrainConfig, key: jax.Array) -> dict[str, Runs]:
+    """Every run to its end, keeping the weights best on validation customers."""
+    for _ in range(CHECKS):
+        groups, _ = sweep.learn(groups, config.iterations // CHECKS)
+        groups = {name: sweep.validate(key, runs) for name, runs in groups.items()}
+    return groups
+
+
+def pair_rows(config: Config) -> list[dict[str, Any]]:
+    """Both departments of the pair store, a row for each seed."""
+    params = scenarios.get("pair").params()
+    exact = policy_of(optimum(params, tolerance=TOLERANCE))
+    tune_key, learn_key, check_key, compare_key = _keys(config.seed)
+    tuned = tune(tune_key, params, Effort())
+    start = next(pair for pair in tuned if pair.name.endswith("base-stock"))
+    keys = jax.random.split(learn_key, config.pair_seeds)
+    trainer = PAIR.trainer(start.policy.knobs)
+    runs = sweep.start(keys, *(sweep.repeated(each, len(keys)) for each in (trainer, params)))
+    runs = trained({"pair": runs}, PAIR, check_key)["pair"]
+    rows = [
+        {"policy": f"tuned {pair.name}"}
+        | asdict(agreement(compare_key, pair.policy, exact, params))
+        for pair in (tuned[0], start)
+    ]
+    for number in range(len(keys)):
+        policy = jax.tree.map(lambda leaf, at=number: leaf[at], runs.kept)
+        rows.append({"policy": "learned", "seed": number} | asdict(held_against(policy)))
+    return rows
+
+
+def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
+    """The replenishment department alone on every lost-sales store, a row for each."""
+    instances = list(classics.lost_sales_grid())
+    stores = {instance: _store(*instance) for instance in instances}
+    solved = {each: optimum(params, tolerance=TOLERANCE) for each, params in stores.items()}
+    _, learn_key, check_key, compare_key = _keys(config.seed)
+    # The newsvendor's level over lead time and review, as it stands in every textbook.
+    trainer = LOST_SALES.trainer(
+        knobs_of("popularity", "base-stock", jnp.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0]))
+    )
+    groups = {}
+    for family in ("poisson", "geometric"):
+        of_family = [params for (each, *_), params in stores.items() if each == family]
+        groups[family] = sweep.start(
+            jax.random.split(jax.random.fold_in(learn_key, len(groups)), len(of_family)),
+            sweep.repeated(trainer, len(of_family)),
+            sweep.stacked(of_family),
+        )
+    groups = trained(groups, LOST_SALES, check_key)
+    kept = [
+        jax.tree.map(lambda leaf, at=at: leaf[at], groups[family].kept)
+        for family in groups
+        for at in range(len(groups[family].kept_profit))
+    ]
+    return [
+        _lost_sales_row(compare_key, instance, stores[instance], solved[instance], policy)
+        for instance, policy in zip(instances, kept, strict=True)
+    ]
+
+
+def _store(family: str, penalty: float, lead_time: int) -> Params:
+    """All of one shape, and with the rate of demand known, as the exact solver knows it."""
+    params = classics.one_product("lost-sales", penalty, lead_time, family)
+    return params.replace(max_lead_time=4, forecast_memory=jnp.ones(()))
+
+
+def _lost_sales_row(
+    key: jax.Array, instance: tuple, params: Params, solved: Optimum, policy: Any
+) -> dict[str, Any]:
+    family, penalty, lead_time = instance
+    found = agreement(key, policy, policy_of(solved), params, stores=2048, periods=2000)
+    level, cap, capped_cost = best_capped_base_stock(params)
+    optimal = -solved.profit
+    return {
+        "family": family,
+        "penalty": penalty,
+        "lead_time": lead_time,
+        "optimal_cost": optimal,
+        "capped_base_stock": [level, cap],
+        "capped_gap_percent": 100 * (capped_cost / optimal - 1),
+    } | asdict(found)
+
+
+def _keys(seed: int) -> jax.Array:
+    """For tuning, learning, validation and the comparison."""
+    return jax.random.split(jax.random.key(seed), 4)
+
+
+def _table(title: str, rows: list[dict[str, Any]], columns: dict[str, str]) -> Table:
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*(_shown(row.get(field, "")) for field in columns.values()))
+    return table
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+MEASURES = {
+    "gap %": "gap_percent", "s.e.": "gap_error", "same slate": "same_slate",
+    "rank corr.": "order_correlation", "order off": "order_distance", "same signs": "same_signs",
+}  # fmt: skip
+
+
+def main() -> None:
+    config, console = tyro.cli(Config), Console(width=110)
+    folder, found = open_folder(config.out), {}
+    if config.only != "lost-sales":
+        began = time.perf_counter()
+        rows = found["pair"] = pair_rows(config)
+        console.print(_table("pair", rows, {"policy": "policy", "seed": "seed"} | MEASURES))
+        gaps = [row["gap_percent"] for row in rows if "seed" in row]
+        console.print(f"median gap {np.median(gaps):.3f} %, {time.perf_counter() - began:.0f} s")
+    if config.only != "pair":
+        began = time.perf_counter()
+        rows = found["lost_sales"] = lost_sales_rows(config)
+        columns = {each: each for each in ("family", "penalty", "lead_time", "optimal_cost")}
+        capped = {"capped gap %": "capped_gap_percent"}
+        console.print(_table("lost sales", rows, columns | capped | MEASURES))
+        gaps = np.array([row["gap_percent"] for row in rows])
+        better = sum(row["gap_percent"] < row["capped_gap_percent"] for row in rows)
+        console.print(
+            f"gap: mean {gaps.mean():.3f} %, largest {gaps.max():.3f} %; better than the best "
+            f"capped base-stock in {better} of {len(rows)}; {time.perf_counter() - began:.0f} s"
+        )
+    write_json(folder / "learned.json", found)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,11 @@ BASE_STOCK = {
 }
 """Best base-stock level and its cost where sales are lost, for lead times 1 to 4."""
 
+CAPPED_BASE_STOCK = {
+    ("poisson", 4.0): ((12, 6, 4.065), (17, 5, 4.406), (21, 5, 4.631), (26, 5, 4.798)),
+}
+"""Best base-stock level with a cap on orders, the cap, and their cost, for lead times 1 to 4."""
+
 BACKLOG = {
     4.0: ((13, 4.6124), (18, 5.5880), (24, 6.4380), (29, 7.1698)),
     9.0: ((14, 5.8694), (20, 7.1230), (26, 8.1864), (32, 9.1510)),

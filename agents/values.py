@@ -83,9 +83,9 @@ def advantages_of(
     """Differential GAE by product: advantages, what the critic can learn, and the mean explained
     surprise, by which the average profit is off. `last`: the views after the experience.
 
-    Two kinds of luck are taken out of δ = r − ρ + V' − V. What the critic predicts from the period's
-    chance has mean zero whatever was decided. What a store's twins met was decided without it. So
-    the advantage is as right as before, and much less noisy.
+    Two kinds of luck are taken out of δ = r − ρ + V' − V. What the critic predicts from the
+    period's chance has mean zero whatever was decided. What befell a store's twins was not its
+    doing. So the advantage keeps its mean, and loses most of its noise.
     """
     values, response = over_experience(critic, weights, seen)
     last_values, _ = jax.vmap(critic.apply, (None, 0, 0))(weights, last, seen.decision[-1])

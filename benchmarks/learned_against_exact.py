@@ -34,7 +34,7 @@ from jaxsim.params import Params
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
 TOLERANCE = 1e-4  # money per period
 PAIR = TrainConfig(
-    iterations=480, stores=256, minibatches=8, fast_per_slow=2, trace=0.8, entropy=0.1,
+    iterations=480, twins=8, minibatches=16, fast_per_slow=2, trace=0.95, entropy=0.03,
     fast_rate=2e-3, slow_rate=2e-3, replenishment_memory="none",
 )  # fmt: skip
 LOST_SALES = TrainConfig(
@@ -76,14 +76,14 @@ def pair_rows(config: Config) -> list[dict[str, Any]]:
     trainer = PAIR.trainer(start.policy.knobs)
     runs = sweep.start(keys, *(sweep.repeated(each, len(keys)) for each in (trainer, params)))
     runs = trained({"pair": runs}, PAIR, check_key)["pair"]
+    measured = partial(agreement, compare_key, exact=exact, params=params)
     rows = [
-        {"policy": f"tuned {pair.name}"}
-        | asdict(agreement(compare_key, pair.policy, exact, params))
+        {"policy": f"tuned {pair.name}"} | asdict(measured(pair.policy))
         for pair in (tuned[0], start)
     ]
     for number in range(len(keys)):
         policy = jax.tree.map(lambda leaf, at=number: leaf[at], runs.kept)
-        rows.append({"policy": "learned", "seed": number} | asdict(held_against(policy)))
+        rows.append({"policy": "learned", "seed": number} | asdict(measured(policy)))
     return rows
 
 

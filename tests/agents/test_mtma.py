@@ -79,12 +79,11 @@ def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
 
 def test_twins_meet_the_same_customers_and_decide_for_themselves(mtma, experience):
     rollout = experience[1]
-    chance = np.asarray(rollout.seen[0].chance).reshape(
-        4, 2, 4, -1
-    )  # periods, groups, twins of default 4
+    groups = (4, 2, 4, -1)  # periods, groups of twins, twins, the rest
+    chance = np.asarray(rollout.seen[0].chance).reshape(groups)
     assert (chance == chance[:, :, :1]).all()
     assert not (chance[:, 0] == chance[:, 1]).all()
-    drawn = np.asarray(rollout.orders.correction).reshape(4, 2, 4, -1)
+    drawn = np.asarray(rollout.orders.correction).reshape(groups)
     assert not (drawn == drawn[:, :, :1]).all(-1)[:, :, 1:].any()
 
 

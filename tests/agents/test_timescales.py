@@ -54,7 +54,8 @@ def test_constant_rates_stay():
     ("field", "value"),
     [
         ("iterations", 0), ("minibatches", 3), ("twins", 3), ("fast_per_slow", 3), ("seed", -1),
-        ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0), ("burn_in", -1),
+        ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0),
+        ("burn_in", -1),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(field, value):

@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from agents import published
 from agents.classics import backlog_row, lost_sales_row, one_product
 from agents.evaluation import interval, profit_per_period, simulate
 from agents.exact_policy import policy_of
 from agents.foresight import tiring
 from jaxsim import caps
 from jaxsim.grid import Grid
-from jaxsim.one_product import base_stock_cost, best_base_stock_level
+from jaxsim.one_product import (
+    base_stock_cost,
+    best_base_stock_level,
+    best_capped_base_stock,
+)
 from jaxsim.optimum import ExactError, Tables, average_worth, optimum
 from jaxsim.scenarios import get
 
@@ -49,6 +54,19 @@ def test_the_best_base_stock_level_beats_its_neighbours():
     assert cost == pytest.approx(base_stock_cost(params, level), abs=1e-4)
     assert cost < base_stock_cost(params, level - 1)
     assert cost < base_stock_cost(params, level + 1)
+
+
+@pytest.mark.parametrize("lead_time", [1, 2])
+def test_the_published_best_cap_on_base_stock_orders(lead_time):
+    params = one_product("lost-sales", 4.0, lead_time, "poisson")
+    level, cap, cost = best_capped_base_stock(params)
+    published_level, published_cap, published_cost = published.CAPPED_BASE_STOCK["poisson", 4.0][
+        lead_time - 1
+    ]
+    assert (level, cap) == (published_level, published_cap)
+    assert cost == pytest.approx(published_cost, abs=0.00051)
+    assert cost < base_stock_cost(params, level)
+    assert cost == pytest.approx(base_stock_cost(params, level, cap), abs=1e-4)
 
 
 @pytest.mark.parametrize(("penalty", "lead_time"), [(4.0, 2), (9.0, 1)])

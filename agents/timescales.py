@@ -1,7 +1,7 @@
 """The clocks: step-size schedules, the conditions that theory asks of them, and their optimizers.
 
-Schedules a_n = a0 (1 + n/n0)^(−α) for the fast department and b_n = b0 (1 + n/n0)^(−β) for the slow,
-each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
+Schedules a_n = a0 (1 + n/n0)^(−α) for the fast department and b_n = b0 (1 + n/n0)^(−β) for the
+slow, each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
 """
 
 from typing import Any

@@ -38,7 +38,7 @@ PAIR = TrainConfig(
     fast_rate=2e-3, slow_rate=2e-3, replenishment_memory="none",
 )  # fmt: skip
 LOST_SALES = TrainConfig(
-    iterations=600, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,
+    iterations=480, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,
     replenishment_memory="none",
 )  # fmt: skip
 
@@ -106,15 +106,15 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
             sweep.stacked(of_family),
         )
     groups = trained(groups, LOST_SALES, check_key)
-    kept = [
-        jax.tree.map(lambda leaf, at=at: leaf[at], groups[family].kept)
-        for family in groups
-        for at in range(len(groups[family].kept_profit))
-    ]
-    return [
-        _lost_sales_row(compare_key, instance, stores[instance], solved[instance], policy)
-        for instance, policy in zip(instances, kept, strict=True)
-    ]
+    rows, seen = [], dict.fromkeys(groups, 0)
+    for instance in instances:
+        family = instance[0]
+        policy = jax.tree.map(lambda leaf, at=seen[family]: leaf[at], groups[family].kept)
+        seen[family] += 1
+        rows.append(
+            _lost_sales_row(compare_key, instance, stores[instance], solved[instance], policy)
+        )
+    return rows
 
 
 def _store(family: str, penalty: float, lead_time: int) -> Params:
@@ -127,7 +127,7 @@ def _lost_sales_row(
     key: jax.Array, instance: tuple, params: Params, solved: Optimum, policy: Any
 ) -> dict[str, Any]:
     family, penalty, lead_time = instance
-    found = agreement(key, policy, policy_of(solved), params, stores=2048, periods=2000)
+    found = agreement(key, policy, policy_of(solved), params)
     level, cap, capped_cost = best_capped_base_stock(params)
     optimal = -solved.profit
     return {

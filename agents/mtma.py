@@ -105,7 +105,7 @@ class Trainer:
         )
 
     def iterate(self, learner: Learner, params: Params) -> tuple[Learner, dict[str, Array]]:
-        """One iteration: experience, values, advantages, updates on both clocks; its metrics."""
+        """One iteration: experience, values, advantages, updates on all clocks; its metrics."""
         learner, rollout = self.roll_out(learner, params)
         learner, critic_loss = self.learn_values(learner, rollout, params)
         learner, lesson = self.advantages(learner, rollout, params)

@@ -46,11 +46,9 @@ def lost_sales(penalty: float) -> list[Cell]:
     return [Cell("lost sales", penalty, lead, s, cost, 2) for lead, (s, cost) in answers]
 
 
-def capped(penalty: float, *answers: tuple[int, float, float]) -> list[Cell]:
-    return [
-        Cell("lost sales", penalty, lead, s, cost, 3, cap)
-        for lead, (s, cap, cost) in enumerate(answers, 1)
-    ]
+def capped(penalty: float) -> list[Cell]:
+    answers = enumerate(published.CAPPED_BASE_STOCK["poisson", penalty], 1)
+    return [Cell("lost sales", penalty, lead, s, cost, 3, cap) for lead, (s, cap, cost) in answers]
 
 
 PUBLISHED = [
@@ -58,7 +56,7 @@ PUBLISHED = [
     *backlog(9.0),
     *lost_sales(4.0),
     *lost_sales(9.0),
-    *capped(4, (12, 6, 4.065), (17, 5, 4.406), (21, 5, 4.631), (26, 5, 4.798)),
+    *capped(4.0),
 ]
 
 

@@ -20,7 +20,7 @@ from agents.heuristics import (
     safety_factor,
 )
 from agents.networks import Memory, RecommendationActor, ReplenishmentActor
-from jaxsim import views
+from jaxsim import choice, views
 from jaxsim.params import Params
 from jaxsim.records import Action, State
 from jaxsim.views import View
@@ -51,7 +51,10 @@ class SlateRecord:
 
 @struct.dataclass
 class Replenishment:
-    """Order-up-to y = m + (z0 + correction) sqrt(m): the network corrects the tuned factor z0."""
+    """Order-up-to y = m + (z0 + correction) sqrt(m): the network corrects the tuned factor z0.
+
+    It orders once the day's slates are known: `attention` is what they give each product.
+    """
 
     weights: Any
     knobs: Knobs
@@ -64,22 +67,27 @@ class Replenishment:
 
     def weights_for(self, key: PRNGKeyArray, state: State, params: Params) -> Any:
         """Fresh weights, shaped by any store."""
-        view = views.replenishment_view(state, params, self.sees_attention)
+        view = self._view(state, params, jnp.zeros(params.products))
         return self.network.init(key, view, self.start(params))
 
     def order(
-        self, memory: Array, state: State, params: Params
+        self, memory: Array, state: State, params: Params, attention: Float[Array, " N"]
     ) -> tuple[Float[Array, " N"], Array]:
         """Units to order, without exploration."""
-        view = views.replenishment_view(state, params, self.sees_attention)
+        view = self._view(state, params, attention)
         mean, _, memory = self.network.apply(self.weights, view, memory)
         return self._units(mean, state, params), memory
 
     def explore(
-        self, key: PRNGKeyArray, memory: Array, state: State, params: Params
+        self,
+        key: PRNGKeyArray,
+        memory: Array,
+        state: State,
+        params: Params,
+        attention: Float[Array, " N"],
     ) -> tuple[Float[Array, " N"], OrderRecord, Array]:
         """Units to order, drawn, and the record of the draw."""
-        view = views.replenishment_view(state, params, self.sees_attention)
+        view = self._view(state, params, attention)
         mean, log_std, after = self.network.apply(self.weights, view, memory)
         correction = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
         record = OrderRecord(
@@ -98,6 +106,10 @@ class Replenishment:
         mean, log_std, memory = self.network.apply(weights, record.view, memory)
         entropy = jnp.broadcast_to(log_std, mean.shape)
         return _gaussian(record.correction, mean, log_std), entropy, memory
+
+    def _view(self, state: State, params: Params, attention: Float[Array, " N"]) -> View:
+        view = views.replenishment_view(state, params, self.sees_attention)
+        return views.with_todays_slates(view, attention * self.sees_attention)
 
     def _units(self, correction: Array, state: State, params: Params) -> Float[Array, " N"]:
         stock = views.stock_of(state, params)
@@ -173,8 +185,9 @@ class Departments:
         self, key: PRNGKeyArray, memory: tuple[Array, Array], state: State, params: Params
     ) -> tuple[Action, tuple[Array, Array]]:
         """Orders and slates of one store; `key` is not needed."""
-        order, orders_memory = self.replenishment.order(memory[0], state, params)
         slate, slates_memory = self.recommendation.slate(memory[1], state, params)
+        attention = choice.mean_attention(slate, params)
+        order, orders_memory = self.replenishment.order(memory[0], state, params, attention)
         return Action(order=order, slate=slate), (orders_memory, slates_memory)
 
 

@@ -123,9 +123,10 @@ def _decide(
 ) -> dict[str, Array]:
     fields = dict(fields)
     memory = fields.pop("memory") if has_memory(department) else department.start(params)
+    attention = fields.pop("attention", jnp.zeros(params.products))
     state = blank.replace(**fields)
     if isinstance(department, Replenishment):
-        order, memory = department.order(memory, state, params)
+        order, memory = department.order(memory, state, params, attention)
         decision = {"order": order}
     else:
         slate, memory = department.slate(memory, state, params)

@@ -42,8 +42,8 @@ class Input:
 
 
 def inputs_of(department: Department, params: Params) -> dict[str, Input]:
-    """The fields of `jaxsim.records.State` that the department's decision depends on, and its
-    memory if it has one."""
+    """The fields of `jaxsim.records.State` that the department's decision depends on, the attention
+    of today's slates for replenishment, and its memory if it has one."""
     n, k, rows = params.products, params.segments, params.max_lead_time
     fields = {
         "on_hand": _units("on hand after the day's receipts", (n,)),
@@ -54,6 +54,9 @@ def inputs_of(department: Department, params: Params) -> dict[str, Input]:
             float(params.goodwill_floor), float(params.goodwill_ceiling),
         ),
         "fatigue": Input("running average of the attention given", "attention", (k, n), 0.0, 1.0),
+        "attention": Input(
+            "what today's slates give, mean over customers", "attention", (n,), 0.0, 1.0
+        ),
         "forecast": Input(
             "running estimate of demand, season taken out", "units per period", (n,), 0, MOST_UNITS
         ),
@@ -105,7 +108,7 @@ def _needed(department: Department) -> list[str]:
     """A siloed department is not asked for what it does not look at."""
     if isinstance(department, Replenishment):
         names = ["on_hand", "pipeline", "backlog", "forecast", "sold", "lost", "period"]
-        names += ["fatigue"] * department.sees_attention
+        names += ["fatigue", "attention"] * department.sees_attention
     else:
         names = ["goodwill", "fatigue", "forecast", "period"]
         starts_blind = RECOMMENDERS[int(department.knobs.recommender)] in STOCK_BLIND
@@ -169,6 +172,7 @@ COLUMNS = {
             "1 in review periods",
             "4 stall",
             "demand_noise",
+            "attention",
         ],
         "segment": [],
         "pair": [],

@@ -22,7 +22,7 @@ from agents.learning import Learner, Rates, Shape
 from agents.networks import Critic, RecommendationActor, ReplenishmentActor
 from agents.rewards import money_scale, profit_on_sale, recommendation_kpi, replenishment_kpi
 from agents.values import Experience
-from jaxsim import store, views
+from jaxsim import choice, store, views
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 
@@ -154,8 +154,11 @@ class Trainer:
     ) -> tuple[State, tuple, Rollout]:
         replenishment, recommendation = self.departments(learner)
         order_key, slate_key = jax.random.split(keys[1])
-        order, order_record, memory_0 = replenishment.explore(order_key, memory[0], state, params)
         slate, slate_record, memory_1 = recommendation.explore(slate_key, memory[1], state, params)
+        attention = choice.mean_attention(slate, params)
+        order, order_record, memory_0 = replenishment.explore(
+            order_key, memory[0], state, params, attention
+        )
         chance = store.draw(keys[0], params)
         after, flows = store.advance(chance, state, Action(order=order, slate=slate), params)
         seen = tuple(

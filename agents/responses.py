@@ -101,7 +101,7 @@ def cross_response(
         def decide(more: Float[Array, " N"]) -> tuple[Array, Array]:
             fuller = state.replace(on_hand=state.on_hand + more)
             action, _ = policy.act(_acting(key, burn_in), memory, fuller, params)
-            return _attention(action.slate, params), jnp.round(action.order)
+            return choice.mean_attention(action.slate, params), jnp.round(action.order)
 
         attention, order = jax.vmap(decide)(units)
         return {"attention": attention[1:] - attention[0], "order": order[1:] - order[0]}
@@ -141,7 +141,7 @@ def _follow(
         chance = _shocked(store.draw(_customers(key, now), params), shock, lag == 0)
         after, flows = store.advance(chance, state, action, params)
         news = {
-            "attention": _attention(action.slate, params),
+            "attention": choice.mean_attention(action.slate, params),
             "ordered": flows.ordered,
             "on_hand": state.on_hand,
             "sold": flows.sold,
@@ -157,10 +157,6 @@ def _shocked(chance: Chance, shock: Shock, now: Array) -> Chance:
         demand=jnp.where(now & (shock.surge > 0), SURGE, chance.demand),
         stall=jnp.where(now & (shock.delay > 0), NO_DELIVERY, chance.stall),
     )
-
-
-def _attention(slate: Array, params: Params) -> Float[Array, " N"]:
-    return choice.mean_over_customers(choice.attention_of(slate, params), params)
 
 
 def _acting(key: PRNGKeyArray, period: Array | int) -> PRNGKeyArray:

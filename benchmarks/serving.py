@@ -90,8 +90,9 @@ def measure(settings: Settings) -> list[dict]:
     rows = []
     for name, department in departments_of(params).items():
         served = load_exported(name, department, settings.scenario)
+        known = dict(vars(states), attention=np.zeros_like(states.on_hand))
         asked = served.schema["properties"].keys() - {"memory"}
-        batch = {field: getattr(states, field) for field in asked} | served.start(settings.stores)
+        batch = {field: known[field] for field in asked} | served.start(settings.stores)
         one = {field: np.asarray(value[0]) for field, value in batch.items()}
         for stores, inputs in ((1, one), (settings.stores, batch)):
             times = milliseconds(served, inputs, settings.repeats)

@@ -18,6 +18,11 @@ def attention_of(slate: Int[Array, "K S"], params: Params) -> Float[Array, "K N"
     return sum(shown[1:], start=shown[0])
 
 
+def mean_attention(slate: Int[Array, "K S"], params: Params) -> Float[Array, " N"]:
+    """What a day's slates give each product, mean over customers."""
+    return mean_over_customers(attention_of(slate, params), params)
+
+
 def weights_of(
     attention: Float[Array, "K N"], fatigue: Float[Array, "K N"], params: Params
 ) -> Float[Array, "K N"]:

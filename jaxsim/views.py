@@ -102,6 +102,11 @@ def replenishment_view(state: State, params: Params, sees_attention: bool = True
     )
 
 
+def with_todays_slates(view: View, attention: Float[Array, " N"]) -> View:
+    """The view once the day's slates are known: the attention they give is one more column."""
+    return view.replace(product=jnp.concatenate([view.product, attention[:, None]], -1))
+
+
 def recommendation_view(state: State, params: Params, sees_stock: bool = True) -> View:
     """Affinities, margins, fatigue, goodwill, on hand and the next receipts, calendar.
 

@@ -16,13 +16,14 @@ from jaxsim.records import State
 class Partner:
     """A department as two functions of one store, traceable by JAX.
 
-    `decide` returns units to order [N] for replenishment, or slates [K, S] of distinct products
-    for recommendation, and its memory. A learned department fits as it is:
-    `Partner(department.start, department.order)`, or `.slate`.
+    Recommendation: `decide(memory, state, params)` returns slates [K, S] of distinct products and
+    its memory. Replenishment: `decide(memory, state, params, attention)` returns units to order
+    [N] and its memory; `attention` [N] is what the day's slates give, mean over customers. A
+    learned department fits as it is: `Partner(department.start, department.order)`, or `.slate`.
     """
 
     start: Callable[[Params], Any]  # memory of a store not yet seen
-    decide: Callable[[Any, State, Params], tuple[Array, Any]]
+    decide: Callable[..., tuple[Array, Any]]
 
 
 def order_up_to_cover(state: State, params: Params) -> Float[Array, " N"]:
@@ -39,8 +40,8 @@ def show_favourites(state: State, params: Params) -> Int[Array, "K S"]:
 
 
 def rule(decide: Callable[[State, Params], Array]) -> Partner:
-    """A partner that remembers nothing."""
-    return Partner(lambda _: (), lambda memory, state, params: (decide(state, params), memory))
+    """A partner that looks at the state alone and remembers nothing."""
+    return Partner(lambda _: (), lambda memory, state, params, *_: (decide(state, params), memory))
 
 
 NEUTRAL = {"replenishment": rule(order_up_to_cover), "recommendation": rule(show_favourites)}

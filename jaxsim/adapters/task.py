@@ -11,7 +11,7 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxsim import ranking, scenarios, store, views
+from jaxsim import choice, ranking, scenarios, store, views
 from jaxsim.adapters.partners import NEUTRAL, Partner
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
@@ -100,10 +100,13 @@ class Task:
         n, memory = params.products, episode.memory
         if self.decides == "both":
             return Action(self._order(action[:n], params), slates(action[n:], params)), memory
-        other, memory = self._partner.decide(memory, episode.store, params)
         if self.decides == "replenishment":
-            return Action(order=self._order(action, params), slate=other), memory
-        return Action(order=other, slate=slates(action, params)), memory
+            slate, memory = self._partner.decide(memory, episode.store, params)
+            return Action(order=self._order(action, params), slate=slate), memory
+        slate = slates(action, params)
+        attention = choice.mean_attention(slate, params)
+        order, memory = self._partner.decide(memory, episode.store, params, attention)
+        return Action(order=order, slate=slate), memory
 
     def _order(self, numbers: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
         return (numbers + 1) / 2 * largest_order(params) if self.normalised else numbers

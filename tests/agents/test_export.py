@@ -18,7 +18,8 @@ from agents.inputs import COLUMNS, inputs_of
 from agents.networks import RecommendationActor, ReplenishmentActor
 from agents.runs import RunError
 from agents.serving import ServedDepartment, ServingError
-from jaxsim import scenarios, store, views
+from jaxsim import choice, scenarios, store, views
+from jaxsim.params import Params
 from jaxsim.records import State
 
 SCENARIO = scenarios.get("pair")
@@ -27,6 +28,7 @@ SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0])
 # The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
 ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
 ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
+ATTENTION = jax.jit(jax.vmap(choice.mean_attention, (0, None)))
 RESET = jax.jit(jax.vmap(store.reset, (0, None)))
 STORES, PERIODS = 40, 6
 
@@ -66,9 +68,16 @@ def written(pair: Departments, folder: Path) -> dict[str, ServedDepartment]:
     return {name: serving.load(folder / name) for name in COLUMNS}
 
 
-def fields_of(department: ServedDepartment, states: State) -> dict[str, np.ndarray]:
-    asked = department.schema["properties"].keys() - {"memory"}
-    return {name: np.asarray(getattr(states, name)) for name in asked}
+def fields_of(
+    department: ServedDepartment, states: State, slates: jax.Array | None = None
+) -> dict[str, np.ndarray]:
+    """Inputs of one store or many; without slates nothing is shown."""
+    asked = department.schema["properties"].keys() - {"memory", "attention"}
+    fields = {name: np.asarray(getattr(states, name)) for name in asked}
+    if "attention" in department.schema["properties"]:
+        given = np.zeros_like(states.on_hand) if slates is None else ATTENTION(slates, PARAMS)
+        fields["attention"] = np.asarray(given)
+    return fields
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +107,7 @@ def compare(pair: Departments, served: dict[str, ServedDepartment]) -> None:
     for _ in range(PERIODS):
         action, carried = ACT(pair, keys[0], carried, states, PARAMS)
         alone = {
-            name: each.decide(fields_of(each, states) | carried_alone[name])
+            name: each.decide(fields_of(each, states, action.slate) | carried_alone[name])
             for name, each in served.items()
         }
         np.testing.assert_array_equal(alone["replenishment"].pop("order"), action.order)
@@ -167,10 +176,14 @@ def test_a_batch_of_nothing_is_refused(served) -> None:
             department.decide(nothing)
 
 
+def ordering_view(state: State, params: Params) -> views.View:
+    return views.with_todays_slates(views.replenishment_view(state, params), state.on_hand)
+
+
 def test_schema_lists_every_column_of_the_views() -> None:
     state = jax.eval_shape(store.reset, jax.random.key(0), PARAMS)
     for name, see in (
-        ("replenishment", views.replenishment_view),
+        ("replenishment", ordering_view),
         ("recommendation", views.recommendation_view),
     ):
         view = jax.eval_shape(see, state, PARAMS)
@@ -182,7 +195,9 @@ def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed
     asked = lambda department: set(inputs_of(department, PARAMS))  # noqa: E731
     shared = asked(remembering.recommendation)
     assert shared - asked(siloed.recommendation) == {"on_hand", "pipeline", "sold", "memory"}
-    assert asked(remembering.replenishment) - asked(siloed.replenishment) == {"fatigue"}
+    assert asked(remembering.replenishment) - asked(siloed.replenishment) == {
+        "fatigue", "attention",
+    }  # fmt: skip
     # One that starts from a rule that looks at stock must be told of it.
     aware = siloed.recommendation.replace(knobs=remembering.recommendation.knobs)
     assert asked(aware) == shared - {"sold", "memory"}

@@ -15,7 +15,7 @@ from agents.timescales import Clocks
 
 LONGEST_CHUNK = 10
 
-RegimeName = Literal["silo", "independent", "joint", "mtma"]
+RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
 Department = Literal["recommendation", "replenishment"]
 MemoryKind = Literal["none", "ewma", "gru"]
 
@@ -31,7 +31,8 @@ class TrainConfig:
     scenario: str = "grocery"
     """A registered scenario (see the verb `scenarios`) or the path of a scenario file."""
     regime: RegimeName = "mtma"
-    """How the departments learn: apart (silo, independent) or for one profit (joint, mtma)."""
+    """How the departments learn: apart (silo, independent), as one network (single), or for one
+    profit on one clock (joint), on three (mtma), or on three with the departments' swapped."""
     seed: int = 0
     """Seed of everything random: the same seed on the same machine gives the same numbers."""
     iterations: int = 240
@@ -55,7 +56,7 @@ class TrainConfig:
     fast_per_slow: int = 4
     """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
     fast: Department = "recommendation"
-    """Which department is fast."""
+    """Which department is fast (mtma-reversed: slow)."""
     critic_rate: float = 2e-3
     """Base rate of the critic."""
     fast_rate: float = 4e-3
@@ -88,7 +89,7 @@ class TrainConfig:
     width: int = 32
     """Width of all networks."""
     replenishment_memory: MemoryKind = "ewma"
-    """What the replenishment department carries from period to period."""
+    """What the replenishment department (in single: the network) carries from period to period."""
     recommendation_memory: MemoryKind = "none"
     """What the recommendation department carries from period to period."""
 
@@ -147,7 +148,7 @@ class TrainConfig:
         regime = REGIMES[self.regime]
         return Shape(
             regime=regime,
-            fast=self.fast,
+            fast=_other(self.fast) if regime.clocks == "reversed" else self.fast,
             stores=self.stores,
             twins=self.twins,
             horizon=self.horizon,
@@ -186,6 +187,10 @@ class TrainConfig:
             others=jnp.float32(self.others),
             kpi_mix=jnp.float32(self.kpi_mix),
         )
+
+
+def _other(department: Department) -> Department:
+    return "recommendation" if department == "replenishment" else "replenishment"
 
 
 def _require(config: TrainConfig, field: str, holds: bool, allowed: str) -> None:

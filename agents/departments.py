@@ -19,7 +19,7 @@ from agents.heuristics import (
     recommendation_prior,
     safety_factor,
 )
-from agents.networks import Memory, RecommendationActor, ReplenishmentActor
+from agents.networks import Head, Memory, RecommendationActor, ReplenishmentActor
 from jaxsim import choice, views
 from jaxsim.params import Params
 from jaxsim.records import Action, State
@@ -58,7 +58,7 @@ class Replenishment:
 
     weights: Any
     knobs: Knobs
-    network: ReplenishmentActor = struct.field(pytree_node=False)
+    network: ReplenishmentActor | Head = struct.field(pytree_node=False)
     sees_attention: bool = struct.field(pytree_node=False, default=True)
 
     def start(self, params: Params) -> Float[Array, "N M"]:
@@ -108,6 +108,8 @@ class Replenishment:
         return _gaussian(record.correction, mean, log_std), entropy, memory
 
     def _view(self, state: State, params: Params, attention: Float[Array, " N"]) -> View:
+        if isinstance(self.network, Head):
+            return views.with_todays_slates(views.joint_view(state, params), attention)
         view = views.replenishment_view(state, params, self.sees_attention)
         return views.with_todays_slates(view, attention * self.sees_attention)
 
@@ -123,21 +125,23 @@ class Recommendation:
 
     weights: Any
     knobs: Knobs
-    network: RecommendationActor = struct.field(pytree_node=False)
+    network: RecommendationActor | Head = struct.field(pytree_node=False)
     sees_stock: bool = struct.field(pytree_node=False, default=True)
 
     def start(self, params: Params) -> Float[Array, "N M"]:
         """The memory of a store not yet seen."""
-        return _empty_memory(self.network, views.RECOMMENDATION_NEWS, params)
+        both = isinstance(self.network, Head)
+        news = views.REPLENISHMENT_NEWS if both else views.RECOMMENDATION_NEWS
+        return _empty_memory(self.network, news, params)
 
     def weights_for(self, key: PRNGKeyArray, state: State, params: Params) -> Any:
         """Fresh weights, shaped by any store."""
-        view = views.recommendation_view(state, params, self.sees_stock)
+        view = self._view(state, params)
         return self.network.init(key, view, self._prior(state, params), self.start(params))
 
     def slate(self, memory: Array, state: State, params: Params) -> tuple[Int[Array, "K S"], Array]:
         """The highest scores, without exploration."""
-        view = views.recommendation_view(state, params, self.sees_stock)
+        view = self._view(state, params)
         logits, memory = self.network.apply(self.weights, view, self._prior(state, params), memory)
         return slates.top_slate(logits, params.slots), memory
 
@@ -145,7 +149,7 @@ class Recommendation:
         self, key: PRNGKeyArray, memory: Array, state: State, params: Params
     ) -> tuple[Int[Array, "K S"], SlateRecord, Array]:
         """A drawn slate for each segment, and the record of the draw."""
-        view = views.recommendation_view(state, params, self.sees_stock)
+        view = self._view(state, params)
         prior = self._prior(state, params)
         logits, after = self.network.apply(self.weights, view, prior, memory)
         slate = slates.draw_slate(key, logits, params.slots)
@@ -166,6 +170,12 @@ class Recommendation:
         logits, memory = self.network.apply(weights, record.view, record.prior, memory)
         log_probability, entropy = slates.log_probability(logits, record.slate)
         return log_probability, entropy, memory
+
+    def _view(self, state: State, params: Params) -> View:
+        if isinstance(self.network, Head):  # the slates come first: they are not known yet
+            undecided = jnp.zeros(params.products)
+            return views.with_todays_slates(views.joint_view(state, params), undecided)
+        return views.recommendation_view(state, params, self.sees_stock)
 
     def _prior(self, state: State, params: Params) -> Float[Array, "K N"]:
         return recommendation_prior(state, self.knobs, params)

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from agents import runs
 from agents.departments import Replenishment
 from agents.inputs import Department, has_memory, inputs_of, schema_of
+from agents.regimes import REGIMES
 from agents.runs import RunError
 from agents.serving import PROGRAM, SCHEMA, TENSORS, checksum
 from agents.training import load_departments
@@ -46,6 +47,11 @@ def export_run(config: ExportConfig) -> None:
     """Raises `RunError` or `ScenarioError`."""
     check_free(config.out)
     trained, tuned = runs.read_config(config.run), runs.read_heuristics(config.run)
+    if REGIMES[trained.regime].one_network:
+        raise RunError(
+            f"regime: {trained.regime}; allowed: a regime with two departments, of which one can "
+            "decide alone"
+        )
     departments = load_departments(config.run, trained, tuned)
     scenario = scenarios.get(trained.scenario)
     write(config.department, getattr(departments, config.department), scenario, config.out)

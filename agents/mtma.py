@@ -7,7 +7,7 @@ Idea: Jiang et al. (2025).
 """
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,13 @@ from agents import timescales, values
 from agents.departments import OrderRecord, Recommendation, Replenishment, SlateRecord
 from agents.heuristics import Knobs
 from agents.learning import Learner, Rates, Shape
-from agents.networks import Critic, RecommendationActor, ReplenishmentActor
+from agents.networks import (
+    Critic,
+    Head,
+    RecommendationActor,
+    ReplenishmentActor,
+    SingleActor,
+)
 from agents.rewards import money_scale, profit_on_sale, recommendation_kpi, replenishment_kpi
 from agents.values import Experience
 from jaxsim import choice, store, views
@@ -61,9 +67,10 @@ class Trainer:
 
     def departments(self, learner: Learner) -> tuple[Replenishment, Recommendation]:
         """Both departments as they now are, ready to decide."""
-        return self._replenishment(learner.replenishment), self._recommendation(
-            learner.recommendation
-        )
+        orders, slates = learner.replenishment, learner.recommendation
+        if self.shape.regime.one_network:
+            orders = slates
+        return self._replenishment(orders), self._recommendation(slates)
 
     def init(self, key: PRNGKeyArray, params: Params) -> Learner:
         """A learner at the start: departments that decide as the tuned heuristics do."""
@@ -82,7 +89,9 @@ class Trainer:
         )
         empty = (orders.start(params), slates.start(params))
         learner = Learner(
-            replenishment=orders.weights_for(keys[2], one, params),
+            replenishment={}
+            if self.shape.regime.one_network
+            else orders.weights_for(keys[2], one, params),
             recommendation=slates.weights_for(keys[3], one, params),
             critics=critics,
             average=tuple(jnp.zeros(params.products) for _ in critics),
@@ -270,9 +279,12 @@ class Trainer:
     def _slow_cycle(self, learner: Learner, lessons: Lesson) -> tuple[Learner, dict[str, Array]]:
         """Fast updates, a minibatch each, then one slow update on all of them."""
         learner, fast_losses = jax.lax.scan(self._fast_update, learner, lessons)
+        fast_losses = jax.tree.map(jnp.mean, fast_losses)
+        if self.shape.regime.one_network:  # nothing is left to update
+            return learner.replace(slow_updates=learner.fast_updates), fast_losses
         together = jax.tree.map(_join_minibatches, lessons)
         learner, slow_losses = self._slow_update(learner, together)
-        return learner, jax.tree.map(jnp.mean, fast_losses) | slow_losses
+        return learner, fast_losses | slow_losses
 
     def _critic_update(
         self, learner: Learner, lessons: tuple[values.ValueLesson, ...]
@@ -312,7 +324,7 @@ class Trainer:
     ) -> tuple[Any, Any, dict[str, Array]]:
         """A department's weights and optimizer after one step on its clock, and its losses."""
         weights = getattr(learner, department)
-        gradient, losses = jax.grad(self._actor_loss, has_aux=True)(weights, department, lesson)
+        gradient, losses = jax.grad(self._loss, has_aux=True)(weights, department, lesson)
         state = getattr(learner, f"{clock}_optimizer")
         return *self._stepped(clock, weights, gradient, state), losses
 
@@ -321,6 +333,14 @@ class Trainer:
         return optax.apply_updates(weights, step), state
 
     # -- losses ------------------------------------------------------------------------------
+
+    def _loss(self, weights: Any, name: str, lesson: Lesson) -> tuple[Array, dict[str, Array]]:
+        """A department's loss, or the sum of both where one network decides both."""
+        if not self.shape.regime.one_network:
+            return self._actor_loss(weights, name, lesson)
+        orders, order_losses = self._actor_loss(weights, "replenishment", lesson)
+        slates, slate_losses = self._actor_loss(weights, "recommendation", lesson)
+        return orders + slates, order_losses | slate_losses
 
     def _actor_loss(
         self, weights: Any, name: str, lesson: Lesson
@@ -352,22 +372,31 @@ class Trainer:
 
     @property
     def _fast_name(self) -> str:
-        return self.shape.fast
+        return "recommendation" if self.shape.regime.one_network else self.shape.fast
 
     @property
     def _slow_name(self) -> str:
-        return "recommendation" if self.shape.fast == "replenishment" else "replenishment"
+        return "recommendation" if self._fast_name == "replenishment" else "replenishment"
 
     def _optimizer(self, clock: str) -> optax.GradientTransformation:
         return timescales.optimizer(self.rates.clocks, clock, self.shape.max_norm)
 
     def _replenishment(self, weights: Any) -> Replenishment:
-        network = ReplenishmentActor(self.shape.width, self.shape.replenishment_memory)
+        network = self._head("orders") or ReplenishmentActor(
+            self.shape.width, self.shape.replenishment_memory
+        )
         return Replenishment(weights, self.knobs, network, self.shape.regime.shared_view)
 
     def _recommendation(self, weights: Any) -> Recommendation:
-        network = RecommendationActor(self.shape.width, self.shape.recommendation_memory)
+        network = self._head("slates") or RecommendationActor(
+            self.shape.width, self.shape.recommendation_memory
+        )
         return Recommendation(weights, self.knobs, network, self.shape.regime.shared_view)
+
+    def _head(self, decision: Literal["orders", "slates"]) -> Head | None:
+        if not self.shape.regime.one_network:
+            return None
+        return Head(SingleActor(self.shape.width, self.shape.replenishment_memory), decision)
 
     def _critic_views(self, state: State, params: Params) -> tuple[views.View, ...]:
         """One sight of everything, or each department's own."""

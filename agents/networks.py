@@ -3,6 +3,10 @@
 Each reads a `View` of one store (and the department's memory) and is `vmap`ped over stores.
 """
 
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -56,6 +60,19 @@ class Memory(nn.Module):
         return {"none": 0, "ewma": news * len(EWMA_MEMORY), "gru": self.width}[self.kind]
 
 
+class Trunk(nn.Module):
+    """Memory and encoder in one, for heads that share them."""
+
+    width: int
+    memory: str
+
+    @nn.compact
+    def __call__(
+        self, view: View, carried: Float[Array, "N M"]
+    ) -> tuple[Float[Array, "N W"], Float[Array, " C"], Float[Array, "N M"]]:
+        return _read(self, view, carried)
+
+
 class ReplenishmentActor(nn.Module):
     """Gaussian over each product's safety factor, as a correction to the heuristic one.
 
@@ -67,13 +84,13 @@ class ReplenishmentActor(nn.Module):
     memory: str
     start_log_std: float = -1.0
     least_log_std: float = -1.5
+    trunk: Trunk | None = None  # shared with another head
 
     @nn.compact
     def __call__(
         self, view: View, carried: Float[Array, "N M"]
     ) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, "N M"]]:
-        carried = Memory(self.memory, self.width, name="memory")(view, carried)
-        hidden, _ = Encoder(self.width)(view, carried)
+        hidden, _, carried = (self.trunk or partial(_read, self))(view, carried)
         mean = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         log_std = self.param("log_std", nn.initializers.constant(self.start_log_std), ())
         return mean, jnp.maximum(log_std, self.least_log_std), carried
@@ -85,13 +102,13 @@ class RecommendationActor(nn.Module):
     width: int
     memory: str
     start_sharpness: float = 4.0
+    trunk: Trunk | None = None  # shared with another head
 
     @nn.compact
     def __call__(
         self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]
     ) -> tuple[Float[Array, "K N"], Float[Array, "N M"]]:
-        carried = Memory(self.memory, self.width, name="memory")(view, carried)
-        hidden, context = Encoder(self.width)(view, carried)
+        hidden, context, carried = (self.trunk or partial(_read, self))(view, carried)
         everybody = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         product = nn.Dense(self.width // 2, kernel_init=small_start)(hidden)
         crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
@@ -102,6 +119,51 @@ class RecommendationActor(nn.Module):
             "log_sharpness", nn.initializers.constant(jnp.log(self.start_sharpness)), ()
         )
         return jnp.exp(log_sharpness) * prior + everybody + segment @ product.T + personal, carried
+
+
+class SingleActor(nn.Module):
+    """One network for both decisions: one memory and one encoder, a head for each."""
+
+    width: int
+    memory: str
+
+    def setup(self) -> None:
+        self.trunk = Trunk(self.width, self.memory)
+        self.replenishment = ReplenishmentActor(self.width, self.memory, trunk=self.trunk)
+        self.recommendation = RecommendationActor(self.width, self.memory, trunk=self.trunk)
+
+    def orders(self, view: View, carried: Float[Array, "N M"]) -> tuple[Array, Array, Array]:
+        return self.replenishment(view, carried)
+
+    def slates(
+        self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]
+    ) -> tuple[Array, Array]:
+        return self.recommendation(view, prior, carried)
+
+    def __call__(self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]) -> Any:
+        return self.orders(view, carried), self.slates(view, prior, carried)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One decision of a network that makes both, in the place of a department's own network."""
+
+    network: SingleActor
+    decision: Literal["orders", "slates"]
+
+    @property
+    def width(self) -> int:
+        return self.network.width
+
+    @property
+    def memory(self) -> str:
+        return self.network.memory
+
+    def init(self, *inputs: Any) -> Any:
+        return self.network.init(*inputs)
+
+    def apply(self, weights: Any, *inputs: Any) -> Any:
+        return self.network.apply(weights, *inputs, method=self.decision)
 
 
 class Critic(nn.Module):
@@ -123,3 +185,11 @@ class Critic(nn.Module):
         both = jnp.concatenate([hidden, decided], -1)
         response = nn.Dense(self.chance_columns, kernel_init=small_start)(both)
         return value, response
+
+
+def _read(
+    module: Any, view: View, carried: Float[Array, "N M"]
+) -> tuple[Float[Array, "N W"], Float[Array, " C"], Float[Array, "N M"]]:
+    """What a module makes of its view, with a memory and an encoder of its own."""
+    carried = Memory(module.memory, module.width, name="memory")(view, carried)
+    return *Encoder(module.width)(view, carried), carried

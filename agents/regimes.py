@@ -4,6 +4,7 @@ One trainer serves them all; only these settings differ.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,24 +14,38 @@ class Regime:
     about: str
     shared_view: bool  # replenishment sees attention, recommendation sees stock
     own_kpi: bool  # each is rewarded for its own KPI (else: the store's profit), by its own critic
-    three_clocks: bool  # fast and slow differ (else: both departments keep the fast clock)
+    # one: both departments on the fast clock; reversed: the fast and the slow department swapped.
+    clocks: Literal["one", "three", "reversed"]
+    one_network: bool = False  # that sees what both departments see and decides for both
+
+    @property
+    def three_clocks(self) -> bool:
+        return self.clocks != "one"
 
 
 REGIMES = {
     "silo": Regime(
         "own half of the view, own KPI, own critic, one clock",
-        shared_view=False, own_kpi=True, three_clocks=False,
+        shared_view=False, own_kpi=True, clocks="one",
     ),
     "independent": Regime(
         "department views, own KPI, own critic, one clock",
-        shared_view=True, own_kpi=True, three_clocks=False,
+        shared_view=True, own_kpi=True, clocks="one",
+    ),
+    "single": Regime(
+        "one network for both decisions, both views, profit, one critic, one clock",
+        shared_view=True, own_kpi=False, clocks="one", one_network=True,
     ),
     "joint": Regime(
-        "department views, profit, central critic, one clock",
-        shared_view=True, own_kpi=False, three_clocks=False,
+        "department views, profit, central critic, one clock: mtma with equal clocks",
+        shared_view=True, own_kpi=False, clocks="one",
     ),
     "mtma": Regime(
         "department views, profit, central critic; critic, fast and slow department",
-        shared_view=True, own_kpi=False, three_clocks=True,
+        shared_view=True, own_kpi=False, clocks="three",
+    ),
+    "mtma-reversed": Regime(
+        "mtma with the fast and the slow department swapped",
+        shared_view=True, own_kpi=False, clocks="reversed",
     ),
 }  # fmt: skip

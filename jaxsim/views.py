@@ -149,19 +149,25 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
     )
 
 
-def critic_view(state: State, params: Params) -> View:
-    """Everything, the hidden market state included."""
+def joint_view(state: State, params: Params) -> View:
+    """What both departments see together."""
     left, right = replenishment_view(state, params), recommendation_view(state, params)
-    hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
     crowd = params.arrivals / jnp.maximum(params.arrivals.sum(), 1e-9)
     affinity = jnp.einsum("k,knh->nh", crowd, right.pair)
     return View(
         product=jnp.concatenate([left.product, right.product[:, :5], affinity], -1),
         segment=right.segment,
         pair=right.pair,
-        store=jnp.concatenate([left.store, hidden]),
+        store=left.store,
         news=left.news,
     )
+
+
+def critic_view(state: State, params: Params) -> View:
+    """Everything, the hidden market state included."""
+    seen = joint_view(state, params)
+    hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
+    return seen.replace(store=jnp.concatenate([seen.store, hidden]))
 
 
 def _pipeline_columns(state: State, params: Params) -> list[Float[Array, " N"]]:

@@ -1,5 +1,6 @@
 """The learner: clocks tick as configured, advantages are right, networks fit any store."""
 
+from dataclasses import replace
 from functools import partial
 
 import chex
@@ -204,12 +205,42 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     chex.clear_trace_counter()
 
 
-@pytest.mark.parametrize("regime", sorted(set(REGIMES) - {"mtma"}))
+@pytest.mark.parametrize("regime", ["silo", "independent", "single", "joint"])
 def test_every_other_regime_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
     learner, metrics = jax.jit(Trainer.iterate)(trainer, started(trainer, pair), pair)
     assert all(np.isfinite(value) for value in metrics.values())
     assert len(learner.critics) == (2 if REGIMES[regime].own_kpi else 1)
+    assert int(learner.fast_updates) == int(learner.slow_updates) == 4
+
+
+def test_reversed_clocks_are_three_with_the_departments_swapped():
+    swapped = TrainConfig(regime="mtma-reversed").shape()
+    turned = TrainConfig(regime="mtma", fast="replenishment").shape()
+    assert replace(swapped, regime=turned.regime) == turned
+
+
+def test_one_network_decides_both_and_sees_both_halves():
+    params = random_params(3, 5, 3, 2, 3)
+    state = random_state(3, params)
+    trainer = trainer_of(regime="single")
+    learner = wiggled(started(trainer, params))
+    assert not jax.tree.leaves(learner.replenishment)
+    departments = Departments(*trainer.departments(learner))
+    assert departments.replenishment.weights is departments.recommendation.weights
+
+    @jax.jit
+    def drawn(state):
+        key, memory = jax.random.key(0), departments.start(params)
+        order = departments.replenishment.explore(key, memory[0], state, params)[1]
+        slate = departments.recommendation.explore(key, memory[1], state, params)[1]
+        return order.correction, slate.log_probability
+
+    correction, log_probability = drawn(state)
+    tired = state.replace(fatigue=state.fatigue[:, ::-1] + 0.5)
+    assert not np.allclose(correction, drawn(tired)[0])
+    late = state.replace(pipeline=state.pipeline[::-1] * 3.0)
+    assert not np.allclose(log_probability, drawn(late)[1])
 
 
 def test_a_silo_does_not_see_the_other_half():

@@ -8,10 +8,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import reports, runs, theory_reports
+from agents import reports, runs, sweep_reports, theory_reports
 from agents.config import ConfigError, TrainConfig
 from agents.export import ExportConfig, export_run
+from agents.grid import parse_grid
 from agents.runs import RunError
+from agents.sweeping import SweepConfig, run_sweep
 from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
 from agents.training import compare, evaluation_key, load_departments, train
@@ -48,6 +50,13 @@ def run_train(config: TrainConfig, console: Console) -> None:
         summary = train(config, progress.announce, progress.update)
     console.print(reports.policy_table(summary))
     console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
+
+
+def run_many(config: SweepConfig, console: Console) -> None:
+    with sweep_reports.SweepProgress(console) as progress:
+        rows = run_sweep(config, progress)
+    console.print(sweep_reports.sweep_table(rows, list(parse_grid(config.grid))))
+    console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
@@ -89,6 +98,7 @@ def run_theory(config: TheoryConfig, console: Console) -> None:
 
 VERBS = {
     "train": (TrainConfig, run_train),
+    "sweep": (SweepConfig, run_many),
     "evaluate": (EvaluateConfig, run_evaluate),
     "export": (ExportConfig, run_export),
     "calibrate": (CalibrateConfig, run_calibrate),

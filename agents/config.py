@@ -112,6 +112,12 @@ class TrainConfig:
         """Iterations compiled into one program: the largest divisor not beyond LONGEST_CHUNK."""
         return max(d for d in range(1, LONGEST_CHUNK + 1) if self.iterations % d == 0)
 
+    @property
+    def checks(self) -> set[int]:
+        """After which chunks (counted from 1) the departments are evaluated."""
+        chunks = self.iterations // self.chunk
+        return {round(chunks * (i + 1) / self.evaluations) for i in range(self.evaluations)}
+
     def validate(self) -> None:
         """Raises `ConfigError`, or `ScheduleError` where the clocks break a condition."""
         counts = (

@@ -71,7 +71,7 @@ def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
 
 def read_heuristics(folder: Path) -> list[TunedPair]:
     """The tuned pairs of a run. Raises `RunError`."""
-    body = _read(folder / HEURISTICS)
+    body = read_json(folder / HEURISTICS)
     try:
         return [
             TunedPair(
@@ -89,7 +89,7 @@ def read_heuristics(folder: Path) -> list[TunedPair]:
 
 def read_config(folder: Path) -> TrainConfig:
     """The settings a run was made with. Raises `RunError`."""
-    body = _read(folder / CONFIG)
+    body = read_json(folder / CONFIG)
     try:
         return TrainConfig(**body | {"out": Path(body["out"])})
     except (TypeError, KeyError) as error:
@@ -127,7 +127,8 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
         raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
 
 
-def _read(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The document in a JSON file of a run. Raises `RunError`."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -59,21 +59,29 @@ def learn(groups: dict[str, Runs], length: int) -> tuple[dict[str, Runs], dict[s
 
 @partial(jax.jit, static_argnames=("stores", "periods", "burn_in"))
 def validate(
-    key: PRNGKeyArray, runs: Runs, stores: int = 512, periods: int = 400, burn_in: int = 60
-) -> Runs:
-    """Simulates the departments as they are now, without exploration, and keeps them where they
-    earn more than those kept before."""
+    keys: PRNGKeyArray, runs: Runs, stores: int = 512, periods: int = 400, burn_in: int = 60
+) -> tuple[Runs, Float[Array, " runs"]]:
+    """Simulates the departments as they are now, without exploration, each run on the customers of
+    its own key, and keeps them where they earn more than those kept before. Also returns what they
+    earn, in money per period."""
     now = _departments(runs.trainer, runs.learner)
 
-    def profit(run: tuple[Departments, Params]) -> Float[Array, ""]:
-        return simulate(key, *run, stores, periods, burn_in).profit.mean() / periods
+    def profit(run: tuple[PRNGKeyArray, Departments, Params]) -> Float[Array, ""]:
+        return simulate(*run, stores, periods, burn_in).profit.mean() / periods
 
-    earned = jax.lax.map(profit, (now, runs.params))
+    earned = jax.lax.map(profit, (keys, now, runs.params))
     better = earned > runs.kept_profit
     choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
-    return runs.replace(
-        kept=jax.tree.map(choose, now, runs.kept), kept_profit=jnp.maximum(earned, runs.kept_profit)
-    )
+    kept, best = jax.tree.map(choose, now, runs.kept), jnp.maximum(earned, runs.kept_profit)
+    return runs.replace(kept=kept, kept_profit=best), earned
+
+
+def policies(runs: Runs) -> list[Departments]:
+    """The kept departments of every run, one by one."""
+    return [
+        jax.tree.map(lambda leaf, at=number: leaf[at], runs.kept)
+        for number in range(runs.kept_profit.shape[0])
+    ]
 
 
 def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:

@@ -38,7 +38,7 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     params = scenario.params()
     folder = runs.open_folder(config.folder)
     runs.write_config(folder, config)
-    keys = _keys(config.seed)
+    keys = keys_of(config.seed)
 
     announce("tuning every pair of heuristics")
     tuned = tune(keys["tune"], params, Effort())
@@ -123,7 +123,7 @@ def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
 
 def evaluation_key(seed: int) -> jax.Array:
     """The key of the customers that trainings with this seed are compared on."""
-    return _keys(seed)["evaluate"]
+    return keys_of(seed)["evaluate"]
 
 
 def _learn(
@@ -139,7 +139,6 @@ def _learn(
     best, best_profit = None, -np.inf
     per_iteration = config.stores * config.horizon
     chunks = config.iterations // config.chunk
-    checks = {round(chunks * (i + 1) / config.evaluations) for i in range(config.evaluations)}
     started = time.perf_counter()
     for number in range(1, chunks + 1):
         learner, metrics = chunk(trainer, learner, params)
@@ -147,7 +146,7 @@ def _learn(
         frame.insert(0, "iteration", (number - 1) * config.chunk + 1 + np.arange(config.chunk))
         frame.insert(1, "store_periods", frame["iteration"].astype("int64") * per_iteration)
         frame["greedy_profit"] = np.nan
-        if number in checks:
+        if number in config.checks:
             departments = Departments(*trainer.departments(learner))
             profit = _validate(config, keys["validate"], departments, params)
             frame.loc[frame.index[-1], "greedy_profit"] = profit
@@ -200,7 +199,12 @@ def _with_weights(departments: Departments, weights: dict[str, Any]) -> Departme
     )
 
 
-def _keys(seed: int) -> dict[str, jax.Array]:
-    """Separate randomness for each purpose: what is tuned on is never reported on."""
+def keys_of(seed: int) -> dict[str, jax.Array]:
+    """Separate randomness for each purpose: what is tuned on is never reported on.
+
+    The heuristics are tuned on the same customers whatever the seed, so that trainings of one
+    store with different seeds start from the same pair and are held against the same pairs.
+    """
     names = ("tune", "learn", "validate", "evaluate", "trace")
-    return dict(zip(names, jax.random.split(jax.random.key(seed), len(names)), strict=True))
+    keys, first = (jax.random.split(jax.random.key(each), len(names)) for each in (seed, 0))
+    return dict(zip(names, keys, strict=True)) | {"tune": first[0]}

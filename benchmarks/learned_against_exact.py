@@ -61,7 +61,9 @@ def trained(groups: dict[str, Runs], config: TrainConfig, key: jax.Array) -> dic
     """Every run to its end, keeping the weights best on validation customers."""
     for _ in range(CHECKS):
         groups, _ = sweep.learn(groups, config.iterations // CHECKS)
-        groups = {name: sweep.validate(key, runs) for name, runs in groups.items()}
+        for name, runs in groups.items():
+            customers = sweep.repeated(key, len(runs.kept_profit))
+            groups[name], _ = sweep.validate(customers, runs)
     return groups
 
 
@@ -81,8 +83,7 @@ def pair_rows(config: Config) -> list[dict[str, Any]]:
         {"policy": f"tuned {pair.name}"} | asdict(measured(pair.policy))
         for pair in (tuned[0], start)
     ]
-    for number in range(len(keys)):
-        policy = jax.tree.map(lambda leaf, at=number: leaf[at], runs.kept)
+    for number, policy in enumerate(sweep.policies(runs)):
         rows.append({"policy": "learned", "seed": number} | asdict(measured(policy)))
     return rows
 
@@ -106,15 +107,11 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
             sweep.stacked(of_family),
         )
     groups = trained(groups, LOST_SALES, check_key)
-    rows, seen = [], dict.fromkeys(groups, 0)
-    for instance in instances:
-        family = instance[0]
-        policy = jax.tree.map(lambda leaf, at=seen[family]: leaf[at], groups[family].kept)
-        seen[family] += 1
-        rows.append(
-            _lost_sales_row(compare_key, instance, stores[instance], solved[instance], policy)
-        )
-    return rows
+    policies = {family: iter(sweep.policies(runs)) for family, runs in groups.items()}
+    return [
+        _lost_sales_row(compare_key, each, stores[each], solved[each], next(policies[each[0]]))
+        for each in instances
+    ]
 
 
 def _store(family: str, penalty: float, lead_time: int) -> Params:

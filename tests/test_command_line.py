@@ -121,6 +121,8 @@ MISTAKES = {
     "setting out of range": (["--stores", "0"], "stores: 0; allowed: 1 or more"),
     "parts that do not fit": (["--minibatches", "3"], "minibatches: 3; allowed: a divisor"),
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
+    "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
+    "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
     "no such run": (["evaluate", "nowhere"], "nowhere/config.json"),
     "no run to export": (
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],

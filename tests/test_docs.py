@@ -18,6 +18,8 @@ import pytest
 import train
 from agents.config import TrainConfig
 from agents.export import write
+from agents.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
+from agents.sweeping import SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
 from jaxsim.calibrate import CalibrateConfig, calibrate
@@ -93,6 +95,9 @@ def test_train_commands_parse(command: str, capsys: pytest.CaptureFixture[str]) 
     config = train.parse(arguments)
     if isinstance(config, TrainConfig):
         config.validate()
+    if isinstance(config, SweepConfig):
+        scenario = scenarios.get(config.training.scenario)
+        planned_runs(config.training, scenario, parse_grid(config.grid), config.seeds)
 
 
 def test_calibrate_command_runs_on_the_page_s_columns(
@@ -138,10 +143,12 @@ def test_extras_exist() -> None:
 
 
 def test_flags_exist() -> None:
-    """Every --flag named on its own in the text is a setting of a training or a calibration."""
+    """Every --flag named on its own in the text is a setting of one of the verbs."""
     flags = {flag.replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
     known = {
-        field for kind in (TrainConfig, CalibrateConfig) for field in vars(kind)["__match_args__"]
+        field
+        for kind in (TrainConfig, CalibrateConfig, SweepConfig)
+        for field in vars(kind)["__match_args__"]
     }
     assert flags <= known, flags - known
 
@@ -175,6 +182,13 @@ def test_field_table_is_the_code() -> None:
             assert _number(low) == numbers["minimum"], field
             limit = numbers["exclusiveMaximum" if below else "maximum"]
             assert _number(high.removeprefix("below ")) == limit, field
+
+
+def test_sweep_page_names_every_field_of_a_grid() -> None:
+    listed = re.findall(r"^\| (?:training|store) \| (.+) \|$", TEXT["docs/sweeps.md"], re.MULTILINE)
+    assert [re.findall(r"`(\w+)`", row) for row in listed] == [
+        list(TRAINING_FIELDS), list(STORE_FIELDS),
+    ]  # fmt: skip
 
 
 def test_model_page_names_real_fields_and_defaults() -> None:

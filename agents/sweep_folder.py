@@ -1,0 +1,115 @@
+"""The folder of a sweep: settings, tuned pairs, finished chunks, and the tables made of them.
+
+A chunk is on disk complete or not at all, so that a sweep that was stopped goes on with the runs
+that are not there yet.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agents import runs
+from agents.grid import PlannedRun
+from agents.runs import RunError
+from agents.training import keys_of
+from agents.tuning import Effort, TunedPair, tune
+from jaxsim.scenario import Scenario
+
+SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
+RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
+
+
+def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
+    """A new folder, or one that holds a sweep of the same settings. Raises `RunError`."""
+    settings = json.loads(json.dumps(settings, default=str))
+    if (folder / SETTINGS).exists():
+        before = runs.read_json(folder / SETTINGS)
+        for field, value in settings.items():
+            if before.get(field) != value:
+                raise RunError(
+                    f"{field}: {_short(value)}; allowed: {_short(before.get(field))}, of which "
+                    f"{folder} holds a sweep, or another --out"
+                )
+    runs.open_folder(folder)
+    runs.write_json(folder / SETTINGS, settings)
+
+
+def store_key(scenario: Scenario) -> str:
+    """A short name of a store's numbers."""
+    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:12]
+
+
+def tuned_pairs(
+    folder: Path, planned: list[PlannedRun], announce: Callable[[str], None]
+) -> dict[str, list[TunedPair]]:
+    """Every pair, tuned once for each distinct store, by `store_key`; kept for a second start."""
+    stores = {store_key(run.scenario): run for run in planned}
+    tuned = {}
+    for number, (store, run) in enumerate(stores.items(), 1):
+        place = folder / STORES / store
+        if not (place / runs.HEURISTICS).exists():
+            announce(f"tuning every pair of heuristics, store {number} of {len(stores)}")
+            pairs = tune(keys_of(run.config.seed)["tune"], run.scenario.params(), Effort())
+            runs.write_heuristics(runs.open_folder(place), pairs)
+        tuned[store] = runs.read_heuristics(place)
+    return tuned
+
+
+def write_chunk(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
+    """The tables of a finished chunk of runs, by file name; named by its first run."""
+    whole = folder / CHUNKS / f"{tables[RUNS]['run'].iloc[0]:05d}"
+    temporary = whole.with_name(f".{whole.name}.{os.getpid()}")
+    try:
+        temporary.mkdir(parents=True)
+        for name, table in tables.items():
+            _write(table, temporary / name)
+        temporary.replace(whole)
+    except OSError as error:
+        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def finished_runs(folder: Path) -> set[int]:
+    """Numbers of the runs that are on disk."""
+    return {number for table in _chunks(folder, RUNS) for number in table["run"]}
+
+
+def gather(folder: Path) -> pd.DataFrame:
+    """Writes the tables of all chunks as one each, and returns the rows of runs."""
+    tables = {name: pd.concat(_chunks(folder, name)) for name in (RUNS, HEURISTICS, CURVES)}
+    tables[RUNS] = tables[RUNS].sort_values("run", ignore_index=True)
+    tables[CURVES] = tables[CURVES].sort_values(["run", "iteration"], ignore_index=True)
+    tables[HEURISTICS] = tables[HEURISTICS].drop_duplicates(ignore_index=True)
+    for name, table in tables.items():
+        temporary = folder / f".{os.getpid()}.{name}"
+        _write(table, temporary)
+        temporary.replace(folder / name)
+    return tables[RUNS]
+
+
+def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
+    found = sorted(path for path in (folder / CHUNKS).glob("[0-9]*") if path.is_dir())
+    read = pd.read_parquet if name.endswith(".parquet") else pd.read_csv
+    try:
+        return [read(chunk / name) for chunk in found]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    if path.name.endswith(".parquet"):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

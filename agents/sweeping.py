@@ -1,0 +1,203 @@
+"""A sweep from grid to tables: chunks of runs in one program each, every run's numbers kept."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import tyro
+
+from agents import memory, sweep, sweep_folder
+from agents.config import ConfigError, TrainConfig
+from agents.grid import PlannedRun, parse_grid, planned_runs
+from agents.sweep import Runs
+from agents.sweep_folder import store_key
+from agents.training import keys_of, starting_pair
+from agents.tuning import TunedPair
+from agents.yardsticks import heuristic_row, run_row, yardstick_of
+from jaxsim import scenarios
+
+Tuned = dict[str, list[TunedPair]]  # every tuned pair, by `store_key`
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Train many runs side by side: seeds and settings, in chunks that fit memory."""
+
+    training: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    """The settings that all runs share."""
+    seeds: int = 8
+    """Trainings of each combination of settings, with seeds seed, seed + 1, …"""
+    grid: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=VALUE,VALUE…, any number of times: a rate or the like of the training, or a number of
+    the store (for all its products or segments; x2 is twice the scenario's)."""
+    memory: str | None = None
+    """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
+    together: int | None = None
+    """Most runs in one program; by default as many as fit."""
+
+    @property
+    def folder(self) -> Path:
+        name = Path(self.training.scenario).stem
+        return self.training.out or Path("runs") / f"{name}-{self.training.regime}-sweep"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is, told while it runs."""
+
+    announce: Callable[[str], None]
+    begin: Callable[[int, int], None]  # runs in all, and how many of them are done already
+    advance: Callable[[str, float], None]  # news, and how many runs' worth was trained
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The compiled parts of a chunk of trainings, and the bytes that the larger takes."""
+
+    learn: Any
+    validate: Any
+    size: int
+
+
+def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
+    """Trains whatever is not yet in the folder, and leaves runs.csv, heuristics.csv and
+    curves.parquet there; returns the rows of runs.csv.
+
+    Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
+    """
+    limit, grid = _checked(config), parse_grid(config.grid)
+    scenario = scenarios.get(config.training.scenario)
+    planned = planned_runs(config.training, scenario, grid, config.seeds)
+    folder = config.folder
+    training = dataclasses.asdict(config.training) | {"out": None}
+    which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
+    sweep_folder.open_sweep(folder, training | which)
+
+    finished = sweep_folder.finished_runs(folder)
+    left = [run for run in planned if run.number not in finished]
+    progress.begin(len(planned), len(planned) - len(left))
+    if left:
+        tuned = sweep_folder.tuned_pairs(folder, left, progress.announce)
+        progress.announce("compiling")
+        programs, together = memory.fit(
+            lambda number: _compiled(left, number, tuned),
+            len(left),
+            config.together or len(left),
+            limit,
+        )
+        progress.announce(
+            f"{len(left)} runs in {math.ceil(len(left) / together)} chunks of {together}; a chunk "
+            f"takes {memory.readable(programs.size)} of memory by estimate, "
+            f"{memory.readable(limit)} is the limit"
+        )
+        _train_chunks(folder, left, together, programs, tuned, progress)
+    return sweep_folder.gather(folder)
+
+
+def _train_chunks(
+    folder: Path,
+    left: list[PlannedRun],
+    together: int,
+    programs: Programs,
+    tuned: Tuned,
+    progress: Progress,
+) -> None:
+    yardsticks = {}
+    for start in range(0, len(left), together):
+        chunk = left[start : start + together]
+        learned, curves = _learned(chunk, together, programs, tuned, progress)
+        rows, heuristics = [], []
+        for run, departments in zip(chunk, sweep.policies(learned), strict=False):
+            who = (store_key(run.scenario), run.config.seed)
+            if who not in yardsticks:
+                yardsticks[who] = yardstick_of(run, tuned[who[0]])
+            rows.append(run_row(run, departments, yardsticks[who]))
+            heuristics.append(heuristic_row(run, yardsticks[who]))
+        tables = {
+            sweep_folder.RUNS: pd.DataFrame(rows),
+            sweep_folder.HEURISTICS: pd.DataFrame(heuristics),
+            sweep_folder.CURVES: curves,
+        }
+        sweep_folder.write_chunk(folder, tables)
+
+
+def _learned(
+    chunk: list[PlannedRun], together: int, programs: Programs, tuned: Tuned, progress: Progress
+) -> tuple[Runs, pd.DataFrame]:
+    """Every run of a chunk to its end, and their learning curves."""
+    config, whole = chunk[0].config, _filled(chunk, together)
+    runs, customers, frames = _started(whole, tuned), _keys(whole, "validate"), []
+    share = len(chunk) * config.chunk / config.iterations
+    for number in range(1, config.iterations // config.chunk + 1):
+        groups, metrics = programs.learn({"all": runs})
+        runs, greedy = groups["all"], np.full(together, np.nan)
+        if number in config.checks:
+            runs, earned = programs.validate(customers, runs)
+            greedy = np.asarray(earned, np.float64)
+        metrics = jax.device_get(metrics["all"])
+        first = (number - 1) * config.chunk + 1
+        for at, run in enumerate(chunk):
+            own = {name: values[at] for name, values in metrics.items()}
+            frames.append(_curve(run, first, own, greedy[at]))
+        progress.advance(f"profit {metrics['profit'][: len(chunk), -1].mean():,.2f}", share)
+    return runs, pd.concat(frames, ignore_index=True)
+
+
+def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) -> pd.DataFrame:
+    """A row for each iteration; `greedy` belongs to the last."""
+    frame = pd.DataFrame(metrics)
+    iteration = first + np.arange(len(frame))
+    frame.insert(0, "run", run.number)
+    frame.insert(1, "iteration", iteration)
+    frame.insert(2, "store_periods", iteration * run.config.stores * run.config.horizon)
+    frame["greedy_profit"] = np.where(np.arange(len(frame)) == len(frame) - 1, greedy, np.nan)
+    return frame
+
+
+def _compiled(left: list[PlannedRun], together: int, tuned: Tuned) -> tuple[Programs, int]:
+    """The programs of a chunk, and the bytes they take."""
+    chunk = left[:together]
+    config = chunk[0].config
+    shapes = jax.eval_shape(lambda: _started(chunk, tuned))
+    learn = sweep.learn.lower({"all": shapes}, config.chunk).compile()
+    checked = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+    validate = sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked).compile()
+    size = max(memory.peak_bytes(each) for each in (learn, validate))
+    return Programs(learn, validate, size), size
+
+
+def _started(chunk: list[PlannedRun], tuned: Tuned) -> Runs:
+    trainers = []
+    for run in chunk:
+        pair = starting_pair(run.config, tuned[store_key(run.scenario)])
+        trainers.append(run.config.trainer(pair.policy.knobs))
+    stores = sweep.stacked([run.scenario.params() for run in chunk])
+    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), stores)
+
+
+def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:
+    """A last chunk that is short repeats its last run, so that one program serves all chunks."""
+    return chunk + [chunk[-1]] * (size - len(chunk))
+
+
+def _keys(chunk: list[PlannedRun], purpose: str) -> jax.Array:
+    return jnp.stack([keys_of(run.config.seed)[purpose] for run in chunk])
+
+
+def _checked(config: SweepConfig) -> int:
+    """Checks every number; the limit on memory in bytes."""
+    config.training.validate()
+    for name in ("seeds", "together"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: {value}; allowed: 1 or more")
+    if config.memory is not None:
+        return memory.parse_size(config.memory)
+    return int(memory.SHARE_OF_FREE * memory.free_memory())

@@ -1,0 +1,119 @@
+"""A sweep that is stopped goes on, and every run of it is the same training alone."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import train
+from agents import sweeping
+from agents.config import TrainConfig
+from agents.runs import RunError
+from agents.sweeping import Progress, SweepConfig, run_sweep
+from jaxsim import scenarios
+
+SMALL = dict(
+    iterations=4, stores=16, horizon=4, width=8, replenishment_memory="none",
+    evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2,
+)  # fmt: skip
+SEED, ENTROPY = 3, 0.03
+
+
+def config_of(folder: Path) -> SweepConfig:
+    training = TrainConfig(scenario="pair", seed=2, out=folder, **SMALL)
+    return SweepConfig(training, 2, (f"entropy=0.01,{ENTROPY}", "holding=x2"), together=2)
+
+
+class Stopped(Exception):
+    """Somebody pulls the plug."""
+
+
+def stop_in_the_second_chunk(news: str, share: float) -> None:
+    stop_in_the_second_chunk.done += share
+    if stop_in_the_second_chunk.done > 2:
+        raise Stopped
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Stopped in the second of two chunks, then started again; what the second start said."""
+    folder, said = tmp_path_factory.mktemp("sweep"), []
+    stop_in_the_second_chunk.done = 0.0
+    nothing = lambda *_: None  # noqa: E731
+    with pytest.raises(Stopped):
+        run_sweep(config_of(folder), Progress(nothing, nothing, stop_in_the_second_chunk))
+    assert not (folder / "runs.csv").exists()
+    told = Progress(said.append, lambda *counts: said.append(f"{counts}"), nothing)
+    rows = run_sweep(config_of(folder), told)
+    pd.testing.assert_frame_equal(rows, pd.read_csv(folder / "runs.csv"))
+    return folder, said
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last run of the sweep on its own."""
+    folder = tmp_path_factory.mktemp("alone")
+    pair = scenarios.get("pair")
+    dearer = pair.model_copy(
+        update={"holding": [2 * each for each in pair.params().holding.tolist()]}
+    )
+    dearer.save(folder / "dearer.json")
+    settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy=ENTROPY)
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    assert train.main([*flags, f"--out={folder / 'run'}"]) == 0
+    return folder / "run"
+
+
+def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
+    folder, said = swept
+    assert said[0] == "(4, 2)"
+    assert not any("tuning" in each for each in said)
+    rows = pd.read_csv(folder / "runs.csv")
+    assert list(rows["run"]) == [0, 1, 2, 3]
+    assert list(rows["seed"]) == [2, 3, 2, 3]
+    assert list(rows["entropy"]) == [0.01, 0.01, ENTROPY, ENTROPY]
+    assert set(rows["holding"]) == {"x2"} and set(rows["store_periods"]) == {4 * 16 * 4}
+    assert rows.notna().all(axis=None)
+    pairs = pd.read_csv(folder / "heuristics.csv")
+    assert sorted(pairs["seed"]) == [2, 3]  # once for each seed of the one store
+    assert not list(folder.rglob(".*"))
+
+
+def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):
+    row = pd.read_csv(swept[0] / "runs.csv").iloc[-1]
+    summary = json.loads((alone / "summary.json").read_text())
+    learned = summary["policies"]["learned"]
+    assert row["seed"] == SEED and row["store_periods"] == summary["store_periods"]
+    assert row["best_heuristic"] == summary["best_heuristic"]
+    close = lambda value: pytest.approx(value, rel=1e-4, abs=1e-4)  # noqa: E731
+    assert row["profit"] == close(learned["profit_mean"])
+    assert [row["profit_low"], row["profit_high"]] == close(learned["profit_ci95"])
+    assert row["gain"] == close(summary["gain_over_best_heuristic"]["mean"])
+    assert [row["gain_low"], row["gain_high"]] == close(summary["gain_over_best_heuristic"]["ci95"])
+    for column, kpi in {"holding_paid": "holding", "bullwhip": "bullwhip"}.items():
+        assert row[column] == close(learned[kpi])
+
+
+def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
+    curves = pd.read_parquet(swept[0] / "curves.parquet")
+    assert curves.groupby("run").size().tolist() == [4] * 4
+    metrics = pd.read_csv(alone / "metrics.csv")
+    mine = curves[curves["run"] == 3].reset_index(drop=True)
+    shared = [column for column in metrics.columns if column in mine.columns]
+    assert {"profit", "greedy_profit", "critic_loss", "slow_updates"} <= set(shared)
+    pd.testing.assert_frame_equal(
+        mine[shared], metrics[shared], check_dtype=False, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_sweep_of_other_settings_is_refused(swept):
+    folder = swept[0]
+    config = config_of(folder)
+    nothing = Progress(*[lambda *_: None] * 3)
+    other = sweeping.SweepConfig(config.training, 3, config.grid)
+    with pytest.raises(RunError, match=r"seeds: 3; allowed: 2, of which .* holds a sweep"):
+        run_sweep(other, nothing)
+    before = (folder / "runs.csv").read_bytes()
+    assert len(run_sweep(SweepConfig(config.training, 2, config.grid, "9GiB"), nothing)) == 4
+    assert (folder / "runs.csv").read_bytes() == before

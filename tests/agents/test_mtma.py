@@ -232,7 +232,8 @@ def test_one_network_decides_both_and_sees_both_halves():
     @jax.jit
     def drawn(state):
         key, memory = jax.random.key(0), departments.start(params)
-        order = departments.replenishment.explore(key, memory[0], state, params)[1]
+        shown = jnp.zeros(params.products)
+        order = departments.replenishment.explore(key, memory[0], state, params, shown)[1]
         slate = departments.recommendation.explore(key, memory[1], state, params)[1]
         return order.correction, slate.log_probability
 

@@ -34,8 +34,8 @@ from jaxsim.params import Params
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
 TOLERANCE = 1e-4  # money per period
 PAIR = TrainConfig(
-    iterations=480, twins=8, minibatches=16, fast_per_slow=2, trace=0.95, entropy=0.03,
-    fast_rate=2e-3, slow_rate=2e-3, replenishment_memory="none",
+    iterations=1200, twins=8, minibatches=16, fast_per_slow=2, trace=0.95, entropy=0.03,
+    fast_rate=2e-3, slow_rate=2e-3, schedule_offset=2000.0, replenishment_memory="none",
 )  # fmt: skip
 LOST_SALES = TrainConfig(
     iterations=480, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,

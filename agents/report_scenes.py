@@ -95,7 +95,7 @@ def responses_of(
         own_first = sorted(zip(chosen, names, strict=True), key=lambda each: each[0] != product)
         answers.append(
             Answers(
-                happened=scenario.products[product],
+                happened=f"one more unit of {scenario.products[product]}",
                 attention=[_line(found.attention, *each) for each in own_first],
                 orders=[_line(found.ordered, *each) for each in own_first],
             )

@@ -182,7 +182,7 @@ function responsePanels(host, picker, answers, panels) {
       const lines = answer[what];
       lineChart(figure, {
         x: lines[0].mean.map((_, lag) => lag), xLabel: "periods since", xName: "after periods", whole: true, zero: true, key: true, height: 220,
-        label: `${title} after one more unit of ${answer.happened}: ` + lines.map((line) => `${line.product} ${short(line.mean[0])} at once`).join(", "),
+        label: `${title} after ${answer.happened}: ` + lines.map((line) => `${line.product} ${short(line.mean[0])} at once`).join(", "),
         series: lines.map((line, i) => ({
           name: line.product, y: line.mean, colour: COLOURS[i], dash: DASHES[i], width: i ? 2 : 3,
           low: line.mean.map((mean, lag) => mean - line.error[lag]), high: line.mean.map((mean, lag) => mean + line.error[lag]),

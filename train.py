@@ -58,6 +58,7 @@ def run_train(config: TrainConfig, console: Console) -> None:
 def run_many(config: SweepConfig, console: Console) -> None:
     with sweep_reports.SweepProgress(console) as progress:
         rows = run_sweep(config, progress)
+    write_report(ReportConfig((config.folder,)))
     console.print(sweep_reports.sweep_table(rows, list(parse_grid(config.grid))))
     console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
 

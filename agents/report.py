@@ -11,7 +11,8 @@ from agents import report_page, runs
 from agents.report_data import Report, Scenes
 from agents.report_results import Finished, read, results_of
 from agents.report_scenes import scenes_of
-from agents.training import load_departments, trace_key
+from agents.report_sweep import is_sweep, read_sweep
+from agents.training import keys_of, load_departments
 from jaxsim import scenarios
 
 REPORT = "report.html"
@@ -19,10 +20,10 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class ReportConfig:
-    """Write one page on a run, or on several runs of the same store beside each other."""
+    """Write one page on a run or a sweep, or on several of the same store beside each other."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of the runs."""
+    """Folders of runs or sweeps."""
     out: Path | None = None
     """The page; by default report.html in the run's folder, or in the one that holds them all."""
 
@@ -39,14 +40,23 @@ def write_report(config: ReportConfig) -> Path:
     """
     if not config.runs:
         raise runs.RunError("runs: none given; allowed: one folder of a run, or more")
-    finished = [read(folder) for folder in dict.fromkeys(config.runs)]
+    finished = [run for folder in dict.fromkeys(config.runs) for run in _read(folder)]
     results = results_of(finished)
-    shown = next(run for run in finished if run.config.regime == results.regime)
-    about = scenarios.get(shown.config.scenario).about
-    report = Report(about=about, results=results, scenes=_scenes(shown))
+    kept = [
+        run for run in finished if run.group == results.group and not is_sweep(run.folder)
+    ]  # a sweep keeps no weights
+    report = Report(
+        about=scenarios.get(finished[0].config.scenario).about,
+        results=results,
+        scenes=_scenes(kept[0]) if kept else None,
+    )
     runs.open_folder(config.page.parent)
     runs.write_text(config.page, report_page.page_of(report))
     return config.page
+
+
+def _read(folder: Path) -> list[Finished]:
+    return read_sweep(folder) if is_sweep(folder) else [read(folder)]
 
 
 def _scenes(run: Finished) -> Scenes:
@@ -60,4 +70,4 @@ def _scenes(run: Finished) -> Scenes:
         f"best classical pair ({name})": next(p.policy for p in tuned if p.name == name),
     }
     scenario = scenarios.get(config.scenario)
-    return scenes_of(trace_key(config.seed), policies, scenario, config.burn_in)
+    return scenes_of(keys_of(config.seed)["trace"], policies, scenario, config.burn_in)

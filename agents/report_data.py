@@ -19,7 +19,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Standing:
-    """One policy, or one regime over its trainings."""
+    """One policy, or one group over its trainings."""
 
     name: str
     learned: bool
@@ -63,9 +63,9 @@ class Band:
 
 @dataclass(frozen=True)
 class Curve:
-    """How one regime learned."""
+    """How one group of trainings learned."""
 
-    regime: str
+    group: str
     trainings: int
     millions: list[float]  # store-periods
     profit: Band  # while exploring, smoothed
@@ -80,13 +80,11 @@ class Facts:
     """One training in the table of trainings."""
 
     folder: str
-    regime: str
+    group: str
     seed: int
     profit: float
     difference: Estimate
     best_heuristic: str
-    train_seconds: float
-    command: str
 
 
 @dataclass(frozen=True)
@@ -94,15 +92,17 @@ class Results:
     """What trainings of one store came to."""
 
     scenario: str
-    regime: str  # that the page speaks of first
+    group: str  # that the page speaks of first: a regime, or settings of a sweep
     evaluation: dict[str, int]  # stores, periods, burn_in
     best_heuristic: str
+    best_profit: float | None  # of the best classical pair; none where the stores differ
     over_trainings: bool  # intervals are over trainings, else over customers
     decimals: int  # of money that an interval leaves meaning to
     standings: list[Standing]  # best first
     bridges: list[Bridge]
     curves: list[Curve]
     facts: list[Facts]
+    commands: list[str]  # that made them
     settings: list[tuple[str, str, bool]]  # name, value, changed from the default
     versions: dict[str, str]
 

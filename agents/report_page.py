@@ -33,9 +33,9 @@ def page_of(report: Report) -> str:
         regimes={name: regime.about for name, regime in REGIMES.items()},
         shown_standings=SHOWN_STANDINGS,
         carried={
-            "regime": results.regime,
+            "group": results.group,
             "curves": results.curves,
-            "references": [{"name": "best classical pair", "y": _best_profit(results)}],
+            "references": _references(results),
             "scenes": report.scenes,
         },
     )
@@ -59,8 +59,10 @@ def headline(results: Results) -> list[str]:
     return [_sentence(results, number) for number in range(len(results.bridges))]
 
 
-def _best_profit(results: Results) -> float:
-    return max(row.profit for row in results.standings if not row.learned)
+def _references(results: Results) -> list[dict[str, Any]]:
+    if results.best_profit is None:
+        return []
+    return [{"name": "best classical pair", "y": results.best_profit}]
 
 
 def _sentence(results: Results, number: int) -> str:
@@ -75,7 +77,7 @@ def _sentence(results: Results, number: int) -> str:
         verdict = (
             f"earn neither clearly more nor less ({signed(gap.mean, digits)}; {interval}) than"
         )
-    who = "The learned departments" if number == 0 else "They"
+    who = f"The learned departments ({results.group})" if number == 0 else "They"
     other = (
         f"{bridge.than}, the best tuned classical pair on the same customers"
         if number == 0

@@ -1,7 +1,7 @@
 """What finished trainings of one store came to, as the numbers of a report.
 
 Trainings with the same seed met the same customers in their evaluation and share their tuned pairs,
-so regimes are compared seed by seed.
+so groups of trainings are compared seed by seed.
 """
 
 import dataclasses
@@ -24,20 +24,25 @@ from agents.runs import RunError
 
 LEARNED = "learned"
 FIRST_CHOICE = "mtma"
-"""The regime that a page of several speaks of first."""
+"""The regime that a page of several regimes speaks of first."""
 APART = "silo"
 OPENING_SHARE = 0.05
 """Share of a training in which stores still sell the stock they were opened with."""
 POINTS = 200
 """Moments of a learning curve that are drawn."""
+CURVES = 6
+"""Groups whose learning curves are drawn: more colours are not told apart."""
 CLOCKS = ("critic", "fast", "slow")
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A training that has ended: where it lies and what it left."""
+    """A training that has ended: where it lies, what it belongs to, and what it left."""
 
     folder: Path
+    group: str  # its regime, or its settings in a sweep: seeds of one group are one line
+    store: str  # what a sweep changed in the store, if anything
+    command: str
     config: TrainConfig
     summary: dict[str, Any]
     metrics: pd.DataFrame
@@ -54,8 +59,15 @@ class Finished:
 
 def read(folder: Path) -> Finished:
     """A run folder. Raises `RunError`."""
+    config = runs.read_config(folder)
     run = Finished(
-        folder, runs.read_config(folder), runs.read_summary(folder), runs.read_metrics(folder)
+        folder=folder,
+        group=config.regime,
+        store="",
+        command=command_of(config),
+        config=config,
+        summary=runs.read_summary(folder),
+        metrics=runs.read_metrics(folder),
     )
     try:
         _steps(run.learned, run.best)
@@ -75,30 +87,33 @@ def results_of(finished: list[Finished]) -> Results:
                 f"run: {first.folder} is of the store {first.summary['scenario']!r}, "
                 f"{other.folder} of {other.summary['scenario']!r}; allowed: runs of one store"
             )
-    regimes = _by_regime(finished)
-    regime = FIRST_CHOICE if FIRST_CHOICE in regimes else first.config.regime
-    shown = regimes[regime]
-    bridges = _bridges(regime, shown, regimes.get(APART, []))
+    groups = _groups(finished)
+    group = FIRST_CHOICE if FIRST_CHOICE in groups else first.group
+    shown = groups[group]
+    bridges = _bridges(shown, [run for run in finished if run.config.regime == APART])
+    one_store = len({run.store for run in finished}) == 1
     narrowest = min((each.difference.high - each.difference.low) / 2 for each in bridges)
     return Results(
         scenario=first.summary["scenario"],
-        regime=regime,
+        group=group,
         evaluation=first.summary["evaluation"],
         best_heuristic=_best_name(shown),
+        best_profit=_best_profit(shown) if one_store else None,
         over_trainings=len(shown) > 1,
         decimals=_decimals(narrowest),
-        standings=_standings(regimes),
+        standings=_standings(groups),
         bridges=bridges,
-        curves=_curves(regimes),
+        curves=_curves(dict(list(groups.items())[:CURVES])),
         facts=[_facts(run) for run in finished],
+        commands=list(dict.fromkeys(run.command for run in finished)),
         settings=_settings(finished),
         versions=first.summary["versions"],
     )
 
 
-def _bridges(regime: str, shown: list[Finished], apart: list[Finished]) -> list[Bridge]:
-    """From the best classical pair to the regime, and from silos where some are given."""
-    learned = f"{regime}, learned"
+def _bridges(shown: list[Finished], apart: list[Finished]) -> list[Bridge]:
+    """From the best classical pair to a group, and from silos where some are given."""
+    learned = f"{shown[0].group}, learned"
     to_best = _bridge(
         learned,
         _best_name(shown),
@@ -106,7 +121,7 @@ def _bridges(regime: str, shown: list[Finished], apart: list[Finished]) -> list[
         [_estimate(run.learned) for run in shown],
     )
     matched = [(run, twin) for run in shown for twin in apart if _same_customers(run, twin)]
-    if regime == APART or not matched:
+    if shown[0].config.regime == APART or not matched:
         return [to_best]
     to_apart = _bridge(
         learned,
@@ -117,11 +132,11 @@ def _bridges(regime: str, shown: list[Finished], apart: list[Finished]) -> list[
     return [to_best, to_apart]
 
 
-def _by_regime(finished: list[Finished]) -> dict[str, list[Finished]]:
-    regimes = defaultdict(list)
+def _groups(finished: list[Finished]) -> dict[str, list[Finished]]:
+    groups = defaultdict(list)
     for run in finished:
-        regimes[run.config.regime].append(run)
-    return dict(regimes)
+        groups[run.group].append(run)
+    return dict(groups)
 
 
 def _same_customers(run: Finished, other: Finished) -> bool:
@@ -135,16 +150,19 @@ def _best_name(group: list[Finished]) -> str:
     return names.pop() if len(names) == 1 else "the best classical pair"
 
 
-def _standings(regimes: dict[str, list[Finished]]) -> list[Standing]:
-    """Regimes and classical pairs, best first. A pair is counted once for each seed."""
-    rows = [
-        _standing(regime, True, [run.learned for run in group]) for regime, group in regimes.items()
-    ]
-    by_seed = {run.config.seed: run for group in regimes.values() for run in group}
-    names = [name for name in next(iter(by_seed.values())).summary["policies"] if name != LEARNED]
+def _best_profit(group: list[Finished]) -> float:
+    return float(np.mean([run.best["profit_mean"] for run in group]))
+
+
+def _standings(groups: dict[str, list[Finished]]) -> list[Standing]:
+    """Groups and classical pairs, best first. A pair is counted once for the same customers."""
+    rows = [_standing(name, True, [run.learned for run in group]) for name, group in groups.items()]
+    every = [run for group in groups.values() for run in group]
+    once = {(run.config.seed, run.best["profit_mean"]): run.summary["policies"] for run in every}
     rows += [
-        _standing(name, False, [run.summary["policies"][name] for run in by_seed.values()])
-        for name in names
+        _standing(name, False, [policies[name] for policies in once.values()])
+        for name in every[0].summary["policies"]
+        if name != LEARNED and all(name in policies for policies in once.values())
     ]
     return sorted(rows, key=lambda row: -row.difference.mean)
 
@@ -224,21 +242,21 @@ def _steps(mine: dict[str, Any], other: dict[str, Any]) -> list[Step]:
     ]  # fmt: skip
 
 
-def _curves(regimes: dict[str, list[Finished]]) -> list[Curve]:
-    """All regimes at the same moments; nothing where the shortest training of one has ended."""
-    every = [run.metrics["store_periods"] for group in regimes.values() for run in group]
+def _curves(groups: dict[str, list[Finished]]) -> list[Curve]:
+    """All groups at the same moments; nothing where the shortest training of one has ended."""
+    every = [run.metrics["store_periods"] for group in groups.values() for run in group]
     first, last = min(each.iloc[0] for each in every), max(each.iloc[-1] for each in every)
     at = np.unique(np.linspace(first, last, POINTS).round())
-    return [_curve(regime, group, at) for regime, group in regimes.items()]
+    return [_curve(name, group, at) for name, group in groups.items()]
 
 
-def _curve(regime: str, group: list[Finished], at: np.ndarray) -> Curve:
+def _curve(name: str, group: list[Finished], at: np.ndarray) -> Curve:
     metrics = [run.metrics for run in group]
     end = min(each["store_periods"].iloc[-1] for each in metrics)
     checks = metrics[0].dropna(subset="greedy_profit")["store_periods"].to_numpy()
     checks = checks[checks <= end]
     return Curve(
-        regime=regime,
+        group=name,
         trainings=len(group),
         millions=(at / 1e6).tolist(),
         profit=_band([_along(each, "profit", at, OPENING_SHARE * end) for each in metrics]),
@@ -271,17 +289,15 @@ def _band(values: list[np.ndarray]) -> Band:
 def _facts(run: Finished) -> Facts:
     return Facts(
         folder=str(run.folder),
-        regime=run.config.regime,
+        group=run.group,
         seed=run.config.seed,
         profit=run.learned["profit_mean"],
         difference=_estimate(run.learned),
         best_heuristic=run.summary["best_heuristic"],
-        train_seconds=run.summary["train_seconds"],
-        command=command_of(run.config),
     )
 
 
-def command_of(config: TrainConfig) -> str:
+def command_of(config: TrainConfig, verb: str = "train") -> str:
     """The command that makes this training: every setting that is not the default."""
     plain = TrainConfig()
     flags = [
@@ -290,7 +306,7 @@ def command_of(config: TrainConfig) -> str:
         if getattr(config, field.name) != getattr(plain, field.name)
         and not (field.name == "out" and config.out == dataclasses.replace(config, out=None).folder)
     ]
-    return " ".join(["python train.py train", *flags])
+    return " ".join([f"python train.py {verb}", *flags])
 
 
 def _settings(finished: list[Finished]) -> list[tuple[str, str, bool]]:

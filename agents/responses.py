@@ -108,7 +108,7 @@ def cross_response(
         def decide(more: Float[Array, " N"]) -> tuple[Array, Array]:
             fuller = state.replace(on_hand=state.on_hand + more)
             action, _ = policy.act(_acting(key, burn_in), memory, fuller, params)
-            return choice.meanchoice.mean_attention(action.slate, params), jnp.round(action.order)
+            return choice.mean_attention(action.slate, params), jnp.round(action.order)
 
         attention, order = jax.vmap(decide)(units)
         return {"attention": attention[1:] - attention[0], "order": order[1:] - order[0]}

@@ -103,7 +103,7 @@ def read_config(folder: Path) -> TrainConfig:
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """What a run came to. Raises `RunError`."""
-    return _read(folder / SUMMARY)
+    return read_json(folder / SUMMARY)
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:

@@ -126,11 +126,6 @@ def evaluation_key(seed: int) -> jax.Array:
     return keys_of(seed)["evaluate"]
 
 
-def trace_key(seed: int) -> jax.Array:
-    """The key of the customers of the one store that trainings with this seed show."""
-    return _keys(seed)["trace"]
-
-
 def _learn(
     config: TrainConfig, trainer: Trainer, params: Params, keys: dict, progress: Progress
 ) -> tuple[Departments, pd.DataFrame, dict[str, float]]:

@@ -56,8 +56,9 @@ def finished(regime: str, seed: int, policy: HeuristicPair) -> Finished:
         scenario="pair", regime=regime, seed=seed,
         evaluation_stores=32, evaluation_periods=40, burn_in=20,
     )  # fmt: skip
-    summary = compare(config, PAIR, TUNED, policy, jax.random.key(seed)) | {"train_seconds": 1.0}
-    return Finished(Path(f"runs/{regime}-{seed}"), config, summary, metrics_of(seed / 10))
+    summary = compare(config, PAIR, TUNED, policy, jax.random.key(seed))
+    folder = Path(f"runs/{regime}-{seed}")
+    return Finished(folder, regime, "", command_of(config), config, summary, metrics_of(seed / 10))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_rounded_steps_add_up_in_print():
 
 
 def test_bands_run_from_the_lowest_to_the_highest_training(report):
-    curve = next(each for each in report.results.curves if each.regime == "mtma")
+    curve = next(each for each in report.results.curves if each.group == "mtma")
     low, mean, high = (np.array(each)[50:] for each in vars_of(curve.profit))
     np.testing.assert_allclose(high - low, 0.1, atol=1e-9)
     np.testing.assert_allclose(mean - low, 0.05, atol=1e-9)

@@ -40,6 +40,8 @@ def write_report(config: ReportConfig) -> Path:
     """
     if not config.runs:
         raise runs.RunError("runs: none given; allowed: one folder of a run, or more")
+    if config.page.is_dir():
+        raise runs.RunError(f"out: {config.page} is a folder; allowed: the name of a page")
     finished = [run for folder in dict.fromkeys(config.runs) for run in _read(folder)]
     results = results_of(finished)
     kept = [

@@ -7,6 +7,9 @@ products shown, K segments, L rows of the pipeline.
 
 from dataclasses import dataclass
 
+BEST = "best classical pair"
+"""Its name where trainings disagree on which it is."""
+
 
 @dataclass(frozen=True)
 class Estimate:

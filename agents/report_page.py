@@ -15,7 +15,7 @@ import jinja2
 import numpy as np
 
 from agents.regimes import REGIMES
-from agents.report_data import Report, Results
+from agents.report_data import BEST, Report, Results
 
 SHOWN_STANDINGS = 8
 """Policies in the picture; all are in the table under it."""
@@ -79,11 +79,17 @@ def _sentence(results: Results, number: int) -> str:
         )
     who = f"The learned departments ({results.group})" if number == 0 else "They"
     other = (
-        f"{bridge.than}, the best tuned classical pair on the same customers"
+        f"{_pair(bridge.than)} on the same customers"
         if number == 0
         else "departments that learned apart, each for its own KPI"
     )
     return f"{who} {verdict} {other}."
+
+
+def _pair(name: str) -> str:
+    """In words: its name, where it has one of its own."""
+    best = "the best tuned classical pair"
+    return best if name == BEST else f"{name}, {best},"
 
 
 def rounded(steps: Sequence[Any], decimals: int) -> list[Any]:

@@ -19,7 +19,7 @@ from agents import runs
 from agents.config import TrainConfig
 from agents.evaluation import interval
 from agents.pictures import SMOOTHED_SHARE
-from agents.report_data import Band, Bridge, Curve, Estimate, Facts, Results, Standing, Step
+from agents.report_data import BEST, Band, Bridge, Curve, Estimate, Facts, Results, Standing, Step
 from agents.runs import RunError
 
 LEARNED = "learned"
@@ -147,7 +147,7 @@ def _same_customers(run: Finished, other: Finished) -> bool:
 def _best_name(group: list[Finished]) -> str:
     """The best classical pair, which other seeds may have found to be another."""
     names = {run.summary["best_heuristic"] for run in group}
-    return names.pop() if len(names) == 1 else "the best classical pair"
+    return names.pop() if len(names) == 1 else BEST
 
 
 def _best_profit(group: list[Finished]) -> float:

@@ -9,10 +9,9 @@ import pandas as pd
 from agents import runs, sweep_folder
 from agents.config import TrainConfig
 from agents.grid import STORE_FIELDS
+from agents.report_data import BEST
 from agents.report_results import LEARNED, Finished, command_of
 from agents.runs import RunError
-
-BEST = "best classical pair"
 
 
 def is_sweep(folder: Path) -> bool:

@@ -92,6 +92,16 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     assert "The learned departments earn" in capsys.readouterr().out
 
 
+def test_runs_are_reported_beside_each_other(run, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    page = tmp_path / "both.html"
+    assert train.main(["report", str(run), str(other), "--out", str(page)]) == 0
+    written = page.read_text(encoding="utf-8")
+    assert str(run) in written and str(other) in written and "over 2 trainings" in written
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "both.html"}
+
+
 @pytest.mark.parametrize("name", ["replenishment", "recommendation"])
 def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name):
     out = tmp_path / "alone"
@@ -128,6 +138,9 @@ MISTAKES = {
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
         "nowhere/config.json",
     ),
+    "no run to report": (["report", "nowhere"], "nowhere/config.json"),
+    "nothing to report": (["report"], "runs: none given"),
+    "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
     "no transactions": (
         ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
     ),

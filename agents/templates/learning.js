@@ -12,8 +12,8 @@ lineChart(document.getElementById("curve-profit"), {
   ...experience, height: 300, key: true,
   label: "Profit per period over the training, by group: " + curves.map((curve) => `${curve.group} ends at ${short(curve.profit.mean.at(-1))} while exploring`).join("; "),
   series: curves.flatMap((curve) => [
-    { name: `${curve.group}, without exploration`, x: curve.checked_at, y: curve.checked.mean, dots: true, ...coloured(curve), ...banded(curve, curve.checked) },
-    { name: `${curve.group}, while exploring`, y: curve.profit.mean, ...coloured(curve), ...banded(curve, curve.profit) },
+    { name: curves.length > 1 ? null : "without exploration", x: curve.checked_at, y: curve.checked.mean, dots: true, ...coloured(curve), ...banded(curve, curve.checked) },
+    { name: curves.length > 1 ? curve.group : "while exploring", y: curve.profit.mean, ...coloured(curve), ...banded(curve, curve.profit) },
   ]),
   references: carried.references,
 });

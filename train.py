@@ -12,6 +12,7 @@ from agents import reports, runs, sweep_reports, theory_reports
 from agents.config import ConfigError, TrainConfig
 from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
+from agents.report import ReportConfig, write_report
 from agents.runs import RunError
 from agents.sweeping import SweepConfig, run_sweep
 from agents.theory_study import TheoryConfig, study
@@ -48,6 +49,8 @@ class ScenariosConfig:
 def run_train(config: TrainConfig, console: Console) -> None:
     with reports.TrainingProgress(console, config) as progress:
         summary = train(config, progress.announce, progress.update)
+    console.print("[dim]writing the report[/dim]")
+    write_report(ReportConfig((config.folder,)))
     console.print(reports.policy_table(summary))
     console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
 
@@ -55,8 +58,13 @@ def run_train(config: TrainConfig, console: Console) -> None:
 def run_many(config: SweepConfig, console: Console) -> None:
     with sweep_reports.SweepProgress(console) as progress:
         rows = run_sweep(config, progress)
+    write_report(ReportConfig((config.folder,)))
     console.print(sweep_reports.sweep_table(rows, list(parse_grid(config.grid))))
     console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
+
+
+def run_report(config: ReportConfig, console: Console) -> None:
+    console.print(f"wrote {write_report(config)}", soft_wrap=True)
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
@@ -100,6 +108,7 @@ VERBS = {
     "train": (TrainConfig, run_train),
     "sweep": (SweepConfig, run_many),
     "evaluate": (EvaluateConfig, run_evaluate),
+    "report": (ReportConfig, run_report),
     "export": (ExportConfig, run_export),
     "calibrate": (CalibrateConfig, run_calibrate),
     "scenarios": (ScenariosConfig, run_scenarios),

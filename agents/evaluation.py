@@ -37,6 +37,7 @@ class Totals:
     purchase: Float[Array, ""]
     holding: Float[Array, ""]  # overflow included
     penalty: Float[Array, ""]
+    demand_value: Float[Array, ""]  # what all first choices would have paid
     asked: Float[Array, " N"]
     served: Float[Array, " N"]
     sold: Float[Array, " N"]
@@ -58,6 +59,7 @@ def totals_of(flows: Flows, params: Params) -> Totals:
         purchase=(flows.purchase + flows.order_cost).sum(),
         holding=(flows.holding + flows.overflow).sum(),
         penalty=flows.penalty.sum(),
+        demand_value=(params.price * flows.asked).sum(),
         asked=flows.asked,
         served=flows.served,
         sold=flows.sold,
@@ -124,6 +126,7 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
         "purchase": mean(t.purchase),
         "holding": mean(t.holding),
         "penalty": mean(t.penalty),
+        "demand_value": mean(t.demand_value),
         "fill_rate": _share(t.served, t.asked),
         "stockout_share": float(np.mean(t.stockouts) / periods),
         "turnover": _share(t.cost_of_sold, t.cost_of_left),

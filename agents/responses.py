@@ -79,13 +79,20 @@ def impulse_response(
     A delay tells from the next lag on; demand and stock from lag 0 or 1, as the policy sees them.
     """
 
-    def one_store(key: PRNGKeyArray) -> dict[str, Array]:
-        state, memory = _warm(key, policy, params, burn_in)
-        follow = partial(_follow, key, policy, params, state, memory, lags=lags, burn_in=burn_in)
-        shocked, plain = follow(shock), follow(jax.tree.map(jnp.zeros_like, shock))
-        return jax.tree.map(jnp.subtract, shocked, plain)
+    keys = jax.random.split(key, stores)
+    shocks = jax.tree.map(lambda leaf: jnp.stack([leaf, jnp.zeros_like(leaf)]), shock)
+    live = partial(_live, policy=policy, params=params, burn_in=burn_in)
+    # Both lives of a store go through the same lines: a policy is compiled once.
+    live = jax.vmap(jax.vmap(live, (None, 0, None, 0, 0)), (0, None, None, 0, 0))
 
-    return Impulse(**jax.tree.map(_answer, jax.vmap(one_store)(jax.random.split(key, stores))))
+    def one_period(carry: tuple[State, Any], period: Array) -> tuple[tuple[State, Any], dict]:
+        *carry, news = live(shocks, keys, period, *carry)
+        return tuple(carry), jax.tree.map(lambda lived: _answer(lived[0] - lived[1]), news)
+
+    start = jax.vmap(lambda key: (store.reset(key, params), policy.start(params)))(keys)
+    twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), start)
+    _, answers = jax.lax.scan(one_period, twice, jnp.arange(burn_in + lags + 1))
+    return Impulse(**jax.tree.map(lambda leaf: leaf[burn_in:], answers))
 
 
 @partial(jax.jit, static_argnames=("stores", "burn_in"))
@@ -122,34 +129,29 @@ def _warm(key: PRNGKeyArray, policy: Policy, params: Params, burn_in: int) -> tu
     return jax.lax.scan(one_period, start, jnp.arange(burn_in))[0]
 
 
-def _follow(
+def _live(
+    shock: Shock,
     key: PRNGKeyArray,
-    policy: Policy,
-    params: Params,
+    period: Array,
     state: State,
     memory: Any,
-    shock: Shock,
-    lags: int,
+    policy: Policy,
+    params: Params,
     burn_in: int,
-) -> dict[str, Array]:
-    """Decisions and sales of lags 0 to `lags`: (lags + 1, N) each."""
-
-    def one_period(carry: tuple[State, Any], lag: Array) -> tuple[tuple[State, Any], dict]:
-        state, memory = carry
-        now = burn_in + lag
-        action, memory = policy.act(_acting(key, now), memory, state, params)
-        chance = _shocked(store.draw(_customers(key, now), params), shock, lag == 0)
-        after, flows = store.advance(chance, state, action, params)
-        news = {
-            "attention": choice.mean_attention(action.slate, params),
-            "ordered": flows.ordered,
-            "on_hand": state.on_hand,
-            "sold": flows.sold,
-        }
-        return (after, memory), news
-
-    state = state.replace(on_hand=state.on_hand + shock.overstock)
-    return jax.lax.scan(one_period, (state, memory), jnp.arange(lags + 1))[1]
+) -> tuple[State, Any, dict[str, Float[Array, " N"]]]:
+    """One period of one store, with a shock if it is the period after `burn_in`."""
+    now = period == burn_in
+    state = state.replace(on_hand=state.on_hand + jnp.where(now, shock.overstock, 0.0))
+    action, memory = policy.act(_acting(key, period), memory, state, params)
+    chance = _shocked(store.draw(_customers(key, period), params), shock, now)
+    after, flows = store.advance(chance, state, action, params)
+    news = {
+        "attention": choice.mean_attention(action.slate, params),
+        "ordered": flows.ordered,
+        "on_hand": state.on_hand,
+        "sold": flows.sold,
+    }
+    return after, memory, news
 
 
 def _shocked(chance: Chance, shock: Shock, now: Array) -> Chance:

@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import os
+import platform
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
@@ -96,6 +99,29 @@ def read_config(folder: Path) -> TrainConfig:
         raise RunError(
             f"{folder / CONFIG}: not a configuration of this version ({error})"
         ) from None
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What a run came to. Raises `RunError`."""
+    return read_json(folder / SUMMARY)
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """One row per iteration. Raises `RunError`."""
+    try:
+        return pd.read_csv(folder / METRICS)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / METRICS}: not the metrics of a run ({error})") from None
+
+
+def versions() -> dict[str, str]:
+    """What a run was made with."""
+    packages = ("closing-the-loop", "jax", "flax", "optax", "numpy")
+    return {
+        **{package: metadata.version(package) for package in packages},
+        "python": platform.python_version(),
+        "device": jax.devices()[0].device_kind,
+    }
 
 
 def evaluation_settings(

@@ -26,9 +26,9 @@ def visited(found: Optimum, share: float = 1e-6) -> np.ndarray:
 def structure_of(found: Optimum) -> dict[str, Any]:
     """Switching curves and order-up-to levels of a store with lead times up to 1.
 
-    `switching`: by segment and stock of product 1, the least stock of product 2 from which product
-    2 is shown, none where it never is. `order_up_to`: of each product, on hand and order together,
-    by its own stock (rows) and the other's (columns).
+    `shown`: as `shown_first`. `switching`: by segment and stock of product 1, the least stock of
+    product 2 from which product 2 is shown, none where it never is. `order_up_to`: of each product,
+    on hand and order together, by its own stock (rows) and the other's (columns).
     """
     shown, orders = shown_first(found), found.orders[0]
     rows, columns = np.indices(orders.shape[:2])
@@ -38,6 +38,7 @@ def structure_of(found: Optimum) -> dict[str, Any]:
         for segment in range(shown.shape[-1])
     ]
     return {
+        "shown": shown.tolist(),
         "switching": curves,
         "switching_monotone": [
             _is_monotone(shown[..., segment] == 1) for segment in range(shown.shape[-1])

@@ -18,16 +18,17 @@ from agents.exact_policy import policy_of
 from agents.foresight import foresight_rows, overstock_rows
 from agents.goodwill import goodwill_rows
 from agents.responses import CrossResponse, Impulse, cross_response, impulse_response, shock_of
-from agents.runs import open_folder, write_json
+from agents.runs import open_folder, write_json, write_text
 from agents.structure import structure_of
 from agents.theory import benchmarks_of, best_base_stock
+from agents.theory_page import page_of
 from jaxsim import scenarios
 from jaxsim.optimum import Optimum, Tables, optimum
 
 TOLERANCE = 2e-5  # money per period
 SEED = 0
 SHOCKS = {"surge": 1.0, "delay": 1.0, "overstock": 6.0}
-THEORY = "theory.json"
+THEORY, REPORT = "theory.json", "report.html"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TheoryConfig:
     """Solve small stores exactly: known answers, and what coordination is worth."""
 
     out: Path = Path("runs/theory")
-    """Folder for theory.json and pictures. Files of an earlier run are replaced."""
+    """Folder for theory.json, report.html and pictures. Files of an earlier run are replaced."""
 
 
 def study(config: TheoryConfig, announce: Callable[[str], None]) -> dict[str, Any]:
@@ -65,6 +66,7 @@ def study(config: TheoryConfig, announce: Callable[[str], None]) -> dict[str, An
     theory_pictures.draw_foresight(found["foresight"], folder / "foresight.png")
     theory_pictures.draw_structure(joint, folder / "structure.png")
     theory_pictures.draw_responses(found["responses"], folder / "responses.png")
+    write_text(folder / REPORT, page_of(found))
     return found
 
 

@@ -1,7 +1,7 @@
 """One store followed period by period: what it was, what was decided, and what came of it."""
 
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,9 @@ from agents.evaluation import Policy
 from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
+
+DAYS = 42
+"""Periods of one store's time that a run shows."""
 
 
 @struct.dataclass
@@ -26,6 +29,10 @@ class Trace:
     @property
     def periods(self) -> int:
         return self.flows.sold.shape[0]
+
+    def first(self, periods: int) -> Self:
+        """The story up to there."""
+        return jax.tree.map(lambda leaf: leaf[:periods], self)
 
 
 @partial(jax.jit, static_argnames=("periods", "burn_in"))
@@ -42,10 +49,7 @@ def record(key: PRNGKeyArray, policy: Policy, params: Params, periods: int, burn
         after, flows = store.step(jax.random.fold_in(customers, period), state, action, params)
         return (after, memory), Trace(state=state, action=action, flows=flows)
 
-    def unseen(carry: tuple[State, Any], period: Array) -> tuple[tuple[State, Any], None]:
-        return one_period(carry, period)[0], None
-
-    carry = store.reset(reset_key, params), policy.start(params)
-    carry, _ = jax.lax.scan(unseen, carry, jnp.arange(burn_in))
-    _, trace = jax.lax.scan(one_period, carry, burn_in + jnp.arange(periods))
-    return trace
+    # One scan, the burn-in cut off after it: compiling the policy twice takes longer than running.
+    start = store.reset(reset_key, params), policy.start(params)
+    _, trace = jax.lax.scan(one_period, start, jnp.arange(burn_in + periods))
+    return jax.tree.map(lambda leaf: leaf[burn_in:], trace)

@@ -18,7 +18,7 @@ from agents.learning import Learner
 from agents.mtma import Trainer
 from agents.pictures import draw_learning, draw_week
 from agents.regimes import REGIMES
-from agents.trace import record
+from agents.trace import DAYS, record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
 from jaxsim.params import Params
@@ -55,8 +55,8 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     runs.write_json(folder / runs.SUMMARY, summary)
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(metrics, best, folder / "learning.png")
-    trace = record(keys["trace"], departments, params, periods=21, burn_in=config.burn_in)
-    draw_week(trace, scenario, folder / "week.png")
+    trace = record(keys["trace"], departments, params, DAYS, config.burn_in)
+    draw_week(trace.first(21), scenario, folder / "week.png")
     return summary
 
 
@@ -99,7 +99,7 @@ def compare(
             "percent": 100 * gain["difference_to_best_heuristic"] / abs(rows[best]["profit_mean"]),
         },
         "evaluation": {"stores": stores, "periods": periods, "burn_in": burn_in},
-        "versions": {"jax": jax.__version__, "device": jax.devices()[0].device_kind},
+        "versions": runs.versions(),
     }
 
 

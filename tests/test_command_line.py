@@ -59,7 +59,7 @@ def test_a_run_leaves_everything_behind(run):
     kept = {path.name for path in run.iterdir()}
     assert kept == {
         "config.json", "heuristics.json", "metrics.csv", "summary.json", "checkpoints",
-        "learning.png", "week.png",
+        "learning.png", "week.png", "report.html",
     }  # fmt: skip
 
 
@@ -90,6 +90,16 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     assert evaluation["policies"] == json.loads((run / "summary.json").read_text())["policies"]
     (run / "evaluation.json").unlink()
     assert "The learned departments earn" in capsys.readouterr().out
+
+
+def test_runs_are_reported_beside_each_other(run, tmp_path, capsys):
+    other = tmp_path / "other"
+    shutil.copytree(run, other)
+    page = tmp_path / "both.html"
+    assert train.main(["report", str(run), str(other), "--out", str(page)]) == 0
+    written = page.read_text(encoding="utf-8")
+    assert str(run) in written and str(other) in written and "over 2 trainings" in written
+    assert {path.name for path in tmp_path.iterdir()} == {"other", "both.html"}
 
 
 @pytest.mark.parametrize("name", ["replenishment", "recommendation"])
@@ -128,6 +138,9 @@ MISTAKES = {
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
         "nowhere/config.json",
     ),
+    "no run to report": (["report", "nowhere"], "nowhere/config.json"),
+    "nothing to report": (["report"], "runs: none given"),
+    "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
     "no transactions": (
         ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
     ),

@@ -117,3 +117,11 @@ def test_a_sweep_of_other_settings_is_refused(swept):
     before = (folder / "runs.csv").read_bytes()
     assert len(run_sweep(SweepConfig(config.training, 2, config.grid, "9GiB"), nothing)) == 4
     assert (folder / "runs.csv").read_bytes() == before
+
+
+def test_a_sweep_is_reported(swept):
+    folder, _ = swept
+    assert train.main(["report", str(folder)]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "4 trainings in 2 groups" in page and "mtma, entropy=0.03, holding=x2" in page
+    assert "--seeds 2 --grid entropy=0.01,0.03 --grid holding=x2" in page

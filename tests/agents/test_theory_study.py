@@ -48,6 +48,7 @@ def test_the_verb_writes_what_it_promises(small, tmp_path, capsys):
         assert row["silo_gap"] >= row["stock_blind_gap"] - 0.01 >= -0.02
     assert found["goodwill"][0]["gain_over_unaware"][0] >= 0
     assert found["responses"]["over_time"].keys() == {"surge", "delay", "overstock"}
+    assert "one plan for slates and orders" in (tmp_path / theory_study.REPORT).read_text()
     for name in ("value-curves", "value-maps", "foresight", "structure", "responses"):
         header = (tmp_path / f"{name}.png").read_bytes()[:24]
         assert struct.unpack(">II", header[16:])[0] == 1200

@@ -107,7 +107,7 @@ class Player {
       this.strip("Orders", [["ordered", "--order", ordered]], day, `${ordered[day]} ordered`),
       this.strip("Sales", [["sold", "--c3", sold], ["turned away", "--away", away]], day, `${sold[day]} sold, ${away[day]} turned away`),
       this.strip(`Attention, ${story.segments[segment]}`, [["attention", "--eye", seen]], day,
-        `${short(seen[day])} here, ${short(story.mean_attention[day][product])} over all customers`, 1));
+        `${seen[day].toFixed(2)} here, ${story.mean_attention[day][product].toFixed(2)} over all customers`, 1));
   }
 
   // Bars by day, layers on top of each other, the chosen day marked.

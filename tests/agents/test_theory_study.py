@@ -1,18 +1,30 @@
 """The verb `theory`, on few and small stores, writes everything it promises."""
 
+import contextlib
+import io
 import json
 import struct
+from pathlib import Path
 
 import pytest
 
 import train
 from agents import classics, coordination, foresight, goodwill, theory_study
 from jaxsim import scenarios
+from tests.conftest import Browser
 
 
-@pytest.fixture
-def small(monkeypatch):
-    """The same study over fewer stores."""
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> tuple[Path, str]:
+    """The same study over fewer stores: its folder, and what was said."""
+    folder, said = tmp_path_factory.mktemp("theory"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        shrink(patch)
+        assert train.main(["theory", "--out", str(folder)]) == 0
+    return folder, said.getvalue()
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classics, "lost_sales_grid", lambda: [("poisson", 4.0, 1)])
     monkeypatch.setattr(classics, "LEAD_TIMES", (1,))
     for what in ("margin", "holding", "demand", "lead_time"):
@@ -33,11 +45,10 @@ def small(monkeypatch):
     monkeypatch.setattr(goodwill, "STORES", 128)
 
 
-def test_the_verb_writes_what_it_promises(small, tmp_path, capsys):
-    assert train.main(["theory", "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
+def test_the_verb_writes_what_it_promises(done):
+    folder, said = done
     assert "published" in said and "stock-blind" in said
-    found = json.loads((tmp_path / theory_study.THEORY).read_text())
+    found = json.loads((folder / theory_study.THEORY).read_text())
     (row,) = found["lost_sales"]
     assert round(row["optimal_cost"], 2) == row["published"] == 4.04
     assert {"family", "penalty", "lead_time", "best_base_stock_cost"} <= set(row)
@@ -48,7 +59,24 @@ def test_the_verb_writes_what_it_promises(small, tmp_path, capsys):
         assert row["silo_gap"] >= row["stock_blind_gap"] - 0.01 >= -0.02
     assert found["goodwill"][0]["gain_over_unaware"][0] >= 0
     assert found["responses"]["over_time"].keys() == {"surge", "delay", "overstock"}
-    assert "one plan for slates and orders" in (tmp_path / theory_study.REPORT).read_text()
+    assert "one plan for slates and orders" in (folder / theory_study.REPORT).read_text()
     for name in ("value-curves", "value-maps", "foresight", "structure", "responses"):
-        header = (tmp_path / f"{name}.png").read_bytes()[:24]
+        header = (folder / f"{name}.png").read_bytes()[:24]
         assert struct.unpack(">II", header[16:])[0] == 1200
+
+
+def test_the_page_is_whole(browser: Browser, done):
+    page = done[0] / theory_study.REPORT
+    browser.open(page, width=360)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == [] and browser.requests()[0] == page.as_uri()
+    charts = "[...document.querySelectorAll('svg.chart')].map((each) => each.clientHeight)"
+    heights = browser.run(charts)
+    assert len(heights) == 1 + 2 + 4 and min(heights) > 100  # a curve, two levels, four responses
+    shown = "document.querySelector('#response-panels svg.chart').getAttribute('aria-label')"
+    before = browser.run(shown)
+    browser.run(
+        "(() => { const each = document.getElementById('response-choice');"
+        "each.value = 5; each.dispatchEvent(new Event('change')); })()"
+    )
+    assert browser.run(shown) != before and "product 2" in browser.run(shown)

@@ -129,9 +129,9 @@ def page(rows: pd.DataFrame, about: dict[str, Any]) -> str:
         "![Gain over the best tuned pair, by regime](results/gains.png)",
         "## Clocks: speed and stability",
         "`joint` keeps one clock, `mtma` three, `mtma-reversed` three with the departments' "
-        "swapped. *Speed*: store-periods until the greedy profit on validation customers first was 99 % of "
-        "the last, median over seeds. *Spread*: standard deviation of the gain over seeds. *Worst "
-        "drop*: of that profit after its best, the worst seed.",
+        "swapped. *Speed*: store-periods until the greedy profit on validation customers first was "
+        "99 % of the last, median over seeds. *Spread*: standard deviation of the gain over seeds. "
+        "*Worst drop*: of that profit after its best, the worst seed.",
         clock_table(learned),
         "![Greedy profit while learning, by clocks](results/clocks.png)",
         f"## What the parts are worth, on {about['ablated']}",
@@ -157,9 +157,7 @@ def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:
             f"{scenario}: gain {mean[MTMA]:+,.2f} against {mean[ONE_CLOCK]:+,.2f}, spread over "
             f"seeds {spread[MTMA]:.2f} against {spread[ONE_CLOCK]:.2f}"
         )
-    says = (
-        "**MTMA was at least as good as one clock (`joint`) on profit or on stability everywhere.**"
-    )
+    says = "**MTMA was at least as good as one clock (`joint`) on profit or stability everywhere.**"
     if worse:
         says = (
             f"**MTMA did worse than one clock (`joint`) on {', '.join(map(str, worse))}, on profit "

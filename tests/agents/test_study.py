@@ -1,4 +1,4 @@
-"""The study plans what the page needs, finishes what is missing, and writes only what it counted."""
+"""The study plans what the page needs, finishes what is missing, and writes what it counted."""
 
 import dataclasses
 import re

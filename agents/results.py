@@ -1,61 +1,24 @@
-"""From the rows of a study to RESULTS.md: every number on the page is computed here from the data.
+"""From the rows of a study to RESULTS.md: every number on the page is computed here from data."""
 
-Statistics after Agarwal et al. (2021): interquartile means with bootstrap intervals, and the
-probability that one way to learn does better than another.
-"""
-
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from agents import runs
-from agents.results_pictures import draw_clocks, draw_gains
+from agents.over_seeds import (
+    bootstrap,
+    bootstrap_interval,
+    interquartile_mean,
+    probability_of_improvement,
+)
+from agents.results_pictures import draw_clocks, draw_convergence, draw_gains
 
 HEURISTIC, REGIMES, MTMA, ONE_CLOCK, SILO = "heuristic", "regimes", "mtma", "joint", "silo"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
 BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
 BARRED = ("boutique", "grocery")  # stores on which coordination must pay
-SEED = 0  # of the bootstrap
-Interval = tuple[float, float]
-
-
-# -- statistics ----------------------------------------------------------------------------------
-
-
-def interquartile_mean(values: np.ndarray) -> float:
-    """The mean of the middle half (of all, where there are fewer than four)."""
-    return float(stats.trim_mean(values, 0.25))
-
-
-def bootstrap_interval(values: np.ndarray) -> Interval:
-    """95 % percentile interval of the interquartile mean, seeds drawn anew."""
-    return _bootstrap((values,), partial(stats.trim_mean, proportiontocut=0.25))
-
-
-def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[float, Interval]:
-    """P(X > Y) of a run of one kind against a run of another, ties half, with its interval."""
-
-    def share(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        wins = np.sign(x[..., :, None] - y[..., None, :])
-        return (wins / 2 + 0.5).mean((axis - 1, axis))
-
-    return float(share(better, than)), _bootstrap((better, than), share)
-
-
-def _bootstrap(samples: tuple[np.ndarray, ...], statistic: Any) -> Interval:
-    found = stats.bootstrap(
-        samples,
-        statistic,
-        n_resamples=2000,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
-    return float(found.low), float(found.high)
 
 
 # -- data ----------------------------------------------------------------------------------------
@@ -90,8 +53,15 @@ def learning_of(curve: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def write(out: Path, rows: pd.DataFrame, curves: pd.DataFrame, about: dict[str, Any]) -> str:
-    """results/study.csv, curves.csv and pictures, then RESULTS.md; returns its first paragraph."""
+def write(
+    out: Path,
+    rows: pd.DataFrame,
+    curves: pd.DataFrame,
+    converging: pd.DataFrame | None,
+    about: dict[str, Any],
+) -> str:
+    """results/study.csv, curves.csv, convergence.csv and pictures, then RESULTS.md; returns its
+    first paragraph. `converging`: rows of `agents.convergence`, if that was run."""
     folder = runs.open_folder(out / "results")
     runs.write_text(folder / "study.csv", rows.to_csv(index=False))
     kept = ["scenario", "part", "variant", "seed", "store_periods", "greedy_profit"]
@@ -99,15 +69,18 @@ def write(out: Path, rows: pd.DataFrame, curves: pd.DataFrame, about: dict[str, 
     draw_gains(rows[rows["part"] == REGIMES], folder / "gains.png")
     clocks = curves[(curves["part"] == REGIMES) & curves["variant"].isin(list(CLOCKS))]
     draw_clocks(clocks, CLOCKS, folder / "clocks.png")
-    runs.write_text(out / "RESULTS.md", page(rows, about))
+    if converging is not None:
+        runs.write_text(folder / "convergence.csv", converging.to_csv(index=False))
+        draw_convergence(converging, folder / "convergence.png")
+    runs.write_text(out / "RESULTS.md", page(rows, about, converging))
     return verdict(rows, about)
 
 
 # -- the page ------------------------------------------------------------------------------------
 
 
-def page(rows: pd.DataFrame, about: dict[str, Any]) -> str:
-    """RESULTS.md. `rows` is study.csv."""
+def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | None = None) -> str:
+    """RESULTS.md. `rows` is study.csv, `converging` convergence.csv."""
     learned = rows[rows["part"] == REGIMES]
     again = "python train.py reproduce" + " --quick" * about["quick"]
     parts = [
@@ -139,6 +112,8 @@ def page(rows: pd.DataFrame, about: dict[str, Any]) -> str:
         "seed: mean over seeds with its 95 % bootstrap interval.",
         ablation_tables(rows, about["ablated"]),
     ]
+    if converging is not None:
+        parts += ["## Convergence", *convergence(converging)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -236,11 +211,33 @@ def ablation_tables(rows: pd.DataFrame, scenario: str) -> str:
         for name, variant in group.groupby("variant", sort=False):
             paired = variant.merge(base, on="seed", suffixes=("", "_base"))
             difference = (paired["profit"] - paired["profit_base"]).to_numpy()
-            low, high = _bootstrap((difference,), np.mean)
+            low, high = bootstrap((difference,), np.mean)
             estimate = f"{difference.mean():+,.2f} [{low:+,.2f}, {high:+,.2f}]"
             body.append([str(name), _estimate(variant["gain"], "+,.2f"), estimate])
         tables.append(_table([str(part), "gain", "difference"], body))
     return "\n\n".join(tables)
+
+
+def convergence(rows: pd.DataFrame) -> list[str]:
+    """Plain policy gradient on a store solved exactly, schedules side by side, at the end."""
+    last = rows[rows["updates"] == rows["updates"].max()]
+    first = rows[rows["updates"] == 0]
+    measures = ["slate_gradient", "order_gradient", "response_gap", "optimum_gap"]
+    body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in measures)]]
+    for schedule, own in last.groupby("schedule", sort=False):
+        holds = "yes" if all(own["satisfies"]) else "no"
+        body.append([str(schedule), holds, *(f"{own[each].mean():.2e}" for each in measures)])
+    header = ["schedule", "satisfies the conditions", "slates: gradient norm"]
+    header += ["orders: gradient norm", "slates below best response", "below optimum"]
+    return [
+        "Two tabular departments on a store of 36 states, by plain policy gradient (score function "
+        "times temporal difference, stochastic gradient steps, no clipping): after "
+        f"{last['updates'].iloc[0]:,} updates, means over {last['seed'].nunique()} seeds. Norms "
+        "and distances are exact (money per period); slates are the fast department, orders the "
+        "slow one. This, not PPO with Adam, is what the theory speaks about.",
+        _table(header, body),
+        "![Gradient norms and distances over updates](results/convergence.png)",
+    ]
 
 
 def _gains(group: pd.DataFrame, regime: str) -> np.ndarray:

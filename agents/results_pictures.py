@@ -1,4 +1,4 @@
-"""Pictures of a study: what each regime gains, and how learning goes by clocks."""
+"""Pictures of a study: what each regime gains, how learning goes by clocks, what converges."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,4 +53,31 @@ def draw_clocks(curves: pd.DataFrame, clocks: Mapping[str, str], path: Path) -> 
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].legend(frameon=False)
     panels[-1].set_xlabel("experience (million store-periods)")
+    save_figure(figure, path)
+
+
+def draw_convergence(rows: pd.DataFrame, path: Path) -> None:
+    """Means over seeds of the four exact distances, over updates, both axes logarithmic.
+
+    `rows` as from `agents.convergence.convergence_rows`.
+    """
+    figure = Figure(figsize=(WIDTH, 7.0), dpi=DPI, layout="constrained")
+    panels = figure.subplots(2, 2, sharex=True).flat
+    titles = {
+        "slate_gradient": "gradient norm, slates (fast)",
+        "order_gradient": "gradient norm, orders (slow)",
+        "response_gap": "slates below their best response (money)",
+        "optimum_gap": "below the joint optimum (money)",
+    }
+    learned = rows[rows["updates"] > 0]
+    colours = dict(zip(dict.fromkeys(rows["schedule"]), (BLUE, GREY, ORANGE, RED), strict=True))
+    for panel, (column, title) in zip(panels, titles.items(), strict=True):
+        for schedule, colour in colours.items():
+            own = learned[learned["schedule"] == schedule]
+            panel.plot(own.groupby("updates")[column].mean(), color=colour, label=schedule)
+        panel.set(title=title, xscale="log", yscale="log")
+        panel.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].legend(frameon=False)
+    for panel in figure.axes[2:]:
+        panel.set_xlabel("updates")
     save_figure(figure, path)

@@ -5,7 +5,7 @@ Variants that share their static settings are trained in one program; what is fi
 """
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pandas as pd
 
 from agents import memory, results, runs, sweep_folder
 from agents.config import ConfigError, TrainConfig
+from agents.convergence import convergence_rows
 from agents.grid import PlannedRun
 from agents.learning import Shape
 from agents.regimes import REGIMES
@@ -115,11 +116,16 @@ def reproduce(config: StudyConfig, progress: Progress) -> str:
 
     Raises `ConfigError` or `RunError` before any work is done.
     """
-    return run_study(config, variants(config), progress)
+    return run_study(config, variants(config), progress, converging)
 
 
-def run_study(config: StudyConfig, found: list[Variant], progress: Progress) -> str:
-    """As `reproduce`, of these variants."""
+def run_study(
+    config: StudyConfig,
+    found: list[Variant],
+    progress: Progress,
+    converging: Callable[[StudyConfig, Progress], pd.DataFrame] | None = None,
+) -> str:
+    """As `reproduce`, of these variants; of convergence only if asked."""
     seeds, limit = config.seeds_of_each, memory.limit_of(config.memory)
     if seeds < 2:
         raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
@@ -143,7 +149,19 @@ def run_study(config: StudyConfig, found: list[Variant], progress: Progress) -> 
         tables.append(heuristics.rename(columns={"heuristic": "variant"}))
     learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
     rows = results.study_rows(learned, best, pd.concat(curves))
-    return results.write(config.out, rows, pd.concat(curves), about(config, found))
+    exact = None if converging is None else converging(config, progress)
+    return results.write(config.out, rows, pd.concat(curves), exact, about(config, found))
+
+
+def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
+    """Policy gradient on a store solved exactly; kept in the folder for a second start."""
+    seeds, updates = (2, 10_000) if config.quick else (4, 200_000)
+    path = config.folder / f"convergence-{seeds}-{updates}.csv"
+    if not path.exists():
+        progress.announce("policy gradient on a store solved exactly")
+        rows = pd.DataFrame(convergence_rows(seeds, updates, measured=12))
+        runs.write_text(path, rows.to_csv(index=False))
+    return pd.read_csv(path)
 
 
 def variants(config: StudyConfig) -> list[Variant]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents import results, study
+from agents import over_seeds, results, study
 from agents.config import ConfigError, TrainConfig
 from agents.regimes import REGIMES
 from agents.study import StudyConfig, Variant, grouped, planned_seeds, run_study, variants
@@ -98,10 +98,12 @@ def test_bars_hold_with_intervals_apart_only():
 
 def test_statistics():
     middle = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 700.0])
-    assert results.interquartile_mean(middle) == 3.5
-    low, high = results.bootstrap_interval(middle)
+    assert over_seeds.interquartile_mean(middle) == 3.5
+    low, high = over_seeds.bootstrap_interval(middle)
     assert low < 3.5 < high
-    share, (low, high) = results.probability_of_improvement(np.array([1.0, 3]), np.array([2.0, 3]))
+    share, (low, high) = over_seeds.probability_of_improvement(
+        np.array([1.0, 3]), np.array([2.0, 3])
+    )
     assert share == (0 + 0 + 1 + 0.5) / 4 and 0 <= low <= share <= high <= 1
 
 

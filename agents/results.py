@@ -142,6 +142,8 @@ def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:
         f"**This is the quick version**: {about['seeds']} seeds and a short training; it shows how "
         "the study runs and settles nothing. "
     )
+    if not lines:
+        return f"{quick * about['quick']}`mtma` and `joint` were not both run: nothing to compare."
     return f"{quick * about['quick']}{says} {'; '.join(lines)}."
 
 

@@ -14,6 +14,7 @@ from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
 from agents.report import ReportConfig, write_report
 from agents.runs import RunError
+from agents.study import StudyConfig, reproduce
 from agents.sweeping import SweepConfig, run_sweep
 from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
@@ -67,6 +68,13 @@ def run_report(config: ReportConfig, console: Console) -> None:
     console.print(f"wrote {write_report(config)}", soft_wrap=True)
 
 
+def run_reproduce(config: StudyConfig, console: Console) -> None:
+    with sweep_reports.SweepProgress(console) as progress:
+        found = reproduce(config, progress)
+    console.print(found, markup=False, soft_wrap=True)
+    console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
+
+
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     trained = runs.read_config(config.run)
     tuned = runs.read_heuristics(config.run)
@@ -112,6 +120,7 @@ VERBS = {
     "export": (ExportConfig, run_export),
     "calibrate": (CalibrateConfig, run_calibrate),
     "scenarios": (ScenariosConfig, run_scenarios),
+    "reproduce": (StudyConfig, run_reproduce),
     "theory": (TheoryConfig, run_theory),
 }
 

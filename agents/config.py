@@ -86,6 +86,8 @@ class TrainConfig:
     """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
     kpi_mix: float = 1.0
     """Share of a department's own KPI in its reward, the rest profit (silo and independent)."""
+    values: Literal["product", "store"] = "product"
+    """What the critic values: each product, or the store as a whole."""
     width: int = 32
     """Width of all networks."""
     replenishment_memory: MemoryKind = "ewma"
@@ -162,6 +164,7 @@ class TrainConfig:
             critic_passes=self.critic_passes,
             minibatches=self.minibatches,
             fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
+            by_product=self.values == "product",
             width=self.width,
             replenishment_memory=self.replenishment_memory,
             recommendation_memory=self.recommendation_memory,

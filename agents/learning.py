@@ -24,6 +24,7 @@ class Shape:
     critic_passes: int = 4  # of the critic, before them
     minibatches: int = 4  # of whole stores
     fast_per_slow: int = 4  # fast updates to one slow update
+    by_product: bool = True  # values of products (else: of the store)
     width: int = 32
     replenishment_memory: str = "ewma"
     recommendation_memory: str = "none"

@@ -27,6 +27,11 @@ def parse_size(text: str) -> int:
     return size
 
 
+def limit_of(text: str | None) -> int:
+    """Bytes that trainings may take: as told, or most of what is free. Raises `ConfigError`."""
+    return int(SHARE_OF_FREE * free_memory()) if text is None else parse_size(text)
+
+
 def readable(size: float) -> str:
     """`1.5GiB`."""
     return ByteSize(round(size)).human_readable()

@@ -195,10 +195,14 @@ class Trainer:
         """What each critic's department is paid for, by product, in units of `money_scale`."""
         scale, profit = money_scale(params), profit_on_sale(flows, params)
         if not self.shape.regime.own_kpi:
-            return (profit / scale,)
+            return (self._valued(profit / scale),)
         mix = self.rates.kpi_mix
         own = (replenishment_kpi(flows, params), recommendation_kpi(flows, params))
-        return tuple((mix * kpi + (1 - mix) * profit) / scale for kpi in own)
+        return tuple(self._valued((mix * kpi + (1 - mix) * profit) / scale) for kpi in own)
+
+    def _valued(self, reward: Float[Array, " N"]) -> Float[Array, " N"]:
+        """What the critic is to explain: each product's reward, or an even share of the store's."""
+        return reward if self.shape.by_product else jnp.full_like(reward, reward.mean())
 
     # -- values and advantages ---------------------------------------------------------------
 

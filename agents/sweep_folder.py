@@ -1,25 +1,20 @@
-"""The folder of a sweep: settings, tuned pairs, finished chunks, and the tables made of them.
+"""The folder of a sweep: settings, finished chunks, and the tables made of them.
 
 A chunk is on disk complete or not at all, so that a sweep that was stopped goes on with the runs
 that are not there yet.
 """
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from agents import runs
-from agents.grid import PlannedRun
 from agents.runs import RunError
-from agents.training import keys_of
-from agents.tuning import Effort, TunedPair, tune
-from jaxsim.scenario import Scenario
 
 SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
@@ -38,27 +33,6 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
                 )
     runs.open_folder(folder)
     runs.write_json(folder / SETTINGS, settings)
-
-
-def store_key(scenario: Scenario) -> str:
-    """A short name of a store's numbers."""
-    return hashlib.sha256(scenario.model_dump_json().encode()).hexdigest()[:12]
-
-
-def tuned_pairs(
-    folder: Path, planned: list[PlannedRun], announce: Callable[[str], None]
-) -> dict[str, list[TunedPair]]:
-    """Every pair, tuned once for each distinct store, by `store_key`; kept for a second start."""
-    stores = {store_key(run.scenario): run for run in planned}
-    tuned = {}
-    for number, (store, run) in enumerate(stores.items(), 1):
-        place = folder / STORES / store
-        if not (place / runs.HEURISTICS).exists():
-            announce(f"tuning every pair of heuristics, store {number} of {len(stores)}")
-            pairs = tune(keys_of(run.config.seed)["tune"], run.scenario.params(), Effort())
-            runs.write_heuristics(runs.open_folder(place), pairs)
-        tuned[store] = runs.read_heuristics(place)
-    return tuned
 
 
 def write_chunk(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:

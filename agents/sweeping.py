@@ -17,13 +17,9 @@ from agents import memory, sweep, sweep_folder
 from agents.config import ConfigError, TrainConfig
 from agents.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweep import Runs
-from agents.sweep_folder import store_key
 from agents.training import keys_of, starting_pair
-from agents.tuning import TunedPair
-from agents.yardsticks import heuristic_row, run_row, yardstick_of
+from agents.yardsticks import Stores, heuristic_row, run_row
 from jaxsim import scenarios
-
-Tuned = dict[str, list[TunedPair]]  # every tuned pair, by `store_key`
 
 
 @dataclass(frozen=True)
@@ -80,24 +76,35 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
     which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
     sweep_folder.open_sweep(folder, training | which)
 
+    stores = Stores(folder / sweep_folder.STORES, progress.announce)
+    return train_planned(folder, planned, config.together, limit, stores, progress)
+
+
+def train_planned(
+    folder: Path,
+    planned: list[PlannedRun],
+    most: int | None,
+    limit: int,
+    stores: Stores,
+    progress: Progress,
+) -> pd.DataFrame:
+    """Trains the runs that are not yet in the folder, at most `most` in one program and within
+    `limit` bytes, and gathers the tables of all. They share their static settings."""
     finished = sweep_folder.finished_runs(folder)
     left = [run for run in planned if run.number not in finished]
     progress.begin(len(planned), len(planned) - len(left))
     if left:
-        tuned = sweep_folder.tuned_pairs(folder, left, progress.announce)
+        stores.tune([run.scenario for run in left])
         progress.announce("compiling")
         programs, together = memory.fit(
-            lambda number: _compiled(left, number, tuned),
-            len(left),
-            config.together or len(left),
-            limit,
+            lambda number: _compiled(left, number, stores), len(left), most or len(left), limit
         )
         progress.announce(
             f"{len(left)} runs in {math.ceil(len(left) / together)} chunks of {together}; a chunk "
             f"takes {memory.readable(programs.size)} of memory by estimate, "
             f"{memory.readable(limit)} is the limit"
         )
-        _train_chunks(folder, left, together, programs, tuned, progress)
+        _train_chunks(folder, left, together, programs, stores, progress)
     return sweep_folder.gather(folder)
 
 
@@ -106,20 +113,17 @@ def _train_chunks(
     left: list[PlannedRun],
     together: int,
     programs: Programs,
-    tuned: Tuned,
+    stores: Stores,
     progress: Progress,
 ) -> None:
-    yardsticks = {}
     for start in range(0, len(left), together):
         chunk = left[start : start + together]
-        learned, curves = _learned(chunk, together, programs, tuned, progress)
+        learned, curves = _learned(chunk, together, programs, stores, progress)
         rows, heuristics = [], []
         for run, departments in zip(chunk, sweep.policies(learned), strict=False):
-            who = (store_key(run.scenario), run.config.seed)
-            if who not in yardsticks:
-                yardsticks[who] = yardstick_of(run, tuned[who[0]])
-            rows.append(run_row(run, departments, yardsticks[who]))
-            heuristics.append(heuristic_row(run, yardsticks[who]))
+            best = stores.yardstick(run)
+            rows.append(run_row(run, departments, best))
+            heuristics.append(heuristic_row(run, best))
         tables = {
             sweep_folder.RUNS: pd.DataFrame(rows),
             sweep_folder.HEURISTICS: pd.DataFrame(heuristics),
@@ -129,11 +133,11 @@ def _train_chunks(
 
 
 def _learned(
-    chunk: list[PlannedRun], together: int, programs: Programs, tuned: Tuned, progress: Progress
+    chunk: list[PlannedRun], together: int, programs: Programs, stores: Stores, progress: Progress
 ) -> tuple[Runs, pd.DataFrame]:
     """Every run of a chunk to its end, and their learning curves."""
     config, whole = chunk[0].config, _filled(chunk, together)
-    runs, customers, frames = _started(whole, tuned), _keys(whole, "validate"), []
+    runs, customers, frames = _started(whole, stores), _keys(whole, "validate"), []
     share = len(chunk) * config.chunk / config.iterations
     for number in range(1, config.iterations // config.chunk + 1):
         groups, metrics = programs.learn({"all": runs})
@@ -161,11 +165,11 @@ def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) 
     return frame
 
 
-def _compiled(left: list[PlannedRun], together: int, tuned: Tuned) -> tuple[Programs, int]:
+def _compiled(left: list[PlannedRun], together: int, stores: Stores) -> tuple[Programs, int]:
     """The programs of a chunk, and the bytes they take."""
     chunk = left[:together]
     config = chunk[0].config
-    shapes = jax.eval_shape(lambda: _started(chunk, tuned))
+    shapes = jax.eval_shape(lambda: _started(chunk, stores))
     learn = sweep.learn.lower({"all": shapes}, config.chunk).compile()
     checked = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
     validate = sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked).compile()
@@ -173,13 +177,13 @@ def _compiled(left: list[PlannedRun], together: int, tuned: Tuned) -> tuple[Prog
     return Programs(learn, validate, size), size
 
 
-def _started(chunk: list[PlannedRun], tuned: Tuned) -> Runs:
+def _started(chunk: list[PlannedRun], stores: Stores) -> Runs:
     trainers = []
     for run in chunk:
-        pair = starting_pair(run.config, tuned[store_key(run.scenario)])
+        pair = starting_pair(run.config, stores.tuned(run.scenario))
         trainers.append(run.config.trainer(pair.policy.knobs))
-    stores = sweep.stacked([run.scenario.params() for run in chunk])
-    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), stores)
+    params = sweep.stacked([run.scenario.params() for run in chunk])
+    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), params)
 
 
 def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:
@@ -198,6 +202,4 @@ def _checked(config: SweepConfig) -> int:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise ConfigError(f"{name}: {value}; allowed: 1 or more")
-    if config.memory is not None:
-        return memory.parse_size(config.memory)
-    return int(memory.SHARE_OF_FREE * memory.free_memory())
+    return memory.limit_of(config.memory)

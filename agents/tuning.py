@@ -38,6 +38,12 @@ class Effort:
     burn_in: int = 28
     batch: int = 24  # candidates simulated side by side
 
+    @property
+    def store_periods(self) -> int:
+        """What all pairs together are tuned on."""
+        rounds = self.first_rounds + self.rounds
+        return rounds * self.candidates * self.stores * (self.periods + self.burn_in)
+
 
 @dataclass(frozen=True)
 class Search:

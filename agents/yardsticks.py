@@ -1,15 +1,20 @@
-"""Rows of a sweep: how a run did on its evaluation customers, against the best tuned pair there."""
+"""How runs of a sweep did on their evaluation customers, against the best tuned pair there."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from agents import runs
 from agents.evaluation import Policy, Totals, interval, kpis, profit_per_period, simulate
 from agents.grid import STORE_FIELDS, PlannedRun
 from agents.training import keys_of
-from agents.tuning import TunedPair
+from agents.tuning import Effort, TunedPair, tune
+from jaxsim.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -21,16 +26,45 @@ class Yardstick:
     kpis: dict[str, float]
 
 
-def yardstick_of(run: PlannedRun, tuned: list[TunedPair]) -> Yardstick:
-    """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
-    heuristics' favour."""
-    periods = run.config.evaluation_periods
-    measured = []
-    for pair in tuned:
-        totals = _simulated(run, pair.policy)
-        profits = profit_per_period(totals, periods)
-        measured.append(Yardstick(pair.name, profits, kpis(totals, periods)))
-    return max(measured, key=lambda each: each.profits.mean())
+@dataclass(frozen=True)
+class Stores:
+    """Tuned pairs and yardsticks, kept in a folder: each is computed once for each store."""
+
+    folder: Path
+    announce: Callable[[str], None]
+
+    def tune(self, stores: list[Scenario]) -> None:
+        """Tunes every pair on the stores that are new."""
+        new = {self._place(store): store for store in stores}
+        new = {place: new[place] for place in new if not (place / runs.HEURISTICS).exists()}
+        for number, (place, store) in enumerate(new.items(), 1):
+            self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
+            pairs = tune(keys_of(0)["tune"], store.params(), Effort())
+            runs.write_heuristics(runs.open_folder(place), pairs)
+
+    def tuned(self, store: Scenario) -> list[TunedPair]:
+        """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned."""
+        return runs.read_heuristics(self._place(store))
+
+    def yardstick(self, run: PlannedRun) -> Yardstick:
+        """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
+        heuristics' favour."""
+        config = run.config
+        sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+        name = "-".join(map(str, ("best", config.seed, *sizes)))
+        path = self._place(run.scenario) / f"{name}.json"
+        if not path.exists():
+            self.announce(f"heuristics on the evaluation customers of seed {config.seed}")
+            pairs = {pair.name: _simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
+            best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
+            profits = profit_per_period(pairs[best], config.evaluation_periods)
+            measured = kpis(pairs[best], config.evaluation_periods)
+            runs.write_json(path, {"name": best, "profits": profits.tolist(), "kpis": measured})
+        body = runs.read_json(path)
+        return Yardstick(body["name"], np.asarray(body["profits"]), body["kpis"])
+
+    def _place(self, store: Scenario) -> Path:
+        return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]
 
 
 def run_row(run: PlannedRun, departments: Policy, best: Yardstick) -> dict[str, Any]:
@@ -59,6 +93,7 @@ def heuristic_row(run: PlannedRun, best: Yardstick) -> dict[str, Any]:
     return (
         {"scenario": run.scenario.name, "heuristic": best.name, "seed": run.config.seed}
         | store
+        | {"store_periods": Effort().store_periods}
         | _profit(best.profits)
         | _other_kpis(best.kpis)
     )

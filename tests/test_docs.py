@@ -19,6 +19,7 @@ import train
 from agents.config import TrainConfig
 from agents.export import write
 from agents.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
+from agents.study import StudyConfig
 from agents.sweeping import SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
@@ -147,7 +148,7 @@ def test_flags_exist() -> None:
     flags = {flag.replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
     known = {
         field
-        for kind in (TrainConfig, CalibrateConfig, SweepConfig)
+        for kind in (TrainConfig, CalibrateConfig, SweepConfig, StudyConfig)
         for field in vars(kind)["__match_args__"]
     }
     assert flags <= known, flags - known

@@ -1,0 +1,45 @@
+"""Statistics over training seeds, after Agarwal et al. (2021): interquartile means with bootstrap
+intervals, and the probability that one way to learn does better than another.
+"""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+SEED = 0  # of the bootstrap
+Interval = tuple[float, float]
+
+
+def interquartile_mean(values: np.ndarray) -> float:
+    """The mean of the middle half (of all, where there are fewer than four)."""
+    return float(stats.trim_mean(values, 0.25))
+
+
+def bootstrap_interval(values: np.ndarray) -> Interval:
+    """95 % percentile interval of the interquartile mean, seeds drawn anew."""
+    return bootstrap((values,), partial(stats.trim_mean, proportiontocut=0.25))
+
+
+def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[float, Interval]:
+    """P(X > Y) of a run of one kind against a run of another, ties half, with its interval."""
+
+    def share(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
+        wins = np.sign(x[..., :, None] - y[..., None, :])
+        return (wins / 2 + 0.5).mean((axis - 1, axis))
+
+    return float(share(better, than)), bootstrap((better, than), share)
+
+
+def bootstrap(samples: tuple[np.ndarray, ...], statistic: Any) -> Interval:
+    """95 % percentile interval, each sample drawn anew. `statistic` takes arrays and an axis."""
+    found = stats.bootstrap(
+        samples,
+        statistic,
+        n_resamples=2000,
+        vectorized=True,
+        method="percentile",
+        rng=np.random.default_rng(SEED),
+    ).confidence_interval
+    return float(found.low), float(found.high)

@@ -1,0 +1,257 @@
+"""From the rows of a study to RESULTS.md: every number on the page is computed here from data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agents import runs
+from agents.over_seeds import (
+    bootstrap,
+    bootstrap_interval,
+    interquartile_mean,
+    probability_of_improvement,
+)
+from agents.results_pictures import draw_clocks, draw_convergence, draw_gains
+
+HEURISTIC, REGIMES, MTMA, ONE_CLOCK, SILO = "heuristic", "regimes", "mtma", "joint", "silo"
+CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
+BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
+BARRED = ("boutique", "grocery")  # stores on which coordination must pay
+
+
+# -- data ----------------------------------------------------------------------------------------
+
+
+def study_rows(learned: pd.DataFrame, best: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """One row per run, with how fast and how steadily it learned, and one per store and seed for
+    the best tuned pair on the same customers (regime `heuristic`)."""
+    which = ["scenario", "part", "variant", "seed"]
+    learning = [
+        dict(zip(which, key, strict=True)) | learning_of(curve)
+        for key, curve in curves.groupby(which)
+    ]
+    rows = learned.merge(pd.DataFrame(learning), on=which).drop(columns="run")
+    pairs = best.drop_duplicates(["scenario", "seed"])
+    pairs = pairs.assign(part=HEURISTIC, regime=HEURISTIC, gain=0.0, gain_low=0.0, gain_high=0.0)
+    rows = pd.concat([rows, pairs.assign(best_heuristic=pairs["variant"])], ignore_index=True)
+    first = ["scenario", "part", "variant", "regime", "seed", "store_periods", "profit", "gain"]
+    return rows[first + [column for column in rows.columns if column not in first]]
+
+
+def learning_of(curve: pd.DataFrame) -> dict[str, float]:
+    """Store-periods until the greedy profit first was 99 % of the last, and the worst drop of it
+    after the best, in percent of the best."""
+    curve = curve.sort_values("store_periods")
+    profit = curve["greedy_profit"].to_numpy()
+    there = profit >= profit[-1] - 0.01 * abs(profit[-1])
+    best = int(profit.argmax())
+    return {
+        "to_99_percent": float(curve["store_periods"].to_numpy()[there.argmax()]),
+        "worst_drop": float(100 * (profit[best] - profit[best:].min()) / abs(profit[best])),
+    }
+
+
+def write(
+    out: Path,
+    rows: pd.DataFrame,
+    curves: pd.DataFrame,
+    converging: pd.DataFrame | None,
+    about: dict[str, Any],
+) -> str:
+    """results/study.csv, curves.csv, convergence.csv and pictures, then RESULTS.md; returns its
+    first paragraph. `converging`: rows of `agents.convergence`, if that was run."""
+    folder = runs.open_folder(out / "results")
+    runs.write_text(folder / "study.csv", rows.to_csv(index=False))
+    kept = ["scenario", "part", "variant", "seed", "store_periods", "greedy_profit"]
+    runs.write_text(folder / "curves.csv", curves[kept].to_csv(index=False))
+    draw_gains(rows[rows["part"] == REGIMES], folder / "gains.png")
+    clocks = curves[(curves["part"] == REGIMES) & curves["variant"].isin(list(CLOCKS))]
+    draw_clocks(clocks, CLOCKS, folder / "clocks.png")
+    if converging is not None:
+        runs.write_text(folder / "convergence.csv", converging.to_csv(index=False))
+        draw_convergence(converging, folder / "convergence.png")
+    runs.write_text(out / "RESULTS.md", page(rows, about, converging))
+    return verdict(rows, about)
+
+
+# -- the page ------------------------------------------------------------------------------------
+
+
+def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | None = None) -> str:
+    """RESULTS.md. `rows` is study.csv, `converging` convergence.csv."""
+    learned = rows[rows["part"] == REGIMES]
+    again = "python train.py reproduce" + " --quick" * about["quick"]
+    parts = [
+        "# Results",
+        verdict(rows, about),
+        f"Written by `{again}` from [results/study.csv](results/study.csv), a row per run. Every "
+        f"run learned from {about['store_periods']:,} store-periods, with the same settings but "
+        f"for what a table names; {about['seeds']} seeds each. Profit is money per period, without "
+        f"exploration, on {about['evaluation_stores']:,} stores × {about['evaluation_periods']} "
+        "periods of customers that nothing was learned or tuned on, the same for all ways to learn "
+        "with one seed. *Gain* is over the best tuned pair of heuristics on the same customers. "
+        "Brackets are 95 % bootstrap intervals of the interquartile mean over seeds.",
+        "## Profit by regime",
+    ]
+    for scenario, group in learned.groupby("scenario", sort=False):
+        heuristics = rows[(rows["part"] == HEURISTIC) & (rows["scenario"] == scenario)]
+        parts += [f"### {scenario}", regime_table(group, heuristics), bars(group, str(scenario))]
+    parts += [
+        "![Gain over the best tuned pair, by regime](results/gains.png)",
+        "## Clocks: speed and stability",
+        "`joint` keeps one clock, `mtma` three, `mtma-reversed` three with the departments' "
+        "swapped. *Speed*: store-periods until the greedy profit on validation customers first was "
+        "99 % of the last, median over seeds. *Spread*: standard deviation of the gain over seeds. "
+        "*Worst drop*: of that profit after its best, the worst seed.",
+        clock_table(learned),
+        "![Greedy profit while learning, by clocks](results/clocks.png)",
+        f"## What the parts are worth, on {about['ablated']}",
+        "Each table changes one thing. *Difference* is to the first line, run by run on the same "
+        "seed: mean over seeds with its 95 % bootstrap interval.",
+        ablation_tables(rows, about["ablated"]),
+    ]
+    if converging is not None:
+        parts += ["## Convergence", *convergence(converging)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:
+    """Is `mtma` at least as good as one clock, on profit or on stability? In one paragraph."""
+    learned, worse, lines = rows[rows["part"] == REGIMES], [], []
+    for scenario, group in learned.groupby("scenario", sort=False):
+        gains = {name: _gains(group, name) for name in (MTMA, ONE_CLOCK)}
+        if not all(map(len, gains.values())):
+            continue
+        mean = {name: interquartile_mean(each) for name, each in gains.items()}
+        spread = {name: float(each.std(ddof=1)) for name, each in gains.items()}
+        if mean[MTMA] < mean[ONE_CLOCK] and spread[MTMA] > spread[ONE_CLOCK]:
+            worse.append(scenario)
+        lines.append(
+            f"{scenario}: gain {mean[MTMA]:+,.2f} against {mean[ONE_CLOCK]:+,.2f}, spread over "
+            f"seeds {spread[MTMA]:.2f} against {spread[ONE_CLOCK]:.2f}"
+        )
+    says = "**MTMA was at least as good as one clock (`joint`) on profit or stability everywhere.**"
+    if worse:
+        says = (
+            f"**MTMA did worse than one clock (`joint`) on {', '.join(map(str, worse))}, on profit "
+            "and on stability alike.**"
+        )
+    quick = (
+        f"**This is the quick version**: {about['seeds']} seeds and a short training; it shows how "
+        "the study runs and settles nothing. "
+    )
+    if not lines:
+        return f"{quick * about['quick']}`mtma` and `joint` were not both run: nothing to compare."
+    return f"{quick * about['quick']}{says} {'; '.join(lines)}."
+
+
+def regime_table(group: pd.DataFrame, heuristics: pd.DataFrame) -> str:
+    """Profit, gain and KPIs of the best pair and of every regime on one store."""
+    body = []
+    for name, rows in [("best tuned pair", heuristics), *group.groupby("regime", sort=False)]:
+        gains, against = rows["gain"].to_numpy(), _gains(group, MTMA)
+        chance = ""
+        if name != MTMA and len(against):
+            share, (low, high) = probability_of_improvement(against, gains)
+            chance = f"{share:.2f} [{low:.2f}, {high:.2f}]"
+        body.append(
+            [
+                name,
+                _estimate(rows["profit"], ",.2f"),
+                "" if rows is heuristics else _estimate(rows["gain"], "+,.2f"),
+                chance,
+                *(f"{rows[kpi].mean():,.3f}" for kpi in ("fill_rate", "holding_paid", "turnover")),
+            ]
+        )
+    header = ["", "profit", "gain", "P(mtma better)", "fill rate", "holding paid", "turnover"]
+    return _table(header, body)
+
+
+def bars(group: pd.DataFrame, scenario: str) -> str:
+    """Whether mtma clears the best pair and the silo with intervals apart, where it must."""
+    gains, silo = _gains(group, MTMA), _gains(group, SILO)
+    if scenario not in BARRED or not len(gains) or not len(silo):
+        return ""
+    low = bootstrap_interval(gains)[0]
+    above = {"the best tuned pair": low > 0, "`silo`": low > bootstrap_interval(silo)[1]}
+    said = [f"{'above' if holds else '**not** above'} {what}" for what, holds in above.items()]
+    return f"With intervals apart, `mtma` is {' and '.join(said)}."
+
+
+def clock_table(learned: pd.DataFrame) -> str:
+    """Speed and stability of the regimes that differ in their clocks alone."""
+    body = []
+    for scenario, group in learned.groupby("scenario", sort=False):
+        for regime, clocks in CLOCKS.items():
+            rows = group[group["regime"] == regime]
+            if len(rows):
+                body.append(
+                    [
+                        str(scenario),
+                        f"`{regime}`",
+                        clocks,
+                        f"{rows['to_99_percent'].median():,.0f}",
+                        f"{rows['gain'].std(ddof=1):.2f}",
+                        f"{rows['worst_drop'].max():.2f} %",
+                    ]
+                )
+    return _table(["store", "regime", "clocks", "speed", "spread", "worst drop"], body)
+
+
+def ablation_tables(rows: pd.DataFrame, scenario: str) -> str:
+    """A table for each part, its first line the method as it is."""
+    rows = rows[rows["scenario"] == scenario]
+    tables = []
+    for part, group in rows.groupby("part", sort=False):
+        if part in (HEURISTIC, REGIMES):
+            continue
+        regime = BASES.get(str(part), MTMA)
+        base = rows[(rows["part"] == REGIMES) & (rows["regime"] == regime)]
+        body = [[f"`{regime}` as it is", _estimate(base["gain"], "+,.2f"), ""]]
+        for name, variant in group.groupby("variant", sort=False):
+            paired = variant.merge(base, on="seed", suffixes=("", "_base"))
+            difference = (paired["profit"] - paired["profit_base"]).to_numpy()
+            low, high = bootstrap((difference,), np.mean)
+            estimate = f"{difference.mean():+,.2f} [{low:+,.2f}, {high:+,.2f}]"
+            body.append([str(name), _estimate(variant["gain"], "+,.2f"), estimate])
+        tables.append(_table([str(part), "gain", "difference"], body))
+    return "\n\n".join(tables)
+
+
+def convergence(rows: pd.DataFrame) -> list[str]:
+    """Plain policy gradient on a store solved exactly, schedules side by side, at the end."""
+    last = rows[rows["updates"] == rows["updates"].max()]
+    first = rows[rows["updates"] == 0]
+    measures = ["slate_gradient", "order_gradient", "response_gap", "optimum_gap"]
+    body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in measures)]]
+    for schedule, own in last.groupby("schedule", sort=False):
+        holds = "yes" if all(own["satisfies"]) else "no"
+        body.append([str(schedule), holds, *(f"{own[each].mean():.2e}" for each in measures)])
+    header = ["schedule", "satisfies the conditions", "slates: gradient norm"]
+    header += ["orders: gradient norm", "slates below best response", "below optimum"]
+    return [
+        "Two tabular departments on a store of 36 states, by plain policy gradient (score function "
+        "times temporal difference, stochastic gradient steps, no clipping): after "
+        f"{last['updates'].iloc[0]:,} updates, means over {last['seed'].nunique()} seeds. Norms "
+        "and distances are exact (money per period); slates are the fast department, orders the "
+        "slow one. This, not PPO with Adam, is what the theory speaks about.",
+        _table(header, body),
+        "![Gradient norms and distances over updates](results/convergence.png)",
+    ]
+
+
+def _gains(group: pd.DataFrame, regime: str) -> np.ndarray:
+    return group.loc[group["regime"] == regime, "gain"].to_numpy()
+
+
+def _estimate(values: pd.Series, form: str) -> str:
+    numbers = values.to_numpy()
+    low, high = bootstrap_interval(numbers)
+    return f"{interquartile_mean(numbers):{form}} [{low:{form}}, {high:{form}}]"
+
+
+def _table(header: list[str], body: list[list[str]]) -> str:
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,220 @@
+"""The study: every regime on several stores and seeds, and what each part of the method is worth.
+
+All runs have the same budget of experience and start from heuristics tuned with the same effort.
+Variants that share their static settings are trained in one program; what is finished is kept.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agents import memory, results, runs, sweep_folder
+from agents.config import ConfigError, TrainConfig
+from agents.convergence import convergence_rows
+from agents.grid import PlannedRun
+from agents.learning import Shape
+from agents.regimes import REGIMES
+from agents.sweeping import Progress, train_planned
+from agents.yardsticks import Stores
+from jaxsim import scenarios
+
+REGIMES_PART = "regimes"
+STORES = ("pair", "boutique", "grocery", "grocery-dry")
+QUICK_STORES = ("pair", "boutique")
+
+# What differs from mtma as it is; each part is a table of its own.
+ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "rate ratio": {
+        "slow rate 1/4 of the fast": {"slow_rate": 1e-3},
+        "slow rate 4 times the fast": {"slow_rate": 1.6e-2},
+    },
+    "exponents": {
+        "0.51 and 0.6": {"fast_exponent": 0.51, "slow_exponent": 0.6},
+        "0.6 and 1": {"fast_exponent": 0.6, "slow_exponent": 1.0},
+        "constant rates": {"timescales": "constant"},
+    },
+    "fast updates to a slow one": {
+        "1": {"fast_per_slow": 1},
+        "2": {"fast_per_slow": 2},
+    },
+    "memory": {
+        "none": {"replenishment_memory": "none"},
+        "gru, both departments": {"replenishment_memory": "gru", "recommendation_memory": "gru"},
+    },
+    "critic, on one clock": {
+        "one for each department": {"regime": "independent", "kpi_mix": 0.0},
+    },
+    "values": {"of the store, not of products": {"values": "store"}},
+    "credit of an order": {
+        "its own product only": {"others": 0.0},
+        "others at 0.2": {"others": 0.2},
+    },
+}
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Run the study, or what is missing of it, and write RESULTS.md from its own data."""
+
+    quick: bool = False
+    """Three seeds, two stores, a short training: minutes instead of many hours."""
+    seeds: int | None = None
+    """Seeds of every variant; by default 8, or 3 with --quick."""
+    iterations: int | None = None
+    """Rounds of experience of every run; by default 240, or 50 with --quick."""
+    out: Path = Path()
+    """Folder for RESULTS.md and results/."""
+    work: Path | None = None
+    """Folder of the runs; by default runs/study, or runs/study-quick, in `out`."""
+    memory: str | None = None
+    """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
+    together: int | None = None
+    """Most runs in one program; by default as many as fit."""
+
+    @property
+    def folder(self) -> Path:
+        return self.work or self.out / "runs" / ("study-quick" if self.quick else "study")
+
+    @property
+    def seeds_of_each(self) -> int:
+        return (3 if self.quick else 8) if self.seeds is None else self.seeds
+
+    @property
+    def scenarios(self) -> tuple[str, ...]:
+        return QUICK_STORES if self.quick else STORES
+
+    @property
+    def ablated(self) -> str:
+        """The store of the ablations."""
+        return "pair" if self.quick else "boutique"
+
+    def training(self) -> TrainConfig:
+        """What all runs share."""
+        if not self.quick:
+            return TrainConfig(iterations=self.iterations or 240, evaluations=12)
+        return TrainConfig(
+            iterations=self.iterations or 50, stores=128, evaluations=5, evaluation_stores=512,
+            evaluation_periods=100, burn_in=40,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of one table, before the seeds."""
+
+    part: str
+    name: str
+    config: TrainConfig
+
+
+def reproduce(config: StudyConfig, progress: Progress) -> str:
+    """Trains what is missing, then writes results/ and RESULTS.md; returns its first paragraph.
+
+    Raises `ConfigError` or `RunError` before any work is done.
+    """
+    return run_study(config, variants(config), progress, converging)
+
+
+def run_study(
+    config: StudyConfig,
+    found: list[Variant],
+    progress: Progress,
+    converging: Callable[[StudyConfig, Progress], pd.DataFrame] | None = None,
+) -> str:
+    """As `reproduce`, of these variants; of convergence only if asked."""
+    seeds, limit = config.seeds_of_each, memory.limit_of(config.memory)
+    if seeds < 2:
+        raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
+    for variant in found:
+        variant.config.validate()
+    stores = Stores(runs.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
+    groups = grouped(found)
+    tables, curves = [], []
+    for number, (folder, members) in enumerate(groups.items(), 1):
+        progress.announce(f"program {number} of {len(groups)}: {folder}")
+        planned = planned_seeds(members, seeds)
+        place = config.folder / folder
+        which = {"runs": [dataclasses.asdict(run.config) | run.settings for run in planned]}
+        store = {"store": planned[0].scenario.model_dump(mode="json")}
+        sweep_folder.open_sweep(place, which | store)
+        tables.append(train_planned(place, planned, config.together, limit, stores, progress))
+        curve = pd.read_parquet(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
+        which_run = tables[-1][["run", "part", "variant", "scenario", "regime", "seed"]]
+        curves.append(which_run.merge(curve, on="run"))
+        heuristics = pd.read_csv(place / sweep_folder.HEURISTICS)
+        tables.append(heuristics.rename(columns={"heuristic": "variant"}))
+    learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
+    rows = results.study_rows(learned, best, pd.concat(curves))
+    exact = None if converging is None else converging(config, progress)
+    return results.write(config.out, rows, pd.concat(curves), exact, about(config, found))
+
+
+def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
+    """Policy gradient on a store solved exactly; kept in the folder for a second start."""
+    seeds, updates = (2, 10_000) if config.quick else (4, 200_000)
+    path = config.folder / f"convergence-{seeds}-{updates}.csv"
+    if not path.exists():
+        progress.announce("policy gradient on a store solved exactly")
+        rows = pd.DataFrame(convergence_rows(seeds, updates, measured=12))
+        runs.write_text(path, rows.to_csv(index=False))
+    return pd.read_csv(path)
+
+
+def variants(config: StudyConfig) -> list[Variant]:
+    """Every regime on every store, and the ablations on one."""
+    base = config.training()
+    found = [
+        Variant(REGIMES_PART, regime, dataclasses.replace(base, scenario=scenario, regime=regime))
+        for scenario in config.scenarios
+        for regime in REGIMES
+    ]
+    ablated = dataclasses.replace(base, scenario=config.ablated)
+    for part, changes in ABLATIONS.items():
+        for name, change in changes.items():
+            found.append(Variant(part, name, dataclasses.replace(ablated, **change)))
+    return found
+
+
+def grouped(found: Iterable[Variant]) -> dict[str, list[Variant]]:
+    """Variants of one store and one static shape, which one program trains, by a folder's name."""
+    groups: dict[tuple[str, Shape], list[Variant]] = {}
+    for variant in found:
+        groups.setdefault((variant.config.scenario, variant.config.shape()), []).append(variant)
+    return {
+        _plain(f"{scenario}-{members[0].part}-{members[0].name}"): members
+        for (scenario, _), members in groups.items()
+    }
+
+
+def planned_seeds(members: list[Variant], seeds: int) -> list[PlannedRun]:
+    """Every variant of a group with every seed; each run is checked as a training alone is."""
+    planned = []
+    for variant in members:
+        for seed in range(seeds):
+            run = dataclasses.replace(variant.config, seed=seed)
+            run.validate()
+            which = {"part": variant.part, "variant": variant.name}
+            scenario = scenarios.get(run.scenario)
+            planned.append(PlannedRun(len(planned), run, scenario, which))
+    return planned
+
+
+def about(config: StudyConfig, found: list[Variant]) -> dict[str, Any]:
+    """What the page says of how it was made."""
+    training = found[0].config
+    return {
+        "quick": config.quick,
+        "seeds": config.seeds_of_each,
+        "ablated": config.ablated,
+        "store_periods": training.iterations * training.stores * training.horizon,
+        "evaluation_stores": training.evaluation_stores,
+        "evaluation_periods": training.evaluation_periods,
+    }
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)

@@ -1,0 +1,162 @@
+"""The study plans what the page needs, finishes what is missing, and writes what it counted."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agents import over_seeds, results, study
+from agents.config import ConfigError, TrainConfig
+from agents.regimes import REGIMES
+from agents.study import StudyConfig, Variant, grouped, planned_seeds, run_study, variants
+from agents.sweeping import Progress
+
+SILENT = Progress(*[lambda *_: None] * 3)
+
+
+def test_every_variant_has_the_same_budget_and_is_a_valid_training():
+    for config in (StudyConfig(), StudyConfig(quick=True)):
+        found = variants(config)
+        regimes = [each for each in found if each.part == study.REGIMES_PART]
+        assert {(each.config.scenario, each.name) for each in regimes} == {
+            (store, regime) for store in config.scenarios for regime in REGIMES
+        }
+        budgets = {
+            (each.config.iterations, each.config.stores, each.config.horizon, each.config.twins)
+            for each in found
+        }
+        assert len(budgets) == 1
+        base = dataclasses.replace(config.training(), scenario=config.ablated)
+        assert all(each.config != base for each in found if each.part != study.REGIMES_PART)
+
+
+def test_variants_of_one_shape_share_a_program():
+    groups = grouped(variants(StudyConfig(quick=True)))
+    for members in groups.values():
+        assert len({each.config.shape() for each in members}) == 1
+    (together,) = (
+        members
+        for members in groups.values()
+        if "constant rates" in {each.name for each in members}
+    )
+    assert {"mtma", "slow rate 1/4 of the fast", "its own product only"} <= {
+        each.name for each in together
+    }
+    planned = planned_seeds(together, 3)
+    assert [run.number for run in planned] == list(range(3 * len(together)))
+    assert [run.config.seed for run in planned[:3]] == [0, 1, 2]
+
+
+def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.DataFrame:
+    rows = [
+        dict(
+            scenario=scenario, part="regimes", variant=regime, regime=regime, seed=seed,
+            store_periods=1000, profit=100 + gain, gain=gain, fill_rate=0.9, holding_paid=3.0,
+            turnover=0.5, to_99_percent=500.0, worst_drop=1.5, best_heuristic="margin+capped",
+        )
+        for regime, values in gains.items()
+        for seed, gain in enumerate(values)
+    ]  # fmt: skip
+    best = [
+        rows[0] | dict(part="heuristic", variant="margin+capped", regime="heuristic", seed=seed)
+        | dict(profit=100.0, gain=0.0)
+        for seed in range(4)
+    ]  # fmt: skip
+    return pd.DataFrame(rows + best)
+
+
+ABOUT = dict(
+    quick=False, seeds=4, ablated="boutique", store_periods=1000, evaluation_stores=8,
+    evaluation_periods=9,
+)  # fmt: skip
+GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
+
+
+def test_the_first_paragraph_says_when_three_clocks_are_worse():
+    better = results.verdict(rows_of({"mtma": GOOD, "joint": BAD}), ABOUT)
+    assert better.startswith("**MTMA was at least as good as one clock")
+    assert "gain +5.15 against +2.50, spread over seeds 0.13 against 1.29" in better
+    worse = results.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT)
+    assert worse.startswith("**MTMA did worse than one clock (`joint`) on boutique")
+    quick = results.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT | {"quick": True})
+    assert quick.startswith("**This is the quick version**: 4 seeds") and "did worse" in quick
+
+
+def test_bars_hold_with_intervals_apart_only():
+    says = lambda mtma, silo: results.bars(  # noqa: E731
+        rows_of({"mtma": mtma, "silo": silo}), "boutique"
+    )
+    assert says(GOOD, BAD) == (
+        "With intervals apart, `mtma` is above the best tuned pair and above `silo`."
+    )
+    assert "**not** above `silo`" in says(BAD, GOOD)
+    assert "**not** above the best tuned pair" in says([-1.0, 1.0, 2.0, -2.0], BAD)
+
+
+def test_statistics():
+    middle = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 700.0])
+    assert over_seeds.interquartile_mean(middle) == 3.5
+    low, high = over_seeds.bootstrap_interval(middle)
+    assert low < 3.5 < high
+    share, (low, high) = over_seeds.probability_of_improvement(
+        np.array([1.0, 3]), np.array([2.0, 3])
+    )
+    assert share == (0 + 0 + 1 + 0.5) / 4 and 0 <= low <= share <= high <= 1
+
+
+def test_learning_is_timed_and_its_drops_are_found():
+    curve = pd.DataFrame(
+        {"store_periods": [10, 20, 30, 40, 50], "greedy_profit": [80.0, 99.5, 104.0, 91.0, 100.0]}
+    )
+    assert results.learning_of(curve) == {"to_99_percent": 20.0, "worst_drop": 12.5}
+
+
+def test_the_page_is_made_of_the_rows():
+    rows = rows_of({"silo": BAD, "joint": GOOD, "mtma": GOOD})
+    slower = rows[rows["regime"] == "mtma"].assign(
+        part="rate ratio", variant="slower", gain=lambda each: each["gain"] - 1,
+        profit=lambda each: each["profit"] - 1,
+    )  # fmt: skip
+    page = results.page(pd.concat([rows, slower]), ABOUT)
+    assert "| slower | +4.15 [+4.00, +4.30] | -1.00 [-1.00, -1.00] |" in page
+    assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
+    assert re.search(r"\| boutique \| `joint` \| equal \| 500 \| 0.13 \| 1.50 % \|", page)
+    assert page.split("\n\n")[1] == results.verdict(rows, ABOUT)
+
+
+def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
+    config = StudyConfig(seeds=2, out=tmp_path)
+    base = TrainConfig(
+        scenario="pair", iterations=2, stores=8, horizon=4, width=8, evaluation_stores=8,
+        evaluation_periods=10, burn_in=5, evaluations=1, replenishment_memory="none",
+    )  # fmt: skip
+    found = [
+        Variant(study.REGIMES_PART, "mtma", base),
+        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
+    ]
+    first = run_study(config, found, SILENT)
+    rows = pd.read_csv(tmp_path / "results" / "study.csv")
+    assert list(rows["regime"]) == ["mtma"] * 4 + ["heuristic"] * 2
+    assert list(rows["seed"]) == [0, 1, 0, 1, 0, 1]
+    assert list(rows["store_periods"][:4]) == [2 * 8 * 4] * 4
+    assert rows[["profit", "fill_rate", "gain"]].notna().all(axis=None)
+    paired = rows["profit"][:4].to_numpy() - np.tile(rows["profit"][4:].to_numpy(), 2)
+    np.testing.assert_allclose(rows["gain"][:4], paired, atol=1e-9)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert first in page
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        assert (tmp_path / link).exists()
+    said: list[str] = []
+    again = Progress(said.append, lambda *_: None, lambda *_: None)
+    assert run_study(config, found, again) == first
+    assert not [each for each in said if "compiling" in each or "tuning" in each]
+    assert (tmp_path / "RESULTS.md").read_text() == page
+
+
+def test_one_seed_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match="seeds: 1; allowed: 2 or more"):
+        study.reproduce(StudyConfig(seeds=1, out=tmp_path / "new"), SILENT)
+    assert not (tmp_path / "new").exists()

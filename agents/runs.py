@@ -94,7 +94,8 @@ def read_config(folder: Path) -> TrainConfig:
     """The settings a run was made with. Raises `RunError`."""
     body = read_json(folder / CONFIG)
     try:
-        return TrainConfig(**body | {"out": Path(body["out"])})
+        log = tuple(body.get("log", ()))
+        return TrainConfig(**body | {"out": Path(body["out"]), "log": log})
     except (TypeError, KeyError) as error:
         raise RunError(
             f"{folder / CONFIG}: not a configuration of this version ({error})"

@@ -59,7 +59,7 @@ def test_a_run_leaves_everything_behind(run):
     kept = {path.name for path in run.iterdir()}
     assert kept == {
         "config.json", "heuristics.json", "metrics.csv", "summary.json", "checkpoints",
-        "learning.png", "week.png", "report.html",
+        "learning.png", "week.png", "report.html", "tensorboard",
     }  # fmt: skip
 
 

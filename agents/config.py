@@ -42,7 +42,7 @@ class TrainConfig:
     """Run folder; by default runs/SCENARIO-REGIME-SEED. Files of an earlier run are replaced."""
     log: tuple[LogName, ...] = ("tensorboard",)
     """Where the metrics are logged besides metrics.csv; the last two are extras to be installed.
-    Nothing after the flag: nowhere."""
+    Nothing after the flag: nowhere. A sweep leaves its curves in its own folder only."""
 
     stores: int = 256
     """Stores simulated side by side."""

@@ -126,6 +126,14 @@ def random_states(params, count):
 
 
 MISTAKES = {
+    "unknown verb": (["tarin"], "verb: 'tarin'; did you mean train? allowed: train, sweep"),
+    "unknown flag": (["--sede", "1"], "--sede: no such flag; did you mean --seed? python train.py"),
+    "flag of another verb": (["scenarios", "--seed", "1"], "--seed: no such flag; python train.py"),
+    "flag of a setting within": (["sweep", "--stors=3"], "--stors: no such flag; did you mean"),
+    "unknown regime": (["--regime", "mtm"], "regime: 'mtm'; did you mean mtma? allowed: silo, "),
+    "unknown department": (
+        ["export", "run", "--out", "x", "--department=replenish"], "did you mean replenishment?",
+    ),
     "unknown scenario": (["--scenario", "grocry"], "did you mean grocery?"),
     "no such file": (["--scenario", "none.json"], "none.json"),
     "setting out of range": (["--stores", "0"], "stores: 0; allowed: 1 or more"),
@@ -133,10 +141,10 @@ MISTAKES = {
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
     "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
     "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
-    "no such run": (["evaluate", "nowhere"], "nowhere/config.json"),
+    "no such run": (["evaluate", "nowhere"], "nowhere: no run"),
     "no run to export": (
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
-        "nowhere/config.json",
+        "nowhere: no run",
     ),
     "no run to report": (["report", "nowhere"], "nowhere/config.json"),
     "nothing to report": (["report"], "runs: none given"),
@@ -156,11 +164,15 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(arguments, said, tmp_path, m
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("arguments", [["--sede", "1"], ["--regime", "mtm"], ["tarin"]])
-def test_a_wrong_flag_ends_with_code_two(arguments, capsys):
+def test_what_only_the_parser_can_tell_ends_with_code_two(capsys):
     with pytest.raises(SystemExit) as leaving:
-        train.main(arguments)
+        train.main(["--stores", "many"])
     assert leaving.value.code == 2
+
+
+def test_the_nearest_run_is_named(run, capsys):
+    assert train.main(["evaluate", str(run.parent / "fisrt")]) == 2
+    assert f"did you mean {run}?" in capsys.readouterr().err
 
 
 def test_an_unwritable_run_folder_is_refused_before_any_work(tmp_path, capsys):

@@ -37,8 +37,8 @@ class CalibrateConfig:
     """Which column is what, as ROLE=COLUMN: date, product and price are needed; customer, segment,
     cost, group (a product's category) and quantity are optional. Price and cost are of the whole
     row, or of one piece where there is a quantity."""
-    name: str = "my-store"
-    """Name of the scenario."""
+    name: str | None = None
+    """Name of the scenario; by default that of the file."""
     products: int = 20
     """How many products to keep: those bought most, from the largest groups."""
     groups: int = 5
@@ -323,7 +323,7 @@ def _scenario(
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
     )
-    return parse({"name": config.name} | words | body | limits, "calibration")
+    return parse({"name": config.name or config.out.stem} | words | body | limits, "calibration")
 
 
 def _visitors(

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 import train
 from agents import runs, serving
@@ -28,7 +30,18 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this process leaves compiled programs for another one, which then need not wait."""
+    folder = tmp_path_factory.mktemp("compiled")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    reset_cache()
+    yield folder
+    jax.config.update("jax_compilation_cache_dir", None)
+    reset_cache()
+
+
+@pytest.fixture(scope="module")
+def run(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "first"
     assert train.main([*SMALL, "--out", str(folder)]) == 0
     return folder
@@ -73,10 +86,13 @@ def test_metrics_count_what_was_done(run):
     assert metrics.drop(columns="greedy_profit").notna().all(axis=None)
 
 
-def test_the_same_seed_writes_the_same_numbers(run):
+def test_the_same_seed_writes_the_same_numbers_in_another_process(run, compiled):
     again = run.parent / "again"
     command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     assert (again / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
     both = [json.loads((each / "summary.json").read_text())["policies"] for each in (run, again)]
     assert both[0] == both[1]

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: train test lint bench clean
+.PHONY: train test lint bench docs clean
 
 train: $(READY)
 	$(BIN)/python train.py $(ARGS)
@@ -19,6 +19,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.sampler
+
+docs: $(READY)
+	@$(BIN)/python -c "import myst_nb, autoapi, furo" 2>/dev/null || $(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
 
 $(READY): pyproject.toml
 	@if command -v uv >/dev/null 2>&1; then \

@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import reports, runs, sweep_reports, theory_reports
+from agents import reports, runs, sweep_reports, theory_reports, usage
 from agents.config import ConfigError, TrainConfig
 from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
@@ -19,11 +19,14 @@ from agents.sweeping import SweepConfig, run_sweep
 from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
 from agents.training import compare, evaluation_key, load_departments, train
+from agents.usage import UsageError
 from jaxsim import scenarios
 from jaxsim.calibrate import CalibrateConfig, CalibrationError, calibrate
 from jaxsim.scenario import ScenarioError
 
-USERS_MISTAKES = (ConfigError, ScheduleError, ScenarioError, RunError, CalibrationError)
+USERS_MISTAKES = (
+    UsageError, ConfigError, ScheduleError, ScenarioError, RunError, CalibrationError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -126,11 +129,14 @@ VERBS = {
 
 
 def parse(arguments: list[str]) -> object:
-    """The settings of one verb; `train` when none is named. Exits with code 2 on a wrong flag."""
+    """The settings of one verb; `train` when none is named. Raises `UsageError` for an unknown
+    verb, flag or choice; exits with code 2 where a value is missing or of the wrong kind."""
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments = ["train", *arguments]
+    settings = {verb: config for verb, (config, _) in VERBS.items()}
+    usage.check(arguments, settings)
     return tyro.extras.subcommand_cli_from_dict(
-        {verb: config for verb, (config, _) in VERBS.items()},
+        settings,
         prog="train.py",
         description=__doc__,
         args=arguments,
@@ -139,9 +145,9 @@ def parse(arguments: list[str]) -> object:
 
 def main(arguments: list[str]) -> int:
     """Runs one verb; a user's mistake is one line on standard error and exit code 2."""
-    config = parse(arguments)
-    run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
     try:
+        config = parse(arguments)
+        run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
         run(config, Console())
     except USERS_MISTAKES as mistake:
         print(f"error: {mistake}", file=sys.stderr)

@@ -18,6 +18,7 @@ LONGEST_CHUNK = 10
 RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
 Department = Literal["recommendation", "replenishment"]
 MemoryKind = Literal["none", "ewma", "gru"]
+LogName = Literal["tensorboard", "wandb", "mlflow"]
 
 
 class ConfigError(ValueError):
@@ -39,6 +40,9 @@ class TrainConfig:
     """Rounds of experience and updates; each is stores × horizon store-periods."""
     out: Path | None = None
     """Run folder; by default runs/SCENARIO-REGIME-SEED. Files of an earlier run are replaced."""
+    log: tuple[LogName, ...] = ("tensorboard",)
+    """Where the metrics are logged besides metrics.csv; the last two are extras to be installed.
+    Nothing after the flag: nowhere. A sweep leaves its curves in its own folder only."""
 
     stores: int = 256
     """Stores simulated side by side."""

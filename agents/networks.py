@@ -1,6 +1,6 @@
 """The networks: equivariant over products and segments, so one set of weights fits any catalogue.
 
-Each reads a `View` of one store (and the department's memory) and is `vmap`ped over stores.
+Each reads a `View` of one store (and the department's memory) and is mapped over stores by `vmap`.
 """
 
 from dataclasses import dataclass

@@ -15,6 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pandas as pd
 
+from agents import usage
 from agents.config import TrainConfig
 from agents.heuristics import HeuristicPair, Knobs
 from agents.tuning import TunedPair
@@ -91,10 +92,17 @@ def read_heuristics(folder: Path) -> list[TunedPair]:
 
 
 def read_config(folder: Path) -> TrainConfig:
-    """The settings a run was made with. Raises `RunError`."""
+    """The settings a run was made with. Raises `RunError`, naming the nearest run."""
+    if not (folder / CONFIG).exists():
+        near = usage.nearest(str(folder), [str(each) for each in _runs_near(folder)])
+        hint = f"did you mean {near}? " if near else ""
+        raise RunError(
+            f"{folder}: no run ({CONFIG} is not there); {hint}allowed: a folder of train"
+        )
     body = read_json(folder / CONFIG)
     try:
-        return TrainConfig(**body | {"out": Path(body["out"])})
+        log = tuple(body.get("log", ()))
+        return TrainConfig(**body | {"out": Path(body["out"]), "log": log})
     except (TypeError, KeyError) as error:
         raise RunError(
             f"{folder / CONFIG}: not a configuration of this version ({error})"
@@ -159,6 +167,12 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def _runs_near(folder: Path) -> list[Path]:
+    """Folders of runs beside a folder and where runs are left by default."""
+    files = [*folder.parent.glob(f"*/{CONFIG}"), *Path("runs").glob(f"*/{CONFIG}")]
+    return sorted({file.parent for file in files})
 
 
 def _knobs_as_json(pair: TunedPair) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from agents import runs
+from agents import logs, runs
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.evaluation import evaluate, interval, kpis, profit_per_period, simulate
@@ -34,6 +35,7 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
     """
     config.validate()
+    logs.check(config.log)
     scenario = scenarios.get(config.scenario)
     params = scenario.params()
     folder = runs.open_folder(config.folder)
@@ -46,7 +48,8 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     start = starting_pair(config, tuned)
     announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
     trainer = config.trainer(start.policy.knobs)
-    departments, metrics, seconds = _learn(config, trainer, params, keys, progress)
+    with logs.writing(config.log, folder, asdict(config), done=0) as log:
+        departments, metrics, seconds = _learn(config, trainer, params, keys, progress, log)
     runs.write_metrics(folder, metrics)
     runs.save_weights(folder, "best", _weights(departments))
 
@@ -127,7 +130,12 @@ def evaluation_key(seed: int) -> jax.Array:
 
 
 def _learn(
-    config: TrainConfig, trainer: Trainer, params: Params, keys: dict, progress: Progress
+    config: TrainConfig,
+    trainer: Trainer,
+    params: Params,
+    keys: dict,
+    progress: Progress,
+    log: logs.Write,
 ) -> tuple[Departments, pd.DataFrame, dict[str, float]]:
     """The compiled loop, chunk by chunk; keeps the weights best on validation customers."""
     learner = jax.jit(Trainer.init)(trainer, keys["learn"], params)
@@ -153,6 +161,7 @@ def _learn(
             if profit > best_profit:
                 best, best_profit = jax.device_get(_weights(departments)), profit
         rows.append(frame)
+        log(frame)
         elapsed = time.perf_counter() - started
         progress(
             frame.iloc[-1].to_dict()

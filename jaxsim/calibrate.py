@@ -21,6 +21,9 @@ from jaxsim.transactions import CalibrationError, parse_columns, read_transactio
 WEEKS = 520
 """Simulated weeks that a scenario's sales are averaged over in the report."""
 
+MOST_BUYING = 0.98
+"""Share of a segment's visitors that buy at most: beyond it, there are more visitors."""
+
 
 @dataclass(frozen=True)
 class CalibrateConfig:
@@ -34,8 +37,8 @@ class CalibrateConfig:
     """Which column is what, as ROLE=COLUMN: date, product and price are needed; customer, segment,
     cost, group (a product's category) and quantity are optional. Price and cost are of the whole
     row, or of one piece where there is a quantity."""
-    name: str = "my-store"
-    """Name of the scenario."""
+    name: str | None = None
+    """Name of the scenario; by default that of the file."""
     products: int = 20
     """How many products to keep: those bought most, from the largest groups."""
     groups: int = 5
@@ -287,8 +290,10 @@ def hold_out(
 def _scenario(
     past: Counts, fitted: Fitted, config: CalibrateConfig, words: dict[str, Any]
 ) -> Scenario:
-    buying = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
-    buying = np.clip(buying, 1e-4, 0.98)
+    each_buys = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
+    buying = np.clip(each_buys, 1e-4, MOST_BUYING)
+    # In the store a customer buys one unit: who buys several comes several times.
+    occasions = past.visitors.mean(0) * np.maximum(each_buys / MOST_BUYING, 1.0)
     suppliers = sorted(set(past.groups), key=past.groups.index)
     lead = [config.lead_times[suppliers.index(g) % len(config.lead_times)] for g in past.groups]
     limits = {}
@@ -307,7 +312,7 @@ def _scenario(
         penalty=_rounded(past.price * config.penalty),
         lead_time=lead,
         demand_noise=_rounded(fitted.noise),
-        arrivals=_rounded(past.visitors.mean(0) * drift),
+        arrivals=_rounded(occasions * drift),
         utility=[_rounded(row) for row in np.log(fitted.tastes) + special.logit(buying)[:, None]],
         no_purchase=1.0,
         lift=config.lift,
@@ -318,7 +323,7 @@ def _scenario(
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
     )
-    return parse({"name": config.name} | words | body | limits, "calibration")
+    return parse({"name": config.name or config.out.stem} | words | body | limits, "calibration")
 
 
 def _visitors(

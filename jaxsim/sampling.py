@@ -1,7 +1,7 @@
 """Exact inverse-CDF sampling of whole-number demand: one uniform a draw, no data-dependent loop.
 
 Convention: a uniform is read modulo one. `open_uniform` returns signed numbers in [-1/2, 1/2], not
-0: s > 0 stands for u = s and s < 0 for u = 1 - |s|. So |s| is the probability of the nearer tail,
+0: s > 0 stands for u = s and s < 0 for u = 1 + s. So abs(s) is the probability of the nearer tail,
 and float32 resolves both tails down to 2^-32. An ordinary uniform in (0, 1) is taken as it is; its
 upper tail is only as fine as its spacing near 1. Equal uniforms are equal customers at any mean.
 

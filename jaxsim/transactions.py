@@ -46,7 +46,7 @@ def read_transactions(path: Path, columns: dict[str, str], margin: float = 0.25)
             hint = f"did you mean {near[0]}? " if near else ""
             raise CalibrationError(
                 f"{path}: no column {column!r} for {role}; {hint}it has: "
-                f"{', '.join(map(str, raw.columns))}"
+                f"{', '.join(map(str, raw.columns))}; say --columns {role}=ONE_OF_THEM"
             )
     table = pd.DataFrame({role: raw[column] for role, column in columns.items()})
     if table.empty:
@@ -96,13 +96,19 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
+    """Days, with the month first or the day first, as the whole column allows: a history of more
+    than twelve days can be read in one way only."""
     with warnings.catch_warnings():  # of a format it cannot infer; what it cannot read is refused
         warnings.simplefilter("ignore", UserWarning)
         dates = pd.to_datetime(values, errors="coerce")
+        if dates.isna().any():
+            other = pd.to_datetime(values, errors="coerce", dayfirst=True)
+            dates = other if other.isna().sum() < dates.isna().sum() else dates
     if dates.isna().any():
         row = int(np.flatnonzero(dates.isna())[0])
         raise CalibrationError(
-            f"{path}: column {column!r} has {values.iloc[row]} in row {row + 2}; allowed: dates"
+            f"{path}: column {column!r} has {values.iloc[row]} in row {row + 2}; "
+            "allowed: dates, such as 2024-03-01"
         )
     return dates.dt.normalize()
 

@@ -78,6 +78,32 @@ def prepare(page: str) -> None:
         write("replenishment", department, scenarios.get("grocery"), Path("orders"))
 
 
+def test_the_notebook_runs_from_top_to_bottom(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The code of its cells, as it is; what it prints is all in the outputs that are kept."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    exec(compile("\n".join("".join(cell["source"]) for cell in cells), "tour", "exec"), {})
+    kept = "".join("".join(out.get("text", "")) for cell in cells for out in cell["outputs"])
+    printed = capsys.readouterr().out
+    words = lambda text: re.findall(r"[^\W\d]{2,}", text)  # noqa: E731
+    assert words(printed) == words(kept) and "nan" not in printed
+
+
+def test_every_page_has_a_place_in_the_site() -> None:
+    listed = [
+        line
+        for body in re.findall(r"^```{toctree}\n(.*?)^```", TEXT["docs/index.md"], re.M | re.DOTALL)
+        for line in body.splitlines()
+        if line and not line.startswith((":", "Three minutes <self>", "reference/"))
+    ]
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")]
+    assert sorted(listed) == sorted(page.stem for page in pages if page.stem != "index")
+
+
 def test_json_blocks_are_scenarios() -> None:
     bodies = [body for text in TEXT.values() for body in blocks(text, "json")]
     assert bodies

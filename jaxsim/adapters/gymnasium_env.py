@@ -72,6 +72,7 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
     ) -> tuple[Float[np.ndarray, " D"], Info]:
+        """A new store; `options` is not heard."""
         super().reset(seed=seed)
         reset_key, self._key = jax.random.split(jax.random.key(self.np_random.integers(2**31)))
         obs, self._episode = self._task.begin(reset_key, self._params)
@@ -81,6 +82,7 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     def step(
         self, action: Float[np.ndarray, " A"]
     ) -> tuple[Float[np.ndarray, " D"], float, bool, bool, Info]:
+        """One period. Raises `AdapterError` for a wrong action or after the episode's end."""
         if self._played >= self._periods:
             raise AdapterError("step: the episode is over; allowed: reset first")
         action = check_action("action", action, self.action_space.shape)
@@ -122,6 +124,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
     ) -> tuple[Float[Array, "B D"], Info]:
+        """New stores, all of them; `options` is not heard."""
         super().reset(seed=seed)
         self._key = jax.random.key(self.np_random.integers(2**31))
         return self._start(), {}
@@ -129,6 +132,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
     def step(
         self, actions: Float[Array, "B A"]
     ) -> tuple[Float[Array, "B D"], Float[Array, " B"], Bool[Array, " B"], Bool[Array, " B"], Info]:
+        """One period of every store."""
         obs, self._episodes, flows = _advance_all(
             self._task, self._keys(), self._episodes, actions, self._params
         )

@@ -8,7 +8,7 @@ import pytest
 
 from jaxsim.calibrate import CalibrateConfig, calibrate
 from jaxsim.scenario import load
-from jaxsim.transactions import CalibrationError
+from jaxsim.transactions import CalibrationError, parse_columns, read_transactions
 
 COLUMNS = (
     "date=day", "product=sku", "price=paid", "cost=cost", "customer=card", "segment=age",
@@ -140,3 +140,25 @@ def refused(wrong: CalibrateConfig, said: str) -> None:
     assert not list(wrong.transactions.parent.glob("*.json*"))
     if not isinstance(error.value, CalibrationError):
         assert type(error.value).__name__ == "ScenarioError"
+
+
+def test_customers_who_buy_several_products_a_day_come_several_times(csv, transactions):
+    """The same purchases on fewer cards: the store sells as much, though each buys one unit."""
+    singly = sold_a_day(calibrate(config(csv)).scenario)
+    transactions.assign(card=transactions["card"] // 3).to_csv(csv, index=False)
+    np.testing.assert_allclose(sold_a_day(calibrate(config(csv)).scenario), singly, rtol=0.05)
+
+
+def sold_a_day(scenario) -> float:
+    """Expected first choices on a day of the average market."""
+    weights = np.exp(np.array(scenario.utility)).sum(1)
+    share = scenario.market_noise**2 / (1 - scenario.market_persistence**2) / 2
+    return float(np.array(scenario.arrivals) @ (weights / (1 + weights)) * np.exp(share))
+
+
+def test_dates_may_have_the_day_first(csv, transactions):
+    columns = parse_columns(COLUMNS)
+    dates = read_transactions(csv, columns)["date"]
+    days = pd.to_datetime(transactions["day"]).dt.strftime("%d/%m/%Y")
+    transactions.assign(day=days).to_csv(csv, index=False)
+    pd.testing.assert_series_equal(read_transactions(csv, columns)["date"], dates)

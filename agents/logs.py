@@ -95,7 +95,7 @@ def _tensorboard(folder: Path, settings: Mapping[str, Any], done: int) -> Iterat
 @contextmanager
 def _wandb(folder: Path, settings: Mapping[str, Any], done: int) -> Iterator[Write]:
     """A run of Weights & Biases, which itself ignores steps that it has."""
-    import wandb
+    import wandb  # pyright: ignore[reportMissingImports]
 
     known = _identities(folder).get("wandb") if done else None
     with wandb.init(
@@ -114,7 +114,7 @@ def _wandb(folder: Path, settings: Mapping[str, Any], done: int) -> Iterator[Wri
 @contextmanager
 def _mlflow(folder: Path, settings: Mapping[str, Any], done: int) -> Iterator[Write]:
     """A run of MLflow, where MLFLOW_TRACKING_URI says; steps that it has are skipped."""
-    import mlflow
+    import mlflow  # pyright: ignore[reportMissingImports]
 
     known = _identities(folder).get("mlflow") if done else None
     mlflow.set_experiment(PROJECT)

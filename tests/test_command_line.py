@@ -18,7 +18,7 @@ from jax.experimental.compilation_cache.compilation_cache import reset_cache
 import train
 from agents import runs, serving
 from agents.training import load_departments
-from jaxsim import scenarios
+from jaxsim import choice, scenarios
 from tests.random_stores import random_state, stacked
 
 ROOT = Path(__file__).parent.parent
@@ -130,8 +130,9 @@ def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name)
     memory = jax.vmap(lambda _: departments.start(params))(jnp.arange(50))
     act = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
     action, _ = act(departments, jax.random.key(0), memory, states, params)
-    asked = served.schema["properties"].keys() - {"memory"}
-    alone = served.decide({n: getattr(states, n) for n in asked} | served.start(50))
+    given = vars(states) | served.start(50)
+    given["attention"] = jax.vmap(choice.mean_attention, (0, None))(action.slate, params)
+    alone = served.decide({name: given[name] for name in served.schema["properties"]})
     field = {"replenishment": "order", "recommendation": "slate"}[name]
     np.testing.assert_array_equal(alone[field], getattr(action, field))
     assert len(np.unique(alone[field], axis=0)) > 1
@@ -162,7 +163,7 @@ MISTAKES = {
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
         "nowhere: no run",
     ),
-    "no run to report": (["report", "nowhere"], "nowhere/config.json"),
+    "no run to report": (["report", "nowhere"], "nowhere: no run"),
     "nothing to report": (["report"], "runs: none given"),
     "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
     "no transactions": (

@@ -65,7 +65,7 @@ class StudyConfig:
     seeds: int | None = None
     """Seeds of every variant; by default 8, or 3 with --quick."""
     iterations: int | None = None
-    """Rounds of experience of every run; by default 240, or 50 with --quick."""
+    """Rounds of experience of every run; by default 240, or 40 with --quick."""
     out: Path = Path()
     """Folder for RESULTS.md and results/."""
     work: Path | None = None
@@ -97,7 +97,7 @@ class StudyConfig:
         if not self.quick:
             return TrainConfig(iterations=self.iterations or 240, evaluations=12)
         return TrainConfig(
-            iterations=self.iterations or 50, stores=128, evaluations=5, evaluation_stores=512,
+            iterations=self.iterations or 40, stores=128, evaluations=4, evaluation_stores=512,
             evaluation_periods=100, burn_in=40,
         )  # fmt: skip
 
@@ -138,9 +138,13 @@ def run_study(
         progress.announce(f"program {number} of {len(groups)}: {folder}")
         planned = planned_seeds(members, seeds)
         place = config.folder / folder
-        which = {"runs": [dataclasses.asdict(run.config) | run.settings for run in planned]}
-        store = {"store": planned[0].scenario.model_dump(mode="json")}
-        sweep_folder.open_sweep(place, which | store)
+        which = {
+            f"{variant.name}: {field}": value
+            for variant in members
+            for field, value in dataclasses.asdict(variant.config).items()
+        }
+        store = planned[0].scenario.model_dump(mode="json")
+        sweep_folder.open_sweep(place, {"seeds": seeds, "store": store} | which)
         tables.append(train_planned(place, planned, config.together, limit, stores, progress))
         curve = pd.read_parquet(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
         which_run = tables[-1][["run", "part", "variant", "scenario", "regime", "seed"]]
@@ -155,7 +159,7 @@ def run_study(
 
 def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     """Policy gradient on a store solved exactly; kept in the folder for a second start."""
-    seeds, updates = (2, 10_000) if config.quick else (4, 200_000)
+    seeds, updates = (2, 5_000) if config.quick else (4, 200_000)
     path = config.folder / f"convergence-{seeds}-{updates}.csv"
     if not path.exists():
         progress.announce("policy gradient on a store solved exactly")

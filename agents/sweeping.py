@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -170,9 +171,13 @@ def _compiled(left: list[PlannedRun], together: int, stores: Stores) -> tuple[Pr
     chunk = left[:together]
     config = chunk[0].config
     shapes = jax.eval_shape(lambda: _started(chunk, stores))
-    learn = sweep.learn.lower({"all": shapes}, config.chunk).compile()
     checked = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
-    validate = sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked).compile()
+    lowered = (
+        sweep.learn.lower({"all": shapes}, config.chunk),
+        sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked),
+    )
+    with ThreadPoolExecutor() as pool:  # compilation leaves Python free: both at once
+        learn, validate = pool.map(jax.stages.Lowered.compile, lowered)
     size = max(memory.peak_bytes(each) for each in (learn, validate))
     return Programs(learn, validate, size), size
 

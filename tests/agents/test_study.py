@@ -1,4 +1,4 @@
-"""The study plans what the page needs, finishes what is missing, and writes what it counted."""
+"""The study plans what the page needs, and writes what it counted."""
 
 import dataclasses
 import re
@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from agents import over_seeds, results, study
-from agents.config import ConfigError, TrainConfig
+from agents.config import ConfigError
 from agents.regimes import REGIMES
-from agents.study import StudyConfig, Variant, grouped, planned_seeds, run_study, variants
+from agents.study import StudyConfig, grouped, planned_seeds, variants
 from agents.sweeping import Progress
 
 SILENT = Progress(*[lambda *_: None] * 3)
@@ -125,35 +125,6 @@ def test_the_page_is_made_of_the_rows():
     assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
     assert re.search(r"\| boutique \| `joint` \| equal \| 500 \| 0.13 \| 1.50 % \|", page)
     assert page.split("\n\n")[1] == results.verdict(rows, ABOUT)
-
-
-def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
-    config = StudyConfig(seeds=2, out=tmp_path)
-    base = TrainConfig(
-        scenario="pair", iterations=2, stores=8, horizon=4, width=8, evaluation_stores=8,
-        evaluation_periods=10, burn_in=5, evaluations=1, replenishment_memory="none",
-    )  # fmt: skip
-    found = [
-        Variant(study.REGIMES_PART, "mtma", base),
-        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
-    ]
-    first = run_study(config, found, SILENT)
-    rows = pd.read_csv(tmp_path / "results" / "study.csv")
-    assert list(rows["regime"]) == ["mtma"] * 4 + ["heuristic"] * 2
-    assert list(rows["seed"]) == [0, 1, 0, 1, 0, 1]
-    assert list(rows["store_periods"][:4]) == [2 * 8 * 4] * 4
-    assert rows[["profit", "fill_rate", "gain"]].notna().all(axis=None)
-    paired = rows["profit"][:4].to_numpy() - np.tile(rows["profit"][4:].to_numpy(), 2)
-    np.testing.assert_allclose(rows["gain"][:4], paired, atol=1e-9)
-    page = (tmp_path / "RESULTS.md").read_text()
-    assert first in page
-    for link in re.findall(r"\]\(([^)]+)\)", page):
-        assert (tmp_path / link).exists()
-    said: list[str] = []
-    again = Progress(said.append, lambda *_: None, lambda *_: None)
-    assert run_study(config, found, again) == first
-    assert not [each for each in said if "compiling" in each or "tuning" in each]
-    assert (tmp_path / "RESULTS.md").read_text() == page
 
 
 def test_one_seed_is_refused(tmp_path: Path):

@@ -1,15 +1,23 @@
-"""A sweep that is stopped goes on, and every run of it is the same training alone."""
+"""A sweep that is stopped goes on, every run of it is the same training alone, and a study is made
+of sweeps.
+"""
 
+import dataclasses
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import jax
+import numpy as np
 import pandas as pd
 import pytest
 
 import train
-from agents import sweeping
+from agents import study, sweeping
 from agents.config import TrainConfig
 from agents.runs import RunError
+from agents.study import StudyConfig, Variant, run_study
 from agents.sweeping import Progress, SweepConfig, run_sweep
 from jaxsim import scenarios
 
@@ -18,6 +26,14 @@ SMALL = dict(
     evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2,
 )  # fmt: skip
 SEED, ENTROPY = 3, 0.03
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """All sweeps here are one program: compiled for the first, then read from disk."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
+    yield
+    jax.config.update("jax_compilation_cache_dir", None)
 
 
 def config_of(folder: Path) -> SweepConfig:
@@ -125,3 +141,29 @@ def test_a_sweep_is_reported(swept):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "4 trainings in 2 groups" in page and "mtma, entropy=0.03, holding=x2" in page
     assert "--seeds 2 --grid entropy=0.01,0.03 --grid holding=x2" in page
+
+
+def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
+    config = StudyConfig(seeds=2, out=tmp_path, together=2)
+    base = TrainConfig(scenario="pair", **SMALL)
+    found = [
+        Variant(study.REGIMES_PART, "mtma", base),
+        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
+    ]
+    first = run_study(config, found, Progress(*[lambda *_: None] * 3))
+    rows = pd.read_csv(tmp_path / "results" / "study.csv")
+    assert list(rows["regime"]) == ["mtma"] * 4 + ["heuristic"] * 2
+    assert list(rows["seed"]) == [0, 1, 0, 1, 0, 1]
+    assert list(rows["store_periods"][:4]) == [4 * 16 * 4] * 4
+    assert rows[["profit", "fill_rate", "gain"]].notna().all(axis=None)
+    paired = rows["profit"][:4].to_numpy() - np.tile(rows["profit"][4:].to_numpy(), 2)
+    np.testing.assert_allclose(rows["gain"][:4], paired, atol=1e-9)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert first in page
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        assert (tmp_path / link).exists()
+    said: list[str] = []
+    again = Progress(said.append, lambda *_: None, lambda *_: None)
+    assert run_study(config, found, again) == first
+    assert not [each for each in said if "compiling" in each or "tuning" in each]
+    assert (tmp_path / "RESULTS.md").read_text() == page

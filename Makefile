@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: train test lint bench docs clean
+.PHONY: train test stress lint bench docs clean
 
 train: $(READY)
 	$(BIN)/python train.py $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+
+stress: $(READY)
+	$(BIN)/python -m pytest -m slow --timeout 7200 tests/test_stress.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

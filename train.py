@@ -1,5 +1,6 @@
 """Verbs: `python train.py` alone trains `grocery`; `python train.py --help` lists the others."""
 
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from agents import reports, runs, sweep_reports, theory_reports, usage
 from agents.config import ConfigError, TrainConfig
 from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
+from agents.health import NumbersError
+from agents.interruption import Interrupted
 from agents.report import ReportConfig, write_report
 from agents.runs import RunError
 from agents.study import StudyConfig, reproduce
@@ -144,7 +147,9 @@ def parse(arguments: list[str]) -> object:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one verb; a user's mistake is one line on standard error and exit code 2."""
+    """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
+    mistake, 1 for a training whose numbers went wrong, 128 and the signal's number for a signal."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax tells there, it also raises
     try:
         config = parse(arguments)
         run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
@@ -152,6 +157,14 @@ def main(arguments: list[str]) -> int:
     except USERS_MISTAKES as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
+    except NumbersError as wrong:
+        print(f"error: {wrong}", file=sys.stderr)
+        return 1
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.code
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -39,7 +39,8 @@ class TrainConfig:
     iterations: int = 240
     """Rounds of experience and updates; each is stores × horizon store-periods."""
     out: Path | None = None
-    """Run folder; by default runs/SCENARIO-REGIME-SEED. Files of an earlier run are replaced."""
+    """Run folder; by default runs/SCENARIO-REGIME-SEED. A training with the same settings that
+    was stopped there goes on from its newest checkpoint."""
     log: tuple[LogName, ...] = ("tensorboard",)
     """Where the metrics are logged besides metrics.csv; the last two are extras to be installed.
     Nothing after the flag: nowhere. A sweep leaves its curves in its own folder only."""
@@ -107,6 +108,8 @@ class TrainConfig:
     """Periods dropped before."""
     evaluations: int = 6
     """Greedy evaluations on validation customers while training; the best weights are kept."""
+    save_seconds: float = 60.0
+    """Seconds between checkpoints: the most work that is lost when the process is killed."""
 
     @property
     def folder(self) -> Path:
@@ -139,6 +142,7 @@ class TrainConfig:
             _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
         for field in ("average_rate", "trace", "others", "kpi_mix"):
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
+        _require(self, "save_seconds", self.save_seconds >= 0, "0 or more")
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
         _require(self, "twins", self.stores % self.twins == 0, f"a divisor of stores={self.stores}")

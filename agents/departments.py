@@ -188,6 +188,21 @@ class Departments:
     replenishment: Replenishment
     recommendation: Recommendation
 
+    @property
+    def weights(self) -> dict[str, Any]:
+        """What was learned, by department."""
+        return {
+            "replenishment": self.replenishment.weights,
+            "recommendation": self.recommendation.weights,
+        }
+
+    def with_weights(self, weights: dict[str, Any]) -> "Departments":
+        """The same departments after other lessons."""
+        return Departments(
+            replenishment=self.replenishment.replace(weights=weights["replenishment"]),
+            recommendation=self.recommendation.replace(weights=weights["recommendation"]),
+        )
+
     def start(self, params: Params) -> tuple[Array, Array]:
         return self.replenishment.start(params), self.recommendation.start(params)
 

@@ -6,6 +6,7 @@ from typing import Any
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from agents.health import Health
 from agents.regimes import Regime
 from agents.timescales import Clocks
 from jaxsim.records import State
@@ -62,3 +63,4 @@ class Learner:
     critic_updates: Int[Array, ""]
     fast_updates: Int[Array, ""]
     slow_updates: Int[Array, ""]
+    health: dict[str, Health]  # by clock

@@ -15,7 +15,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents import timescales, values
+from agents import health, timescales, values
 from agents.departments import OrderRecord, Recommendation, Replenishment, SlateRecord
 from agents.heuristics import Knobs
 from agents.learning import Learner, Rates, Shape
@@ -107,6 +107,7 @@ class Trainer:
             critic_updates=jnp.zeros((), jnp.int32),
             fast_updates=jnp.zeros((), jnp.int32),
             slow_updates=jnp.zeros((), jnp.int32),
+            health=health.well(),
         )
         return learner.replace(
             fast_optimizer=self._optimizer("fast").init(getattr(learner, self._fast_name)),
@@ -129,6 +130,7 @@ class Trainer:
             "critic_updates": learner.critic_updates,
             "fast_updates": learner.fast_updates,
             "slow_updates": learner.slow_updates,
+            "skipped_updates": health.skipped_updates(learner.health),
             "critic_loss": critic_loss,
         }
         return learner.replace(iteration=learner.iteration + 1), metrics | losses
@@ -239,7 +241,10 @@ class Trainer:
             ),
         )
         rate = self.rates.average_rate
-        average = tuple(rho + rate * each for rho, each in zip(learner.average, off, strict=True))
+        average = tuple(
+            jnp.where(jnp.isfinite(each), rho + rate * each, rho)
+            for rho, each in zip(learner.average, off, strict=True)
+        )
         return learner.replace(average=average), lesson
 
     def _estimates(self, learner: Learner, rollout: Rollout, params: Params) -> tuple:
@@ -298,43 +303,36 @@ class Trainer:
             return sum((values.value_loss(self._critic, *pair) for pair in pairs), jnp.zeros(()))
 
         loss, gradient = jax.value_and_grad(loss_of)(learner.critics)
-        critics, optimizer = self._stepped(
-            "critic", learner.critics, gradient, learner.critic_optimizer
-        )
-        return learner.replace(
-            critics=critics, critic_optimizer=optimizer, critic_updates=learner.critic_updates + 1
-        ), loss
+        return self._stepped(learner, "critic", "critics", loss, gradient), loss
 
     def _fast_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
         """The fast department: one step of the fast optimizer."""
-        actor, optimizer, losses = self._improved("fast", self._fast_name, learner, lesson)
-        return learner.replace(
-            **{self._fast_name: actor},
-            fast_optimizer=optimizer,
-            fast_updates=learner.fast_updates + 1,
-        ), losses
+        return self._improved(learner, "fast", self._fast_name, lesson)
 
     def _slow_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
         """The slow department: one step of the slow optimizer."""
-        actor, optimizer, losses = self._improved("slow", self._slow_name, learner, lesson)
-        return learner.replace(
-            **{self._slow_name: actor},
-            slow_optimizer=optimizer,
-            slow_updates=learner.slow_updates + 1,
-        ), losses
+        return self._improved(learner, "slow", self._slow_name, lesson)
 
     def _improved(
-        self, clock: str, department: str, learner: Learner, lesson: Lesson
-    ) -> tuple[Any, Any, dict[str, Array]]:
-        """A department's weights and optimizer after one step on its clock, and its losses."""
+        self, learner: Learner, clock: str, department: str, lesson: Lesson
+    ) -> tuple[Learner, dict[str, Array]]:
+        """The learner after one step of a department on its clock, and the losses."""
         weights = getattr(learner, department)
-        gradient, losses = jax.grad(self._loss, has_aux=True)(weights, department, lesson)
-        state = getattr(learner, f"{clock}_optimizer")
-        return *self._stepped(clock, weights, gradient, state), losses
+        loss_of = jax.value_and_grad(self._loss, has_aux=True)
+        (loss, losses), gradient = loss_of(weights, department, lesson)
+        return self._stepped(learner, clock, department, loss, gradient), losses
 
-    def _stepped(self, clock: str, weights: Any, gradient: Any, state: Any) -> tuple[Any, Any]:
+    def _stepped(
+        self, learner: Learner, clock: str, part: str, loss: Float[Array, ""], gradient: Any
+    ) -> Learner:
+        """One step of a clock's optimizer on a part of the learner, unless a number went wrong."""
+        names = (part, f"{clock}_optimizer", f"{clock}_updates")
+        weights, state, count = before = tuple(getattr(learner, name) for name in names)
         step, state = self._optimizer(clock).update(gradient, state, weights)
-        return optax.apply_updates(weights, step), state
+        after = (optax.apply_updates(weights, step), state, count + 1)
+        sound, now = health.checked(learner.health[clock], loss, gradient, learner.iteration)
+        changed = dict(zip(names, health.chosen(sound, after, before), strict=True))
+        return learner.replace(**changed, health=learner.health | {clock: now})
 
     # -- losses ------------------------------------------------------------------------------
 
@@ -373,6 +371,11 @@ class Trainer:
     @property
     def _critic(self) -> Critic:
         return Critic(self.shape.width, values.CHANCE_COLUMNS)
+
+    @property
+    def learners(self) -> dict[str, str]:
+        """Who learns on each clock."""
+        return {"critic": "critic", "fast": self._fast_name, "slow": self._slow_name}
 
     @property
     def _fast_name(self) -> str:

@@ -42,11 +42,13 @@ def open_folder(folder: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes to a temporary name beside the file, then renames."""
+    """Writes to a temporary name beside the file, then renames. Raises `RunError`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -120,6 +122,19 @@ def read_metrics(folder: Path) -> pd.DataFrame:
         return pd.read_csv(folder / METRICS)
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / METRICS}: not the metrics of a run ({error})") from None
+
+
+def read_metrics_until(folder: Path, iteration: int) -> pd.DataFrame:
+    """The rows up to that iteration. Raises `RunError` where some are missing."""
+    if iteration == 0:
+        return pd.DataFrame()
+    metrics = read_metrics(folder)
+    if len(metrics) < iteration:
+        raise RunError(
+            f"{folder / METRICS}: has {len(metrics)} rows; allowed: at least the {iteration} "
+            "iterations of the newest checkpoint"
+        )
+    return metrics.head(iteration)
 
 
 def versions() -> dict[str, str]:

@@ -1,66 +1,121 @@
 """A training from scenario to summary: tune, learn, evaluate, write everything down."""
 
-import time
+import dataclasses
 from collections.abc import Callable
-from dataclasses import asdict
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 import pandas as pd
 
 from agents import logs, runs
+from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
-from agents.evaluation import evaluate, interval, kpis, profit_per_period, simulate
+from agents.evaluation import evaluate, interval, kpis, profit_per_period
 from agents.heuristics import STOCK_BLIND
-from agents.learning import Learner
-from agents.mtma import Trainer
+from agents.interruption import Interruption
+from agents.loop import Progress, Training, learn
 from agents.pictures import draw_learning, draw_week
 from agents.regimes import REGIMES
 from agents.trace import DAYS, record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
-from jaxsim.params import Params
 from jaxsim.scenario import Scenario
 
 LEARNED = "learned"
-Progress = Callable[[dict[str, float]], None]
 
 
 def train(config: TrainConfig, announce: Callable[[str], None], progress: Progress) -> dict:
-    """Runs one training and leaves its folder; returns the summary.
+    """Runs one training, or what is left of it, and leaves its folder; returns the summary.
 
-    Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
+    Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done;
+    later `RunError` where nothing can be written any more, `NumbersError` where numbers go wrong,
+    and `Interrupted` when the process is asked to end.
     """
     config.validate()
     logs.check(config.log)
     scenario = scenarios.get(config.scenario)
-    params = scenario.params()
     folder = runs.open_folder(config.folder)
+    with (
+        Interruption() as interruption,
+        Checkpoints(folder, _settings(config, scenario)) as checkpoints,
+    ):
+        if checkpoints.newest is not None:
+            checkpoints.check_settings()
+            if (folder / runs.SUMMARY).exists():
+                announce("this training is finished; another --out, or --seed, trains anew")
+                return runs.read_summary(folder)
+            tuned = runs.read_heuristics(folder)
+        else:
+            tuned = _prepared(config, scenario, folder, announce)
+        start = starting_pair(config, tuned)
+        training = Training(
+            config=config,
+            trainer=config.trainer(start.policy.knobs),
+            params=scenario.params(),
+            keys=keys_of(config.seed),
+            folder=folder,
+            checkpoints=checkpoints,
+        )
+        standing = training.restored()
+        if standing is None:
+            announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
+        else:
+            announce(f"going on from iteration {standing.iteration}; compiling the training")
+        standing = standing or training.start()
+        done, settings = standing.store_periods, dataclasses.asdict(config)
+        with logs.writing(config.log, folder, settings, done) as log:
+            standing, metrics, compile_seconds = learn(
+                training, standing, interruption, progress, log
+            )
+        announce("evaluating all policies on the same new customers")
+        return _concluded(training, standing, metrics, tuned, compile_seconds)
+
+
+def _prepared(
+    config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
+) -> list[TunedPair]:
+    """The tuned pairs, in a folder that then holds nothing of an earlier training's end."""
+    (folder / runs.SUMMARY).unlink(missing_ok=True)
     runs.write_config(folder, config)
-    keys = keys_of(config.seed)
-
     announce("tuning every pair of heuristics")
-    tuned = tune(keys["tune"], params, Effort())
+    tuned = tune(keys_of(config.seed)["tune"], scenario.params(), Effort())
     runs.write_heuristics(folder, tuned)
-    start = starting_pair(config, tuned)
-    announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
-    trainer = config.trainer(start.policy.knobs)
-    with logs.writing(config.log, folder, asdict(config), done=0) as log:
-        departments, metrics, seconds = _learn(config, trainer, params, keys, progress, log)
-    runs.write_metrics(folder, metrics)
-    runs.save_weights(folder, "best", _weights(departments))
+    return tuned
 
-    announce("evaluating all policies on the same new customers")
-    summary = compare(config, scenario, tuned, departments, keys["evaluate"]) | seconds
-    runs.write_json(folder / runs.SUMMARY, summary)
+
+def _concluded(
+    training: Training,
+    standing: Standing,
+    metrics: pd.DataFrame,
+    tuned: list[TunedPair],
+    compile_seconds: float,
+) -> dict:
+    """Evaluates what was learned and writes it down: the summary last, as it says that all is."""
+    config, folder, keys = training.config, training.folder, training.keys
+    scenario = scenarios.get(config.scenario)
+    departments = training.departments(standing.learner).with_weights(standing.kept)
+    runs.save_weights(folder, "best", departments.weights)
+    summary = compare(config, scenario, tuned, departments, keys["evaluate"]) | {
+        "compile_seconds": compile_seconds,
+        "train_seconds": standing.seconds,
+    }
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(metrics, best, folder / "learning.png")
-    trace = record(keys["trace"], departments, params, DAYS, config.burn_in)
+    trace = record(keys["trace"], departments, training.params, DAYS, config.burn_in)
     draw_week(trace.first(21), scenario, folder / "week.png")
+    runs.write_json(folder / runs.SUMMARY, summary)
     return summary
+
+
+def _settings(config: TrainConfig, scenario: Scenario) -> dict[str, Any]:
+    """All that the numbers of a training depend on, by name."""
+    settings = dataclasses.asdict(config)
+    for free in ("out", "log", "save_seconds"):
+        del settings[free]
+    store = scenario.model_dump(mode="json")
+    return settings | {f"{field} of the store": value for field, value in store.items()}
 
 
 def compare(
@@ -113,7 +168,7 @@ def load_departments(folder: Any, config: TrainConfig, tuned: list[TunedPair]) -
     shapes = Departments(
         *trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
     )
-    return _with_weights(shapes, runs.load_weights(folder, "best", _weights(shapes)))
+    return shapes.with_weights(runs.load_weights(folder, "best", shapes.weights))
 
 
 def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
@@ -127,85 +182,6 @@ def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
 def evaluation_key(seed: int) -> jax.Array:
     """The key of the customers that trainings with this seed are compared on."""
     return keys_of(seed)["evaluate"]
-
-
-def _learn(
-    config: TrainConfig,
-    trainer: Trainer,
-    params: Params,
-    keys: dict,
-    progress: Progress,
-    log: logs.Write,
-) -> tuple[Departments, pd.DataFrame, dict[str, float]]:
-    """The compiled loop, chunk by chunk; keeps the weights best on validation customers."""
-    learner = jax.jit(Trainer.init)(trainer, keys["learn"], params)
-    started = time.perf_counter()
-    chunk = _compile(trainer, learner, params, config.chunk)
-    compile_seconds = time.perf_counter() - started
-
-    rows: list[pd.DataFrame] = []
-    best, best_profit = None, -np.inf
-    per_iteration = config.stores * config.horizon
-    chunks = config.iterations // config.chunk
-    started = time.perf_counter()
-    for number in range(1, chunks + 1):
-        learner, metrics = chunk(trainer, learner, params)
-        frame = pd.DataFrame(jax.device_get(metrics))
-        frame.insert(0, "iteration", (number - 1) * config.chunk + 1 + np.arange(config.chunk))
-        frame.insert(1, "store_periods", frame["iteration"].astype("int64") * per_iteration)
-        frame["greedy_profit"] = np.nan
-        if number in config.checks:
-            departments = Departments(*trainer.departments(learner))
-            profit = _validate(config, keys["validate"], departments, params)
-            frame.loc[frame.index[-1], "greedy_profit"] = profit
-            if profit > best_profit:
-                best, best_profit = jax.device_get(_weights(departments)), profit
-        rows.append(frame)
-        log(frame)
-        elapsed = time.perf_counter() - started
-        progress(
-            frame.iloc[-1].to_dict()
-            | {"per_second": number * config.chunk * per_iteration / elapsed}
-        )
-    departments = _with_weights(Departments(*trainer.departments(learner)), best)
-    seconds = {
-        "compile_seconds": compile_seconds,
-        "train_seconds": time.perf_counter() - started,
-    }
-    return departments, pd.concat(rows, ignore_index=True), seconds
-
-
-def _compile(trainer: Trainer, learner: Learner, params: Params, length: int) -> Any:
-    """`length` iterations as one program that takes over the learner's memory."""
-
-    @partial(jax.jit, donate_argnums=1)
-    def chunk(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
-        return jax.lax.scan(
-            lambda carried, _: trainer.iterate(carried, params), learner, length=length
-        )
-
-    return chunk.lower(trainer, learner, params).compile()
-
-
-def _validate(config: TrainConfig, key: jax.Array, policy: Departments, params: Params) -> float:
-    totals = simulate(
-        key, policy, params, config.evaluation_stores, config.evaluation_periods, config.burn_in
-    )
-    return float(profit_per_period(totals, config.evaluation_periods).mean())
-
-
-def _weights(departments: Departments) -> dict[str, Any]:
-    return {
-        "replenishment": departments.replenishment.weights,
-        "recommendation": departments.recommendation.weights,
-    }
-
-
-def _with_weights(departments: Departments, weights: dict[str, Any]) -> Departments:
-    return Departments(
-        replenishment=departments.replenishment.replace(weights=weights["replenishment"]),
-        recommendation=departments.recommendation.replace(weights=weights["recommendation"]),
-    )
 
 
 def keys_of(seed: int) -> dict[str, jax.Array]:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,33 +12,41 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
-from jax.experimental.compilation_cache.compilation_cache import reset_cache
 
 import train
 from agents import runs, serving
+from agents.interruption import Interrupted
 from agents.training import load_departments
+from agents.training import train as run_training
 from jaxsim import choice, scenarios
+from tests.interrupted import (
+    assert_same,
+    compiled_into,
+    environment_with,
+    files,
+    stopped,
+    unfinished,
+)
 from tests.random_stores import random_state, stacked
 
 ROOT = Path(__file__).parent.parent
 SMALL = [
-    *("--scenario", "pair", "--seed", "7", "--iterations", "4", "--stores", "32"),
+    *("--scenario", "pair", "--seed", "7", "--iterations", "22", "--stores", "32"),
     *("--horizon", "8", "--width", "8", "--evaluation-stores", "32"),
     *("--evaluation-periods", "40", "--burn-in", "20", "--evaluations", "2"),
+    *("--save-seconds", "0"),  # after every chunk of 2 iterations
 ]
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where this process leaves compiled programs for another one, which then need not wait."""
+    """Where this process leaves compiled programs, for itself and others, which need not wait."""
     folder = tmp_path_factory.mktemp("compiled")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    reset_cache()
-    yield folder
-    jax.config.update("jax_compilation_cache_dir", None)
-    reset_cache()
+    with compiled_into(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +59,7 @@ def run(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_leaves_everything_behind(run):
     summary = json.loads((run / "summary.json").read_text())
     assert (summary["scenario"], summary["regime"], summary["seed"]) == ("pair", "mtma", 7)
-    assert summary["store_periods"] == 4 * 32 * 8
+    assert summary["store_periods"] == 22 * 32 * 8
     assert summary["compile_seconds"] > 0 and summary["train_seconds"] > 0
     policies = summary["policies"]
     assert len(policies) == 16
@@ -78,25 +87,104 @@ def test_a_run_leaves_everything_behind(run):
 
 def test_metrics_count_what_was_done(run):
     metrics = pd.read_csv(run / "metrics.csv")
-    assert list(metrics["iteration"]) == [1, 2, 3, 4]
-    assert list(metrics["store_periods"]) == [256, 512, 768, 1024]
-    assert list(metrics["fast_updates"]) == [4, 8, 12, 16]
-    assert list(metrics["slow_updates"]) == [1, 2, 3, 4]
-    assert metrics["greedy_profit"].notna().sum() == 1  # one compiled chunk, one check at its end
+    done = np.arange(1, 23)
+    assert list(metrics["iteration"]) == list(done)
+    assert list(metrics["store_periods"]) == list(256 * done)
+    assert list(metrics["fast_updates"]) == list(4 * done)
+    assert list(metrics["slow_updates"]) == list(done)
+    assert (metrics["skipped_updates"] == 0).all()
+    checked = metrics["greedy_profit"].notna()
+    assert list(metrics["iteration"][checked]) == [12, 22]  # two checks, at the end of a chunk
     assert metrics.drop(columns="greedy_profit").notna().all(axis=None)
 
 
-def test_the_same_seed_writes_the_same_numbers_in_another_process(run, compiled):
-    again = run.parent / "again"
+def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed(
+    run, compiled, tmp_path
+):
+    """In processes of their own: stopped, killed, and led to its end. `make stress` kills more."""
+    again, environment = tmp_path / "again", environment_with(compiled)
     command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
+    began = "iteration"
+    assert stopped(command, environment, signal.SIGTERM, began) == 143
+    assert stopped(command, environment, signal.SIGKILL, began, 0.3) == -signal.SIGKILL
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert (again / "metrics.csv").read_bytes() == (run / "metrics.csv").read_bytes()
+    assert_same(again, run, 22)
     both = [json.loads((each / "summary.json").read_text())["policies"] for each in (run, again)]
     assert both[0] == both[1]
-    assert "iteration 4/4" in done.stdout and "learned" in done.stdout
+    assert "going on from iteration" in done.stdout
+    assert "iteration 22/22" in done.stdout and "learned" in done.stdout
+
+
+def test_ctrl_c_finishes_the_chunk_and_saves_and_the_same_command_goes_on(run, tmp_path, capsys):
+    folder = unfinished(run, tmp_path / "run", 18)
+    config = train.parse([*SMALL, "--out", str(folder)])
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="SIGINT; iteration 20 is saved in") as leaving:
+        run_training(config, lambda _: None, lambda _: signal.raise_signal(signal.SIGINT))
+    assert leaving.value.code == 130 and signal.getsignal(signal.SIGINT) == handler
+    assert len(pd.read_csv(folder / "metrics.csv")) == 20
+    assert train.main([*SMALL, "--out", str(folder)]) == 0
+    assert "going on from iteration 20" in capsys.readouterr().out
+    assert_same(folder, run, 22)
+
+
+def test_a_finished_run_is_shown_and_stays_as_it_is(run, capsys):
+    before = files(run)
+    assert train.main([*SMALL, "--out", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert "this training is finished" in said and "The learned departments earn" in said
+    assert files(run) == before
+
+
+def test_other_settings_are_refused_by_name(run, capsys):
+    before = files(run)
+    other = ["--fast-rate", "0.1", "--regime", "joint"]
+    assert train.main([*SMALL, *other, "--out", str(run)]) == 2
+    error = capsys.readouterr().err
+    assert "fast_rate 0.004 there, 0.1 here" in error and "regime mtma there, joint" in error
+    assert "choose another --out, or remove the folder" in error and error.count("\n") == 1
+    assert files(run) == before
+
+
+def test_the_last_three_and_the_best_are_kept(run):
+    metrics = pd.read_csv(run / "metrics.csv")
+    best = metrics["iteration"][metrics["greedy_profit"].idxmax()]
+    kept = {path.name for path in (run / "checkpoints").iterdir()}
+    assert kept == {"18", "20", "22", "best", str(best)}
+
+
+@pytest.mark.parametrize("part", ["state", "about"])
+def test_a_truncated_checkpoint_is_refused(run, tmp_path, part, capsys):
+    folder = unfinished(run, tmp_path / "run", 22)
+    pieces = [each for each in (folder / "checkpoints/22" / part).rglob("*") if each.is_file()]
+    largest = max(pieces, key=lambda each: each.stat().st_size)
+    largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
+    assert_refused(folder, "checkpoints/22: not a whole checkpoint", capsys)
+
+
+def test_a_foreign_checkpoint_is_refused(run, tmp_path, capsys):
+    folder = unfinished(run, tmp_path / "run", 22)
+    with ocp.StandardCheckpointer() as checkpointer:
+        checkpointer.save((folder / "checkpoints/50").absolute(), {"weights": np.arange(3)})
+    assert_refused(folder, "checkpoints/50: not a", capsys)
+
+
+def test_metrics_that_do_not_reach_the_checkpoint_are_refused(run, tmp_path, capsys):
+    folder = unfinished(run, tmp_path / "run", 22)
+    lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
+    (folder / "metrics.csv").write_text("".join(lines[:20]))
+    assert_refused(folder, "has 19 rows; allowed: at least the 22 iterations", capsys)
+
+
+def assert_refused(folder: Path, why: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In one line, and nothing in the folder is touched."""
+    before = files(folder)
+    assert train.main([*SMALL, "--out", str(folder)]) == 2
+    error = capsys.readouterr().err
+    assert why in error and error.count("\n") == 1
+    assert files(folder) == before
 
 
 def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):

@@ -1,0 +1,62 @@
+"""SIGTERM and SIGINT: heeded at once, or in the compiled loop after the chunk and a save."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(BaseException):
+    """The process was asked to end: `code` is what it exits with, 128 + the signal's number.
+
+    No `Exception`, so that nothing on its way out takes it for an error of its own.
+    """
+
+    def __init__(self, number: int, what: str = "") -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}{what}")
+        self.code = 128 + number
+
+
+class Interruption:
+    """While it is entered, a signal raises `Interrupted`, or waits inside `deferred`.
+
+    Python hears signals in the main thread only: elsewhere this does nothing.
+    """
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+        self._defers = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """The first signal is only noted, in `asked`; a second one does not wait."""
+        self._defers = True
+        try:
+            yield
+        finally:
+            self._defers = False
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        if self._defers and self.asked is None:
+            self.asked = number
+            return
+        raise Interrupted(number)

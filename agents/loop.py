@@ -1,0 +1,164 @@
+"""The compiled loop, chunk by chunk: learn, check on validation customers, save, stop when asked.
+
+Saves are made where the weights are the best so far, whenever `save_seconds` have gone by, at the
+end, and when the process is asked to end: never while numbers go wrong, so that the newest
+checkpoint is a good one.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+
+from agents import health, logs, runs
+from agents.checkpoints import Checkpoints, Standing
+from agents.config import TrainConfig
+from agents.departments import Departments
+from agents.evaluation import profit_per_period, simulate
+from agents.interruption import Interrupted, Interruption
+from agents.learning import Learner
+from agents.mtma import Trainer
+from jaxsim.params import Params
+
+Progress = Callable[[dict[str, float]], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What a training is of, and where it goes."""
+
+    config: TrainConfig
+    trainer: Trainer
+    params: Params
+    keys: dict[str, jax.Array]
+    folder: Path
+    checkpoints: Checkpoints
+
+    def start(self) -> Standing:
+        """A training that has not begun; what is kept is how the departments start."""
+        learner = jax.jit(Trainer.init)(self.trainer, self.keys["learn"], self.params)
+        return Standing(learner, jax.device_get(self.departments(learner).weights))
+
+    def departments(self, learner: Learner) -> Departments:
+        return Departments(*self.trainer.departments(learner))
+
+    def restored(self) -> Standing | None:
+        """Where the training stood at its newest checkpoint, if it has one. Raises `RunError`."""
+        learner = jax.eval_shape(self.trainer.init, self.keys["learn"], self.params)
+        return self.checkpoints.restore(Standing(learner, self.departments(learner).weights))
+
+
+def learn(
+    training: Training,
+    standing: Standing,
+    interruption: Interruption,
+    progress: Progress,
+    log: logs.Write,
+) -> tuple[Standing, pd.DataFrame, float]:
+    """Goes on to the last iteration: the standing there, all metrics, seconds of compilation.
+
+    Raises `RunError` where nothing can be written, `NumbersError` where too many updates in a row
+    were not finite, `Interrupted` when the process was asked to end; what was saved stays.
+    """
+    config, checkpoints = training.config, training.checkpoints
+    metrics = runs.read_metrics_until(training.folder, standing.iteration)
+    started = time.perf_counter()
+    chunk = _compile(training, standing.learner)
+    compiled = saved = time.perf_counter()
+    before = standing.seconds
+    with interruption.deferred():
+        if standing.iteration == 0:
+            checkpoints.save(standing, is_best=False)
+        while standing.iteration < config.iterations:
+            best = standing.kept_profit
+            standing, news = _one_chunk(training, chunk, standing)
+            now = time.perf_counter()
+            standing = dataclasses.replace(standing, seconds=before + now - compiled)
+            metrics = pd.concat([metrics, news], ignore_index=True)
+            log(news)
+            speed = standing.store_periods / standing.seconds
+            progress(news.iloc[-1].to_dict() | {"per_second": speed})
+            is_best = standing.kept_profit > best
+            over = standing.iteration == config.iterations or interruption.asked is not None
+            due = is_best or over or now - saved >= config.save_seconds
+            if due and health.is_sound(standing.learner.health):
+                runs.write_metrics(training.folder, metrics)
+                checkpoints.save(standing, is_best)
+                saved = now
+            _stop_if_needed(training, standing, interruption)
+    checkpoints.finish()
+    runs.write_metrics(training.folder, metrics)
+    return standing, metrics, compiled - started
+
+
+def _one_chunk(training: Training, chunk: Any, standing: Standing) -> tuple[Standing, pd.DataFrame]:
+    """The standing one chunk later, and its metrics, a row for each iteration."""
+    config = training.config
+    learner, metrics = chunk(training.trainer, standing.learner, training.params)
+    news = pd.DataFrame(jax.device_get(metrics))
+    iterations = standing.iteration + 1 + np.arange(config.chunk)
+    per_iteration = config.stores * config.horizon
+    news.insert(0, "iteration", iterations)
+    news.insert(1, "store_periods", iterations.astype("int64") * per_iteration)
+    news["greedy_profit"] = np.nan
+    standing = dataclasses.replace(
+        standing,
+        learner=learner,
+        iteration=int(iterations[-1]),
+        store_periods=standing.store_periods + config.chunk * per_iteration,
+    )
+    if standing.iteration // config.chunk in config.checks:
+        standing, profit = _checked(training, standing)
+        news.loc[news.index[-1], "greedy_profit"] = profit
+    return standing, news
+
+
+def _checked(training: Training, standing: Standing) -> tuple[Standing, float]:
+    """Keeps the weights where they earn more on validation customers than those kept before."""
+    config, departments = training.config, training.departments(standing.learner)
+    totals = simulate(
+        training.keys["validate"],
+        departments,
+        training.params,
+        config.evaluation_stores,
+        config.evaluation_periods,
+        config.burn_in,
+    )
+    profit = float(profit_per_period(totals, config.evaluation_periods).mean())
+    if profit > standing.kept_profit:
+        kept = jax.device_get(departments.weights)
+        standing = dataclasses.replace(standing, kept=kept, kept_profit=profit)
+    return standing, profit
+
+
+def _stop_if_needed(training: Training, standing: Standing, interruption: Interruption) -> None:
+    checkpoints, trainer = training.checkpoints, training.trainer
+    too_bad = health.why_to_stop(standing.learner.health, trainer.learners)
+    if too_bad is None and interruption.asked is None:
+        return
+    checkpoints.finish()
+    where = f"iteration {checkpoints.newest} is saved in {training.folder}"
+    if too_bad is not None:
+        raise health.NumbersError(f"{too_bad}; {where}")
+    assert interruption.asked is not None
+    raise Interrupted(interruption.asked, f"; {where}, the same command goes on from there")
+
+
+def _compile(training: Training, learner: Learner) -> Any:
+    """A chunk of iterations as one program that takes over the learner's memory."""
+
+    @partial(jax.jit, donate_argnums=1)
+    def chunk(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
+        return jax.lax.scan(
+            lambda carried, _: trainer.iterate(carried, params),
+            learner,
+            length=training.config.chunk,
+        )
+
+    return chunk.lower(training.trainer, learner, training.params).compile()

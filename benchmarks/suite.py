@@ -173,7 +173,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             if len(points) > 1:
                 axis.plot(*zip(*points, strict=True), "o-", label=", ".join(key))
         axis.set(xscale="log", yscale="log", xlabel=along, ylabel=unit.replace("_", " "))
-        axis.legend(fontsize=7)
+        if axis.lines:
+            axis.legend(fontsize=7)
     figure.tight_layout()
     temporary = path.with_name(f".{path.name}")
     figure.savefig(temporary, format="png", dpi=120)

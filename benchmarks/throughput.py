@@ -4,7 +4,6 @@ Prints the row as one line of JSON. The unit is the store-period: one store, one
 """
 
 import json
-import resource
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -69,7 +68,7 @@ def by_hand(row: Row, repeats: int) -> dict[str, Any]:
         **measure.rates(row.units, seconds),
         "product_periods_per_second": row.units * row.products / float(np.median(seconds)),
         "compile_seconds": compile_seconds,
-        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_memory_bytes": measure.peak_memory(),
     }
 
 

@@ -1,11 +1,14 @@
 """Rows of the benchmark on a few stores, and the kernel written by hand against the store."""
 
+import subprocess
+import sys
+
 import jax
 import numpy as np
 import pytest
 
 from benchmarks import suite
-from benchmarks.measure import measure
+from benchmarks.measure import measure, peak_memory
 from benchmarks.workloads import Row, at_random, given_actions, start, stepping, store_of
 from jaxsim import ranking, sampling
 
@@ -20,6 +23,14 @@ def test_a_row_says_what_was_timed(rows):
         assert row["per_second_least"] <= row["per_second"] <= row["per_second_most"]
         assert row["peak_memory_bytes"] > row["program_bytes"] > 0
         assert (row["unit"], row["stores"], row["repeats"]) == ("store-periods", 4, 2)
+
+
+def test_the_peak_of_a_process_is_not_its_parents():
+    held = np.ones(2**26)  # 512 MiB here
+    code = "from benchmarks.measure import peak_memory; print(peak_memory())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < held.nbytes + 2**27
+    assert peak_memory() > held.nbytes
 
 
 def test_the_page_shows_every_row_that_ran(rows):

@@ -21,7 +21,7 @@ lint: $(READY)
 	$(BIN)/pyright
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks.sampler
+	$(BIN)/python -m benchmarks.suite $(ARGS)
 
 docs: $(READY)
 	@$(BIN)/python -c "import myst_nb, autoapi, furo" 2>/dev/null || $(BIN)/python -m pip install --quiet -e '.[docs]'

@@ -1,0 +1,125 @@
+"""One row of the benchmark, in a process of its own: `python -m benchmarks.throughput --help`.
+
+Prints the row as one line of JSON. The unit is the store-period: one store, one period.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import psutil
+import tyro
+
+from benchmarks import measure
+from benchmarks.workloads import LOST_SALES_LEVEL, Row, given_actions, start, store_of
+from jaxsim import scenarios
+
+By = Literal["jaxsim", "numba"]
+BY_HAND = ("step", "random", "lost-sales")  # rows that the numba kernel has too
+
+
+@dataclass(frozen=True)
+class Config:
+    """Time one thing at one size."""
+
+    name: Literal["step", "random", "learned", "training iteration", "lost-sales"] = "step"
+    """Actions given; drawn; decided by untrained departments; an iteration of `train`; the
+    one-product store of Zipkin (2008) under a base-stock policy."""
+    by: By = "jaxsim"
+    """`numba` is the kernel written by hand (step, random and lost-sales)."""
+    stores: int = 4096
+    """Stores side by side."""
+    products: int = 10
+    """Products of a store."""
+    lead_time: int = 2
+    """Lead time of every product."""
+    periods: int = 16
+    """Periods in a call."""
+    repeats: int = 10
+    """Calls timed."""
+
+    @property
+    def row(self) -> Row:
+        return Row(self.name, self.stores, self.products, self.lead_time, self.periods)
+
+
+def by_hand(row: Row, repeats: int) -> dict[str, Any]:
+    """The same row by the numba kernel: same stores, same actions, same random numbers."""
+    import numba
+
+    threads = len(psutil.Process().cpu_affinity())
+    numba.set_num_threads(threads)
+    call = _lost_sales(row, threads) if row.name == "lost-sales" else _periods(row, threads)
+    began = time.perf_counter()
+    call()
+    compile_seconds = time.perf_counter() - began
+    seconds = measure.times(call, repeats)
+    return {
+        "name": row.name,
+        "by": "numba",
+        "stores": row.stores,
+        "products": row.products,
+        "lead_time": row.lead_time,
+        "periods_a_call": row.periods,
+        "unit": "store-periods",
+        **measure.rates(row.units, seconds),
+        "product_periods_per_second": row.units * row.products / float(np.median(seconds)),
+        "compile_seconds": compile_seconds,
+        "peak_memory_bytes": measure.peak_memory(),
+    }
+
+
+def _periods(row: Row, threads: int) -> Any:
+    from benchmarks import kernel_numba as kernel
+
+    params = store_of(row.products, row.lead_time)
+    walk = start(params, row.stores)
+    keys = np.asarray(jax.random.key_data(walk.keys))
+    stores, numbers = kernel.of_state(walk.states), kernel.of_params(params)
+    orders, slates = given_actions(params, row.stores)
+    drawn, now = row.name == "random", [0]
+
+    def call() -> float:
+        first, now[0] = now[0], now[0] + row.periods
+        return kernel.periods(
+            keys, stores, numbers, orders, slates, drawn, first, row.periods, threads
+        )
+
+    return call
+
+
+def _lost_sales(row: Row, threads: int) -> Any:
+    from benchmarks import kernel_numba as kernel
+
+    params = scenarios.get("lost-sales").params()
+    state = start(params, row.stores).states
+    keys = np.asarray(jax.random.key_data(start(params, row.stores).keys))
+    on_hand = np.array(state.on_hand[:, 0])
+    pipeline = np.array(state.pipeline[:, :, 0])
+    numbers = [
+        np.float32(leaf)
+        for leaf in (
+            LOST_SALES_LEVEL, params.arrivals[0], params.holding[0], params.penalty[0],
+        )
+    ]  # fmt: skip
+    now = [0]
+
+    def call() -> float:
+        first, now[0] = now[0], now[0] + row.periods
+        return kernel.lost_sales(keys, on_hand, pipeline, *numbers, first, row.periods, threads)
+
+    return call
+
+
+def main(config: Config) -> None:
+    if config.by == "numba" and config.name not in BY_HAND:
+        raise SystemExit(f"by: numba; allowed with {', '.join(BY_HAND)}, not {config.name}")
+    one = by_hand if config.by == "numba" else measure.measure
+    print(json.dumps(one(config.row, config.repeats)))
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))

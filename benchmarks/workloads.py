@@ -1,0 +1,232 @@
+"""What is timed, as compiled programs: a store of any size, and what its stores do in a period.
+
+Every program walks all stores through some periods and returns the states and one number that
+every entry of every ledger is in, so that the compiler can drop nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from agents import published
+from agents.base_stock import OrderUpTo
+from agents.config import TrainConfig
+from agents.departments import Departments
+from agents.heuristics import Knobs, knobs_of
+from agents.mtma import Trainer
+from jaxsim import ranking, sampling, scenarios, store
+from jaxsim.params import UNLIMITED, Params
+from jaxsim.records import Action, State
+from jaxsim.scenario import Scenario
+
+SEGMENTS, SLOTS, DEMAND = 8, 3, 5.0  # customer segments, slate slots, mean demand of a product
+LOST_SALES_LEVEL = float(published.BASE_STOCK["poisson", 4.0][3][0])  # lead time 4
+GIVEN = 4  # days of actions that the step alone goes round
+
+Decide = Callable[[PRNGKeyArray, Any, State, Array], tuple[Action, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing to time."""
+
+    name: str
+    stores: int
+    products: int
+    lead_time: int = 2
+    periods: int = 16
+
+    @property
+    def units(self) -> int:
+        """Store-periods of a call."""
+        return self.stores * self.periods
+
+    @property
+    def state_bytes(self) -> int:
+        """About what the stores of this row take: the fatigue of all segments counts most."""
+        per_product = SEGMENTS + self.lead_time + 8
+        return 4 * self.stores * self.products * per_product
+
+
+@struct.dataclass
+class Walk:
+    """Stores on their way: what a program takes and gives back."""
+
+    states: State
+    memory: Any
+    keys: PRNGKeyArray  # one for each store
+    period: Array
+    seen: Float[Array, ""]  # the sum of all ledgers
+
+
+def store_of(products: int, lead_time: int = 2) -> Params:
+    """A store in which every part of the model is at work: 8 segments, slates of up to 3."""
+    rng = np.random.default_rng(products)
+    spread = lambda low, high, size=products: rng.uniform(low, high, size).tolist()  # noqa: E731
+    cost = rng.uniform(2, 8, products)
+    return Scenario(
+        name=f"{products} products",
+        max_lead_time=max(lead_time, 1),
+        products=[f"product {i}" for i in range(products)],
+        segments=[f"segment {k}" for k in range(SEGMENTS)],
+        price=(1.5 * cost).tolist(),
+        cost=cost.tolist(),
+        holding=(0.02 * cost).tolist(),
+        penalty=(0.2 * cost).tolist(),
+        order_cost=1.0,
+        lead_time=lead_time,
+        backlogged=(rng.random(products) < 0.2).tolist(),
+        stall=0.02,
+        demand_noise=spread(0.1, 0.4),
+        arrivals=[2 * DEMAND * products / SEGMENTS] * SEGMENTS,
+        utility=rng.normal(0, 0.7, (SEGMENTS, products)).tolist(),
+        no_purchase=float(products),
+        lift=spread(0.5, 1.0, SEGMENTS),
+        slot_weight=[1.0, 0.8, 0.6][: min(SLOTS, products)],
+        season=[[0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.0]],
+        substitution=0.4,
+        hide_stockouts=True,
+        market_persistence=0.6,
+        market_noise=0.1,
+        goodwill_rate=0.05,
+        goodwill_target=0.9,
+        goodwill_floor=0.5,
+        fatigue_weight=0.3,
+        fatigue_memory=0.7,
+        capacity=15 * DEMAND * products,
+        overflow=0.1,
+    ).params()
+
+
+def start(params: Params, stores: int, memory: Any = ()) -> Walk:
+    """All stores on their first day; `memory` is one store's."""
+    keys = jax.random.split(jax.random.key(0), stores)
+    return Walk(
+        states=jax.vmap(store.reset, (0, None))(keys, params),
+        memory=jax.tree.map(lambda leaf: jnp.repeat(leaf[None], stores, 0), memory),
+        keys=keys,
+        period=jnp.int32(0),
+        seen=jnp.float32(0),
+    )
+
+
+def walking(params: Params, decide: Decide, periods: int) -> Callable[[Walk], Walk]:
+    """`periods` periods of all stores. A store's day is keyed by its own key and the period."""
+
+    def one_store(key: PRNGKeyArray, memory: Any, state: State, number: Array, period: Array):
+        key = jax.random.fold_in(key, period)
+        action, memory = decide(key, memory, state, number + period)
+        state, flows = store.step(key, state, action, params)
+        return state, memory, sum(jax.tree.leaves(flows)).sum()
+
+    def one_period(walk: Walk, _: None) -> tuple[Walk, None]:
+        states, memory, seen = jax.vmap(one_store, (0, 0, 0, 0, None))(
+            walk.keys, walk.memory, walk.states, jnp.arange(len(walk.keys)), walk.period
+        )
+        return walk.replace(
+            states=states, memory=memory, period=walk.period + 1, seen=walk.seen + seen.sum()
+        ), None
+
+    return lambda walk: jax.lax.scan(one_period, walk, length=periods)[0]
+
+
+def given_actions(params: Params, stores: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orders and slates of `GIVEN` days: uniform up to twice mean demand, slates at random."""
+    rng = np.random.default_rng(0)
+    orders = rng.integers(0, 2 * int(DEMAND) + 1, (GIVEN, stores, params.products))
+    uniforms = rng.random((GIVEN * stores * params.segments, params.slots), np.float32)
+    slates = ranking.shuffled_slate(jnp.asarray(uniforms), params.products)
+    shape = (GIVEN, stores, params.segments, params.slots)
+    return orders.astype(np.float32), np.asarray(slates).reshape(shape)
+
+
+def stepping(params: Params, orders: Array, slates: Array, periods: int) -> Callable[[Walk], Walk]:
+    """The step alone: actions are given, and change from day to day."""
+    days = Action(order=jnp.asarray(orders), slate=jnp.asarray(slates))
+
+    def one_store(key: PRNGKeyArray, state: State, action: Action, period: Array):
+        key = jax.random.fold_in(key, period)
+        state, flows = store.step(key, state, action, params)
+        return state, sum(jax.tree.leaves(flows)).sum()
+
+    def one_period(walk: Walk, day: Array) -> tuple[Walk, None]:
+        actions = jax.lax.optimization_barrier(jax.tree.map(lambda leaf: leaf[day], days))
+        states, seen = jax.vmap(one_store, (0, 0, 0, None))(
+            walk.keys, walk.states, actions, walk.period
+        )
+        return walk.replace(
+            states=states, period=walk.period + 1, seen=walk.seen + seen.sum()
+        ), None
+
+    return lambda walk: jax.lax.scan(one_period, walk, jnp.arange(periods) % GIVEN)[0]
+
+
+def at_random(params: Params) -> Decide:
+    """Uniform orders up to twice mean demand, and slates in which every order is alike."""
+    drawn = params.segments * params.slots
+
+    def decide(key: PRNGKeyArray, memory: Any, state: State, _: Array) -> tuple[Action, Any]:
+        words = sampling.open_uniform(jax.random.fold_in(key, 1), (drawn + params.products,))
+        uniforms = sampling.unit_interval(words)
+        slate = uniforms[:drawn].reshape(params.segments, params.slots)
+        order = jnp.floor(uniforms[drawn:] * (2 * DEMAND + 1))
+        return Action(order, ranking.shuffled_slate(slate, params.products)), memory
+
+    return decide
+
+
+def learned(params: Params) -> tuple[Decide, Any]:
+    """Two departments of the default size, untrained (weights do not change the time), and the
+    memory that a store starts with."""
+    trainer = TrainConfig(stores=1, twins=1, minibatches=1, fast_per_slow=1).trainer(_knobs())
+    policy = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
+    return lambda key, memory, state, _: policy.act(key, memory, state, params), policy.start(
+        params
+    )
+
+
+def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
+    """One iteration of `train`'s own loop at the default sizes, but for the number of stores."""
+    params = store_of(row.products, row.lead_time)
+    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(_knobs())
+    learner = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+
+    def iterate(carried: tuple) -> tuple:
+        learner, metrics = trainer.iterate(carried[0], params)
+        return learner, sum(leaf.sum() for leaf in jax.tree.leaves(metrics))
+
+    return iterate, (learner, jnp.float32(0))
+
+
+def lost_sales(row: Row) -> tuple[Callable[[Walk], Walk], Walk]:
+    """Zipkin's one-product store, lead time 4, Poisson(5), under a base-stock policy."""
+    params = scenarios.get("lost-sales").params()
+    policy = OrderUpTo(jnp.float32(LOST_SALES_LEVEL), jnp.float32(UNLIMITED))
+    decide = lambda key, memory, state, _: (policy.act(state), memory)  # noqa: E731
+    return walking(params, decide, row.periods), start(params, row.stores)
+
+
+def program_of(row: Row) -> tuple[Callable[[Any], Any], Any]:
+    """A function to compile, and what it starts from."""
+    if row.name == "training iteration":
+        return training(row)
+    if row.name == "lost-sales":
+        return lost_sales(row)
+    params = store_of(row.products, row.lead_time)
+    if row.name == "step":
+        given = given_actions(params, row.stores)
+        return stepping(params, *given, row.periods), start(params, row.stores)
+    if row.name == "random":
+        return walking(params, at_random(params), row.periods), start(params, row.stores)
+    decide, memory = learned(params)
+    return walking(params, decide, row.periods), start(params, row.stores, memory)
+
+
+def _knobs() -> Knobs:
+    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0]))

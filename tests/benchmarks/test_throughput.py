@@ -1,0 +1,86 @@
+"""Rows of the benchmark on a few stores, and the kernel written by hand against the store."""
+
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks import suite
+from benchmarks.measure import measure, peak_memory
+from benchmarks.workloads import Row, at_random, given_actions, start, stepping, store_of
+from jaxsim import ranking, sampling
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [measure(Row(name, 4, 2, periods=2), repeats=2) for name in ("random", "lost-sales")]
+
+
+def test_a_row_says_what_was_timed(rows):
+    for row in rows:
+        assert row["per_second_least"] <= row["per_second"] <= row["per_second_most"]
+        assert row["peak_memory_bytes"] > row["program_bytes"] > 0
+        assert (row["unit"], row["stores"], row["repeats"]) == ("store-periods", 4, 2)
+
+
+def test_the_peak_of_a_process_is_not_its_parents():
+    held = np.ones(2**26)  # 512 MiB here
+    code = "from benchmarks.measure import peak_memory; print(peak_memory())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < held.nbytes + 2**27
+    assert peak_memory() > held.nbytes
+
+
+def test_the_page_shows_every_row_that_ran(rows):
+    body = {
+        "machine": {"device": "cpu", "threads": 2, "dtype": "float32", "versions": {}},
+        "rows": [*rows, {"name": "step", "by": "jaxsim", "left_out": "too large"}],
+    }
+    lines = suite.as_markdown(body).splitlines()
+    assert [line.split("|")[1].strip() for line in lines[4:]] == ["random", "lost-sales"]
+
+
+def test_rows_beyond_the_memory_are_left_out_with_a_reason():
+    assert suite.too_large(Row("step", 4, 2)) is None
+    assert "GiB needed" in suite.too_large(Row("step", 2**22, 2000))
+
+
+def test_shuffled_slates_are_distinct_and_all_alike():
+    uniforms = sampling.unit_interval(sampling.open_uniform(jax.random.key(0), (60_000, 3)))
+    slates = np.asarray(ranking.shuffled_slate(uniforms, 4))
+    assert all(len(set(slate)) == 3 for slate in slates[:500].tolist())
+    _, counts = np.unique(slates, axis=0, return_counts=True)
+    assert len(counts) == 24  # every ordered choice of 3 out of 4
+    np.testing.assert_array_less(np.abs(counts - 2500), 4.8 * np.sqrt(2500))
+
+
+def test_the_kernel_by_hand_is_the_store():
+    """Same keys, same actions: the same whole units, and money to rounding."""
+    kernel = pytest.importorskip("benchmarks.kernel_numba", exc_type=ImportError)
+    params, stores, periods = store_of(10), 64, 12
+    walk = start(params, stores)
+    orders, slates = given_actions(params, stores)
+    arrays, numbers = kernel.of_state(walk.states), kernel.of_params(params)
+    keys = np.asarray(jax.random.key_data(walk.keys))
+    seen = kernel.periods(keys, arrays, numbers, orders, slates, False, 0, periods, 2)
+    after = jax.jit(stepping(params, orders, slates, periods))(walk)
+    for field in ("on_hand", "pipeline", "backlog", "sold", "lost", "period"):
+        expected = np.asarray(getattr(after.states, field))
+        np.testing.assert_array_equal(getattr(arrays, field), expected, err_msg=field)
+    for field in ("market", "goodwill", "fatigue", "forecast"):
+        expected = np.asarray(getattr(after.states, field))
+        np.testing.assert_allclose(getattr(arrays, field), expected, atol=1e-4, err_msg=field)
+    np.testing.assert_allclose(seen, float(after.seen), rtol=1e-4)
+
+
+def test_the_kernels_random_actions_are_those_of_the_random_row():
+    kernel = pytest.importorskip("benchmarks.kernel_numba", exc_type=ImportError)
+    params, key = store_of(10), jax.random.key(5)
+    action, _ = at_random(params)(key, (), None, 0)
+    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, 1)))
+    order, slate = np.zeros(10, np.float32), np.zeros((8, 3), np.int32)
+    kernel.random_actions(words[0], words[1], order, slate, np.zeros(3, np.int32))
+    np.testing.assert_array_equal(order, action.order)
+    np.testing.assert_array_equal(slate, action.slate)

@@ -301,12 +301,18 @@ def command_of(config: TrainConfig, verb: str = "train") -> str:
     """The command that makes this training: every setting that is not the default."""
     plain = TrainConfig()
     flags = [
-        f"--{field.name.replace('_', '-')} {shlex.quote(str(getattr(config, field.name)))}"
+        f"--{field.name.replace('_', '-')} {_words(getattr(config, field.name))}"
         for field in dataclasses.fields(config)
         if getattr(config, field.name) != getattr(plain, field.name)
         and not (field.name == "out" and config.out == dataclasses.replace(config, out=None).folder)
     ]
     return " ".join([f"python train.py {verb}", *flags])
+
+
+def _words(value: Any) -> str:
+    """A setting as it is typed."""
+    values = value if isinstance(value, tuple) else (value,)
+    return " ".join(shlex.quote(str(each)) for each in values)
 
 
 def _settings(finished: list[Finished]) -> list[tuple[str, str, bool]]:

@@ -1,4 +1,5 @@
-"""The runs of a sweep's folder as the report reads them: numbers and curves, but no policies."""
+"""The runs of a sweep's folder, or of one program of the study, as the report reads them: numbers
+and curves, but no policies."""
 
 import dataclasses
 from pathlib import Path
@@ -19,21 +20,62 @@ def is_sweep(folder: Path) -> bool:
 
 
 def read_sweep(folder: Path) -> list[Finished]:
-    """Every finished run of a sweep. Raises `RunError`."""
+    """Every finished run of a sweep or of a program of the study. Raises `RunError`."""
     settings = runs.read_json(folder / sweep_folder.SETTINGS)
+    read = _read_sweep if "grid" in settings else _read_program
     try:
-        rows = pd.read_csv(folder / sweep_folder.RUNS)
-        best = pd.read_csv(folder / sweep_folder.HEURISTICS)
-        curves = pd.read_parquet(folder / sweep_folder.CURVES)
-        fields = {field.name: settings[field.name] for field in dataclasses.fields(TrainConfig)}
-        shared = TrainConfig(**fields | {"out": folder})
-        command = _command(shared, settings["seeds"], settings["grid"])
-        return [
-            _finished(row, shared, command, list(settings["grid"]), best, curves)
-            for row in rows.to_dict("records")
-        ]
+        tables = _Tables(
+            pd.read_csv(folder / sweep_folder.RUNS),
+            pd.read_csv(folder / sweep_folder.HEURISTICS),
+            pd.read_parquet(folder / sweep_folder.CURVES),
+        )
+        return read(folder, settings, tables)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise RunError(f"{folder}: not a finished sweep of this version ({error})") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Tables:
+    runs: pd.DataFrame
+    best: pd.DataFrame  # the best tuned pair of each store and seed
+    curves: pd.DataFrame
+
+
+def _read_sweep(folder: Path, settings: dict[str, Any], tables: _Tables) -> list[Finished]:
+    """Runs that differ in their seeds and in what the grid names."""
+    shared, grid = _training(settings, folder), list(settings["grid"])
+    command = _command(shared, settings["seeds"], settings["grid"])
+    found = []
+    for row in tables.runs.to_dict("records"):
+        changed = {field: row[field] for field in grid}
+        of_store = {field: value for field, value in changed.items() if field in STORE_FIELDS}
+        training = {field: value for field, value in changed.items() if field not in of_store}
+        told = ", ".join(f"{field}={value}" for field, value in changed.items())
+        config = dataclasses.replace(shared, seed=int(row["seed"]), **training)
+        group = ", ".join(filter(None, (shared.regime, told)))
+        found.append(_finished(row, config, group, of_store, command, tables))
+    return found
+
+
+def _read_program(folder: Path, settings: dict[str, Any], tables: _Tables) -> list[Finished]:
+    """Runs of the study's variants that share a program."""
+    configs: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        variant, separator, field = name.rpartition(": ")
+        if separator:
+            configs.setdefault(variant, {})[field] = value
+    found = []
+    for row in tables.runs.to_dict("records"):
+        shared = _training(configs[row["variant"]], folder)
+        config = dataclasses.replace(shared, seed=int(row["seed"]))
+        command = command_of(dataclasses.replace(config, out=None))
+        found.append(_finished(row, config, row["variant"], {}, command, tables))
+    return found
+
+
+def _training(settings: dict[str, Any], folder: Path) -> TrainConfig:
+    fields = {field.name: settings[field.name] for field in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**fields | {"out": folder, "log": tuple(fields["log"])})
 
 
 def _command(shared: TrainConfig, seeds: int, grid: dict[str, list[Any]]) -> str:
@@ -44,39 +86,38 @@ def _command(shared: TrainConfig, seeds: int, grid: dict[str, list[Any]]) -> str
 
 def _finished(
     row: dict[str, Any],
-    shared: TrainConfig,
+    config: TrainConfig,
+    group: str,
+    of_store: dict[str, Any],
     command: str,
-    grid: list[str],
-    best: pd.DataFrame,
-    curves: pd.DataFrame,
+    tables: _Tables,
 ) -> Finished:
-    changed = {field: row[field] for field in grid}
-    of_store = {field: value for field, value in changed.items() if field in STORE_FIELDS}
-    training = {field: value for field, value in changed.items() if field not in of_store}
-    same = best["seed"] == row["seed"]
+    """One run; `of_store`: what was changed in its store."""
+    same = tables.best["seed"] == row["seed"]
     for field, value in of_store.items():
-        same &= best[field] == value
-    yardstick = best[same].iloc[0].to_dict() | {"gain": 0.0, "gain_low": 0.0, "gain_high": 0.0}
+        same &= tables.best[field] == value
+    yardstick = tables.best[same].iloc[0].to_dict() | {
+        "gain": 0.0, "gain_low": 0.0, "gain_high": 0.0,
+    }  # fmt: skip
     summary = {
         "scenario": row["scenario"],
         "best_heuristic": BEST,
         "policies": {LEARNED: _line(row), BEST: _line(yardstick)},
         "evaluation": {
-            "stores": shared.evaluation_stores,
-            "periods": shared.evaluation_periods,
-            "burn_in": shared.burn_in,
+            "stores": config.evaluation_stores,
+            "periods": config.evaluation_periods,
+            "burn_in": config.burn_in,
         },
         "versions": runs.versions(),
     }
-    told = ", ".join(f"{field}={value}" for field, value in changed.items())
     return Finished(
-        folder=shared.folder,
-        group=", ".join(filter(None, (shared.regime, told))),
+        folder=config.folder,
+        group=group,
         store=", ".join(f"{field}={value}" for field, value in of_store.items()),
         command=command,
-        config=dataclasses.replace(shared, seed=int(row["seed"]), **training),
+        config=config,
         summary=summary,
-        metrics=curves[curves["run"] == row["run"]],
+        metrics=tables.curves[tables.curves["run"] == row["run"]],
     )
 
 

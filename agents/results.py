@@ -97,7 +97,12 @@ def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | N
     ]
     for scenario, group in learned.groupby("scenario", sort=False):
         heuristics = rows[(rows["part"] == HEURISTIC) & (rows["scenario"] == scenario)]
-        parts += [f"### {scenario}", regime_table(group, heuristics), bars(group, str(scenario))]
+        parts += [
+            f"### {scenario}",
+            regime_table(group, heuristics),
+            bars(group, str(scenario)),
+            f"All its runs as a [report](results/{scenario}.html).",
+        ]
     parts += [
         "![Gain over the best tuned pair, by regime](results/gains.png)",
         "## Clocks: speed and stability",

@@ -18,6 +18,7 @@ from agents.convergence import convergence_rows
 from agents.grid import PlannedRun
 from agents.learning import Shape
 from agents.regimes import REGIMES
+from agents.report import ReportConfig, write_report
 from agents.sweeping import Progress, train_planned
 from agents.yardsticks import Stores
 from jaxsim import scenarios
@@ -154,7 +155,15 @@ def run_study(
     learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
     rows = results.study_rows(learned, best, pd.concat(curves))
     exact = None if converging is None else converging(config, progress)
-    return results.write(config.out, rows, pd.concat(curves), exact, about(config, found))
+    said = results.write(config.out, rows, pd.concat(curves), exact, about(config, found))
+    for scenario in rows["scenario"].unique():
+        programs = [
+            config.folder / folder
+            for folder, members in groups.items()
+            if members[0].config.scenario == scenario
+        ]
+        write_report(ReportConfig(tuple(programs), config.out / "results" / f"{scenario}.html"))
+    return said
 
 
 def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:

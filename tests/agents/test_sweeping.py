@@ -162,6 +162,9 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     assert first in page
     for link in re.findall(r"\]\(([^)]+)\)", page):
         assert (tmp_path / link).exists()
+    report = (tmp_path / "results" / "pair.html").read_text(encoding="utf-8")
+    assert "4 trainings in 2 groups" in report and "slower" in report
+    assert "--slow-rate 0.001" in report and "--log" not in report
     said: list[str] = []
     again = Progress(said.append, lambda *_: None, lambda *_: None)
     assert run_study(config, found, again) == first

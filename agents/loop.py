@@ -55,11 +55,7 @@ class Training:
 
 
 def learn(
-    training: Training,
-    standing: Standing,
-    interruption: Interruption,
-    progress: Progress,
-    log: logs.Write,
+    training: Training, standing: Standing, interruption: Interruption, progress: Progress
 ) -> tuple[Standing, pd.DataFrame, float]:
     """Goes on to the last iteration: the standing there, all metrics, seconds of compilation.
 
@@ -71,8 +67,11 @@ def learn(
     started = time.perf_counter()
     chunk = _compile(training, standing.learner)
     compiled = saved = time.perf_counter()
-    before = standing.seconds
-    with interruption.deferred():
+    before, settings = standing.seconds, dataclasses.asdict(config)
+    with (
+        logs.writing(config.log, training.folder, settings, standing.store_periods) as log,
+        interruption.deferred(),
+    ):
         if standing.iteration == 0:
             checkpoints.save(standing, is_best=False)
         while standing.iteration < config.iterations:

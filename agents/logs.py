@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from agents import runs
@@ -63,7 +64,7 @@ def scalars(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, float]]]:
             {
                 f"{'clocks' if name in CLOCKS else 'training'}/{name}": float(value)
                 for name, value in row.items()
-                if pd.notna(value)
+                if np.isfinite(value)
             },
         )
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -55,11 +55,7 @@ class Training:
 
 
 def learn(
-    training: Training,
-    standing: Standing,
-    interruption: Interruption,
-    progress: Progress,
-    log: logs.Write,
+    training: Training, standing: Standing, interruption: Interruption, progress: Progress
 ) -> tuple[Standing, pd.DataFrame, float]:
     """Goes on to the last iteration: the standing there, all metrics, seconds of compilation.
 
@@ -71,8 +67,11 @@ def learn(
     started = time.perf_counter()
     chunk = _compile(training, standing.learner)
     compiled = saved = time.perf_counter()
-    before = standing.seconds
-    with interruption.deferred():
+    before, settings = standing.seconds, dataclasses.asdict(config)
+    with (
+        logs.writing(config.log, training.folder, settings, standing.store_periods) as log,
+        interruption.deferred(),
+    ):
         if standing.iteration == 0:
             checkpoints.save(standing, is_best=False)
         while standing.iteration < config.iterations:
@@ -85,13 +84,16 @@ def learn(
             speed = standing.store_periods / standing.seconds
             progress(news.iloc[-1].to_dict() | {"per_second": speed})
             is_best = standing.kept_profit > best
-            over = standing.iteration == config.iterations or interruption.asked is not None
-            due = is_best or over or now - saved >= config.save_seconds
-            if due and health.is_sound(standing.learner.health):
+            wrong = health.why_to_stop(standing.learner.health, training.trainer.learners)
+            stopping = wrong is not None or interruption.asked is not None
+            over = standing.iteration == config.iterations or stopping
+            if is_best or over or now - saved >= config.save_seconds:
                 runs.write_metrics(training.folder, metrics)
-                checkpoints.save(standing, is_best)
                 saved = now
-            _stop_if_needed(training, standing, interruption)
+                if health.is_sound(standing.learner.health):
+                    checkpoints.save(standing, is_best)
+            if stopping:
+                _stop(training, wrong, interruption)
     checkpoints.finish()
     runs.write_metrics(training.folder, metrics)
     return standing, metrics, compiled - started
@@ -137,15 +139,12 @@ def _checked(training: Training, standing: Standing) -> tuple[Standing, float]:
     return standing, profit
 
 
-def _stop_if_needed(training: Training, standing: Standing, interruption: Interruption) -> None:
-    checkpoints, trainer = training.checkpoints, training.trainer
-    too_bad = health.why_to_stop(standing.learner.health, trainer.learners)
-    if too_bad is None and interruption.asked is None:
-        return
-    checkpoints.finish()
-    where = f"iteration {checkpoints.newest} is saved in {training.folder}"
-    if too_bad is not None:
-        raise health.NumbersError(f"{too_bad}; {where}")
+def _stop(training: Training, wrong: str | None, interruption: Interruption) -> NoReturn:
+    """Raises what ends the training before its time, once everything is written."""
+    training.checkpoints.finish()
+    where = f"iteration {training.checkpoints.newest} is saved in {training.folder}"
+    if wrong is not None:
+        raise health.NumbersError(f"{wrong}; {where}")
     assert interruption.asked is not None
     raise Interrupted(interruption.asked, f"; {where}, the same command goes on from there")
 

@@ -63,12 +63,9 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
             announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
         else:
             announce(f"going on from iteration {standing.iteration}; compiling the training")
-        standing = standing or training.start()
-        done, settings = standing.store_periods, dataclasses.asdict(config)
-        with logs.writing(config.log, folder, settings, done) as log:
-            standing, metrics, compile_seconds = learn(
-                training, standing, interruption, progress, log
-            )
+        standing, metrics, compile_seconds = learn(
+            training, standing or training.start(), interruption, progress
+        )
         announce("evaluating all policies on the same new customers")
         return _concluded(training, standing, metrics, tuned, compile_seconds)
 

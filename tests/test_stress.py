@@ -25,7 +25,7 @@ def test_killed_twenty_times_it_ends_as_if_undisturbed(tmp_path):
     subprocess.run(undisturbed, cwd=ROOT, env=environment, check=True)
     rng = random.Random(0)
     for number in [signal.SIGTERM, signal.SIGINT, *[signal.SIGKILL] * (KILLS - 2)]:
-        moment = rng.choice(["compiling", "iteration", "iteration"])
+        moment = rng.choice(["compiling", *["store-periods/s"] * 3])
         code = stopped(killed, environment, number, moment, rng.uniform(0, 2))
         assert code in (-number, 128 + number)
     subprocess.run(killed, cwd=ROOT, env=environment, check=True)

@@ -55,6 +55,11 @@ class Interruption:
         finally:
             self._defers = False
 
+    def heed(self) -> None:
+        """Raises `Interrupted` where a signal was noted."""
+        if self.asked is not None:
+            raise Interrupted(self.asked)
+
     def _hear(self, number: int, _: FrameType | None) -> None:
         if self._defers and self.asked is None:
             self.asked = number

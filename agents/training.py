@@ -58,7 +58,9 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
             folder=folder,
             checkpoints=checkpoints,
         )
-        standing = training.restored()
+        with interruption.deferred():
+            standing = training.restored()
+        interruption.heed()
         if standing is None:
             announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
         else:

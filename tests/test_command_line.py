@@ -104,7 +104,7 @@ def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed
     """In processes of their own: stopped, killed, and led to its end. `make stress` kills more."""
     again, environment = tmp_path / "again", environment_with(compiled)
     command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
-    began = "iteration"
+    began = "store-periods/s"
     assert stopped(command, environment, signal.SIGTERM, began) == 143
     assert stopped(command, environment, signal.SIGKILL, began, 0.3) == -signal.SIGKILL
     done = subprocess.run(

@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.support.ui import WebDriverWait
 
 import train
 from agents import classics, coordination, foresight, goodwill, theory_study
@@ -73,10 +74,14 @@ def test_the_page_is_whole(browser: Browser, done):
     charts = "[...document.querySelectorAll('svg.chart')].map((each) => each.clientHeight)"
     heights = browser.run(charts)
     assert len(heights) == 1 + 2 + 4 and min(heights) > 100  # a curve, two levels, four responses
-    shown = "document.querySelector('#response-panels svg.chart').getAttribute('aria-label')"
+    shown = "document.querySelector('#response-panels svg.chart')?.getAttribute('aria-label')"
     before = browser.run(shown)
     browser.run(
         "(() => { const each = document.getElementById('response-choice');"
         "each.value = 5; each.dispatchEvent(new Event('change')); })()"
     )
-    assert browser.run(shown) != before and "product 2" in browser.run(shown)
+    # Charts are drawn when the browser has laid the page out again.
+    changed = WebDriverWait(browser.driver, 30).until(
+        lambda _: browser.run(shown) not in (None, before) and browser.run(shown)
+    )
+    assert "product 2" in changed

@@ -76,7 +76,8 @@ def test_csv_and_parquet_give_the_same_store(csv, transactions):
     parquet = csv.with_suffix(".parquet")
     transactions.to_parquet(parquet)
     calibrate(config(parquet, out=csv.parent / "again.json"))
-    assert load(csv.parent / "again.json") == load(csv.parent / "store.json")
+    again = load(csv.parent / "again.json").model_copy(update={"name": "store"})
+    assert again == load(csv.parent / "store.json")
 
 
 def test_the_report_judges_days_that_were_not_fitted(csv):

@@ -58,9 +58,14 @@ def measure(row: Row, repeats: int) -> dict[str, Any]:
         return last[0]
 
     seconds = times(call, repeats)
+    return result(row, "jaxsim", seconds, compile_seconds) | {"program_bytes": asked}
+
+
+def result(row: Row, by: str, seconds: list[float], compile_seconds: float) -> dict[str, Any]:
+    """A row of the results, whoever was timed."""
     return {
         "name": row.name,
-        "by": "jaxsim",
+        "by": by,
         "stores": row.stores,
         "products": row.products,
         "lead_time": row.lead_time,
@@ -70,7 +75,6 @@ def measure(row: Row, repeats: int) -> dict[str, Any]:
         "product_periods_per_second": row.units * row.products / float(np.median(seconds)),
         "compile_seconds": compile_seconds,
         "peak_memory_bytes": peak_memory(),
-        "program_bytes": asked,
     }
 
 

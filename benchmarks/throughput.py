@@ -57,19 +57,7 @@ def by_hand(row: Row, repeats: int) -> dict[str, Any]:
     call()
     compile_seconds = time.perf_counter() - began
     seconds = measure.times(call, repeats)
-    return {
-        "name": row.name,
-        "by": "numba",
-        "stores": row.stores,
-        "products": row.products,
-        "lead_time": row.lead_time,
-        "periods_a_call": row.periods,
-        "unit": "store-periods",
-        **measure.rates(row.units, seconds),
-        "product_periods_per_second": row.units * row.products / float(np.median(seconds)),
-        "compile_seconds": compile_seconds,
-        "peak_memory_bytes": measure.peak_memory(),
-    }
+    return measure.result(row, "numba", seconds, compile_seconds)
 
 
 def _periods(row: Row, threads: int) -> Any:

@@ -21,7 +21,7 @@ from agents.study import StudyConfig, reproduce
 from agents.sweeping import SweepConfig, run_sweep
 from agents.theory_study import TheoryConfig, study
 from agents.timescales import ScheduleError
-from agents.training import compare, evaluation_key, load_departments, train
+from agents.training import compare, keys_of, load_departments, train
 from agents.usage import UsageError
 from jaxsim import scenarios
 from jaxsim.calibrate import CalibrateConfig, CalibrationError, calibrate
@@ -86,7 +86,7 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     tuned = runs.read_heuristics(config.run)
     departments = load_departments(config.run, trained, tuned)
     settings = runs.evaluation_settings(trained, config.stores, config.periods, config.burn_in)
-    key = evaluation_key(trained.seed if config.seed is None else config.seed)
+    key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
     summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key)
     runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
     console.print(reports.policy_table(summary))

@@ -178,11 +178,6 @@ def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
     return next(pair for pair in tuned if pair.name.split("+")[0] in STOCK_BLIND)
 
 
-def evaluation_key(seed: int) -> jax.Array:
-    """The key of the customers that trainings with this seed are compared on."""
-    return keys_of(seed)["evaluate"]
-
-
 def keys_of(seed: int) -> dict[str, jax.Array]:
     """Separate randomness for each purpose: what is tuned on is never reported on.
 

@@ -56,7 +56,8 @@ class TrainingProgress:
         """The last iteration's metrics and the mean speed so far."""
         done, text = int(news["iteration"]), NEWS.format(**news)
         self._bar.update(self._task, completed=done, news=text)
-        if not self._console.is_terminal and done >= self._printed + self._iterations / 10:
+        due = done >= self._printed + self._iterations / 10 or done == self._iterations
+        if due and not self._console.is_terminal:
             self._printed = done
             self._console.print(f"iteration {done}/{self._iterations}  {text}", soft_wrap=True)
 

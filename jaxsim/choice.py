@@ -11,11 +11,12 @@ def attention_of(slate: Int[Array, "K S"], params: Params) -> Float[Array, "K N"
 
     A product named twice counts twice: the caller answers for distinct products.
     """
-    product = jnp.arange(params.products)
-    shown = [
-        params.slot_weight[slot] * (slate[:, slot, None] == product) for slot in range(params.slots)
-    ]
-    return sum(shown[1:], start=shown[0])
+    # A scatter a slot: the machine touches the K shown products, not all K × N, in each.
+    segment = jnp.arange(slate.shape[0])
+    attention = jnp.zeros((slate.shape[0], params.products))
+    for slot in range(params.slots):
+        attention = attention.at[segment, slate[:, slot]].add(params.slot_weight[slot])
+    return attention
 
 
 def mean_attention(slate: Int[Array, "K S"], params: Params) -> Float[Array, " N"]:

@@ -70,16 +70,18 @@ def test_what_is_restored_is_what_was_saved_and_nothing_is_unpickled(standing, t
 
 
 def test_a_full_disk_is_one_clear_line_and_earlier_checkpoints_stay(standing, tmp_path):
-    with Checkpoints(tmp_path, SETTINGS) as checkpoints:
-        checkpoints.save(standing, is_best=True)
-        checkpoints.finish()
-        with no_file_beyond(100), pytest.raises(RunError, match="cannot be written") as refused:
-            later = Standing(standing.learner, standing.kept, iteration=20)
+    checkpoints = Checkpoints(tmp_path, SETTINGS)
+    checkpoints.save(standing, is_best=True)
+    checkpoints.finish()
+    # Full until the files are closed: what is still being written must not find room again.
+    with no_file_beyond(100), pytest.raises(RunError, match="cannot be written") as refused:
+        later = Standing(standing.learner, standing.kept, iteration=20)
+        with checkpoints:
             checkpoints.save(later, is_best=False)
             checkpoints.finish()
-        assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
-        assert checkpoints.newest == 10
+    assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
+        assert checkpoints.newest == 10
         restored = checkpoints.restore(shapes_of(standing))
     assert restored is not None
     assert_same(restored, standing)

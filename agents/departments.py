@@ -9,11 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
+from jax.scipy.special import log_ndtr
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents import slates
 from agents.heuristics import (
     Knobs,
+    levels_ordering,
     order_quantity,
     order_up_to,
     recommendation_prior,
@@ -25,6 +27,9 @@ from jaxsim.params import Params
 from jaxsim.records import Action, State
 from jaxsim.views import View
 
+FARTHEST = 30.0
+"""Standard deviations beyond which a Gaussian's tails are not told apart."""
+
 
 @struct.dataclass
 class OrderRecord:
@@ -32,7 +37,8 @@ class OrderRecord:
 
     view: View
     memory: Float[Array, "N M"]  # as it was before the decision
-    correction: Float[Array, " N"]  # drawn, in units of the safety factor
+    lower: Float[Array, " N"]  # corrections of the safety factor from here
+    upper: Float[Array, " N"]  # to here order the same units
     log_probability: Float[Array, " N"]
     heard: Float[Array, " N"]  # 1 in review periods
 
@@ -89,15 +95,19 @@ class Replenishment:
         """Units to order, drawn, and the record of the draw."""
         view = self._view(state, params, attention)
         mean, log_std, after = self.network.apply(self.weights, view, memory)
-        correction = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
+        order = self._units(
+            mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape), state, params
+        )
+        lower, upper = self._corrections_ordering(order, state, params)
         record = OrderRecord(
             view=view,
             memory=memory,
-            correction=correction,
-            log_probability=_gaussian(correction, mean, log_std),
+            lower=lower,
+            upper=upper,
+            log_probability=log_probability_between(lower, upper, mean, log_std),
             heard=(state.period % params.review == 0).astype(jnp.float32),
         )
-        return self._units(correction, state, params), record, after
+        return order, record, after
 
     def assess(
         self, weights: Any, record: OrderRecord, memory: Array
@@ -105,7 +115,8 @@ class Replenishment:
         """Log-probability of a recorded decision under other weights, entropy, memory after."""
         mean, log_std, memory = self.network.apply(weights, record.view, memory)
         entropy = jnp.broadcast_to(log_std, mean.shape)
-        return _gaussian(record.correction, mean, log_std), entropy, memory
+        log_probability = log_probability_between(record.lower, record.upper, mean, log_std)
+        return log_probability, entropy, memory
 
     def _view(self, state: State, params: Params, attention: Float[Array, " N"]) -> View:
         if isinstance(self.network, Head):
@@ -117,6 +128,16 @@ class Replenishment:
         stock = views.stock_of(state, params)
         z = safety_factor(stock, self.knobs, params) + correction
         return order_quantity(order_up_to(stock, z), stock, state, self.knobs, params)
+
+    def _corrections_ordering(
+        self, order: Float[Array, " N"], state: State, params: Params
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+        """Between which corrections these units are ordered."""
+        stock = views.stock_of(state, params)
+        lower, upper = levels_ordering(order, stock, state, self.knobs, params)
+        z = safety_factor(stock, self.knobs, params)
+        root = jnp.sqrt(stock.protected) + 1e-6
+        return (lower - stock.protected) / root - z, (upper - stock.protected) / root - z
 
 
 @struct.dataclass
@@ -221,5 +242,21 @@ def _empty_memory(network: Any, news: int, params: Params) -> Float[Array, "N M"
     return jnp.zeros((params.products, memory.size(news)))
 
 
-def _gaussian(value: Array, mean: Array, log_std: Array) -> Array:
-    return -0.5 * ((value - mean) / jnp.exp(log_std)) ** 2 - log_std - 0.5 * jnp.log(2 * jnp.pi)
+def log_probability_between(lower: Array, upper: Array, mean: Array, log_std: Array) -> Array:
+    """ln P(lower < x < upper) of a Gaussian; its density times the width where that is narrow.
+
+    The likelihood of an order is that of all corrections that round to it, not of the one drawn:
+    a draw within a unit's width is noise that no department can learn from (this project).
+    """
+    std = jnp.exp(log_std)
+    low = jnp.clip((lower - mean) / std, -FARTHEST, FARTHEST)
+    high = jnp.clip((upper - mean) / std, -FARTHEST, FARTHEST)
+    width, middle = high - low, (high + low) / 2
+    narrow = width < 0.02
+    density = -0.5 * middle**2 - 0.5 * jnp.log(2 * jnp.pi) + jnp.log(jnp.maximum(width, 1e-30))
+    # Both ends on the left, where the distribution function is small and exact.
+    right = low > 0
+    near, far = jnp.where(right, -low, high), jnp.where(right, -high, low)
+    below, under = jnp.asarray(log_ndtr(near)), jnp.asarray(log_ndtr(far))
+    apart = jnp.where(narrow, 1.0, below - under)
+    return jnp.where(narrow, density, below + jnp.log(-jnp.expm1(-apart)))

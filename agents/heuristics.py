@@ -33,6 +33,7 @@ class Knobs:
     spread: Float[Array, ""]
     cap: Float[Array, ""]  # an order is at most this share of a review interval's forecast demand
     gap: Float[Array, ""]  # days of forecast demand between reorder point and order-up-to level
+    least_margin: Float[Array, ""]  # what earns a smaller share of the best margin is not ordered
 
 
 @struct.dataclass
@@ -70,11 +71,34 @@ def order_up_to(stock: Stock, z: Float[Array, " N"]) -> Float[Array, " N"]:
 def order_quantity(
     level: Float[Array, " N"], stock: Stock, state: State, knobs: Knobs, params: Params
 ) -> Float[Array, " N"]:
-    """Whole units up to the level, none before the gap has opened, none beyond the cap."""
+    """Whole units up to the level, none before the gap has opened, none beyond the cap, none of a
+    product that is not carried."""
     short = jnp.round(level) - stock.position
     short = jnp.where(short >= knobs.gap * state.forecast, short, 0.0)
+    return jnp.clip(short, 0.0, _most(state, knobs, params))
+
+
+def levels_ordering(
+    order: Float[Array, " N"], stock: Stock, state: State, knobs: Knobs, params: Params
+) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
+    """Between which order-up-to levels `order_quantity` is this order; unlimited at the ends."""
+    least = jnp.maximum(jnp.ceil(knobs.gap * state.forecast), 1.0)
+    most = _most(state, knobs, params)
+    wanted = jnp.where(order >= most, jnp.maximum(order, least), order)
+    lower = jnp.where(order > 0, wanted - 0.5, -UNLIMITED)
+    upper = jnp.where(order > 0, wanted + 0.5, least - 0.5)
+    return stock.position + lower, stock.position + jnp.where(order >= most, UNLIMITED, upper)
+
+
+def _most(state: State, knobs: Knobs, params: Params) -> Float[Array, " N"]:
+    """Units that an order may not exceed.
+
+    What is carried is a margin-ordered assortment: under multinomial logit the best one for a
+    single segment is of that kind (Talluri and van Ryzin, 2004).
+    """
     cap = jnp.minimum(jnp.ceil(knobs.cap * state.forecast * params.review), params.max_order)
-    return jnp.clip(short, 0.0, cap)
+    margin = params.price - params.cost
+    return jnp.where(margin >= knobs.least_margin * margin.max(), cap, 0.0)
 
 
 def recommend(state: State, knobs: Knobs, params: Params) -> Int[Array, "K S"]:
@@ -119,12 +143,12 @@ def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:
     return (1 - jnp.exp(-share)) * jnp.e / (jnp.e - 1)
 
 
-def knobs_of(recommender: str, order_rule: str, settings: Float[Array, " 6"]) -> Knobs:
-    """Knobs from six numbers: safety, fractile, spread, stock_weight, cap, gap.
+def knobs_of(recommender: str, order_rule: str, settings: Float[Array, " 7"]) -> Knobs:
+    """Knobs from seven numbers: safety, fractile, spread, stock_weight, cap, gap, least_margin.
 
-    The order rule says which of the last two are heard.
+    The order rule says which of cap and gap are heard.
     """
-    safety, fractile, spread, stock_weight, cap, gap = settings
+    safety, fractile, spread, stock_weight, cap, gap, least_margin = settings
     return Knobs(
         recommender=jnp.asarray(RECOMMENDERS.index(recommender)),
         stock_weight=stock_weight,
@@ -133,6 +157,7 @@ def knobs_of(recommender: str, order_rule: str, settings: Float[Array, " 6"]) ->
         spread=spread,
         cap=cap if order_rule == "capped" else jnp.asarray(UNLIMITED),
         gap=gap if order_rule == "s-S" else jnp.asarray(0.0),
+        least_margin=least_margin,
     )
 
 

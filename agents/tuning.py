@@ -16,11 +16,12 @@ from agents.evaluation import simulate
 from agents.heuristics import ORDER_RULES, RECOMMENDERS, HeuristicPair, Knobs, knobs_of
 from jaxsim.params import Params
 
-# safety, fractile, spread, stock_weight, cap (review intervals), gap (days): where search begins.
-LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0])
-HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0])
-FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0])
-CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0])
+# safety, fractile, spread, stock_weight, cap (review intervals), gap (days), least_margin: where
+# search begins.
+LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0, 0.0])
+HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0, 0.8])
+FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0, 0.0])
+CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0, 1.0])
 RULE_KNOBS = [4, 5]  # those that only capped and (s, S) orders hear
 WIDEN = 0.5  # share of the first spread that the second search starts with at least
 

@@ -96,7 +96,7 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
     _, learn_key, check_key, compare_key = _keys(config.seed)
     # The newsvendor's level over lead time and review, as it stands in every textbook.
     trainer = LOST_SALES.trainer(
-        knobs_of("popularity", "base-stock", jnp.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0]))
+        knobs_of("popularity", "base-stock", jnp.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]))
     )
     groups = {}
     for family in ("poisson", "geometric"):

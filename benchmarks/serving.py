@@ -26,7 +26,7 @@ from agents.networks import RecommendationActor, ReplenishmentActor
 from jaxsim import scenarios, store
 from jaxsim.params import Params
 
-SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0])
+SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)

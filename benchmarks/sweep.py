@@ -70,7 +70,7 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
 
 
 def started(training: TrainConfig, seeds: int) -> Runs:
-    pair = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0]))
+    pair = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
     params = scenarios.get(training.scenario).params()
     both = (sweep.repeated(each, seeds) for each in (training.trainer(pair), params))
     return sweep.start(jax.random.split(jax.random.key(0), seeds), *both)

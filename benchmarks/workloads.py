@@ -229,4 +229,4 @@ def program_of(row: Row) -> tuple[Callable[[Any], Any], Any]:
 
 
 def _knobs() -> Knobs:
-    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0]))
+    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))

@@ -16,7 +16,9 @@ def measured():
     """Agreement with the exact policy of `pair`, of itself and of margin slates with base-stock."""
     params = get("pair").params()
     exact = policy_of(optimum(params))
-    blind = HeuristicPair(knobs_of("margin", "base-stock", jnp.array([0.3, 0.5, 0, 1, 1, 0.0])))
+    blind = HeuristicPair(
+        knobs_of("margin", "base-stock", jnp.array([0.3, 0.5, 0, 1, 1, 0.0, 0.0]))
+    )
     key, size = jax.random.key(0), dict(stores=256, periods=200, burn_in=50)
     return [agreement(key, policy, exact, params, **size) for policy in (exact, blind)]
 

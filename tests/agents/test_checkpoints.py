@@ -18,7 +18,7 @@ from agents.heuristics import knobs_of
 from agents.runs import RunError
 from jaxsim import scenarios
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0]))
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
 TRAINER = TrainConfig(stores=8, horizon=4, width=4).trainer(KNOBS)
 SETTINGS = {"seed": 0, "out of a store": [1.0, None]}
 unpickled: list[str] = []  # classes, from the moment the hook below is set

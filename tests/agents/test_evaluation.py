@@ -11,7 +11,7 @@ from jaxsim.scenarios import get
 
 
 def policy(safety):
-    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([safety, 0, 0, 0, 0, 0.0])))
+    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([safety, 0, 0, 0, 0, 0, 0.0])))
 
 
 def test_the_same_key_brings_the_same_customers_to_every_policy():

@@ -24,7 +24,7 @@ from jaxsim.records import State
 
 SCENARIO = scenarios.get("pair")
 PARAMS = SCENARIO.params()
-SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0])
+SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0, 0.0])
 # The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
 ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
 ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))

@@ -20,7 +20,7 @@ from jaxsim import scenarios
 from jaxsim.params import Params
 from jaxsim.scenario import Scenario, ScenarioError, parse
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0]))
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
 PAIR = json.loads((scenarios.FOLDER / "pair.json").read_text())
 TRAINER = TrainConfig(stores=8, horizon=4, width=4, minibatches=2, fast_per_slow=2).trainer(KNOBS)
 

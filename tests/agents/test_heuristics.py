@@ -10,16 +10,18 @@ from agents.heuristics import (
     HeuristicPair,
     balancing_penalty,
     knobs_of,
+    levels_ordering,
     order_quantity,
     recommend,
     recommendation_prior,
 )
 from agents.tuning import Effort, tune
 from jaxsim import store
+from jaxsim.params import UNLIMITED
 from jaxsim.scenarios import get
 from jaxsim.views import stock_of
 
-PLAIN = jnp.array([1.0, 0.5, 0.1, 1.0, 1.0, 2.0])
+PLAIN = jnp.array([1.0, 0.5, 0.1, 1.0, 1.0, 2.0, 0.0])
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,34 @@ def test_a_cap_caps_and_a_gap_waits(boutique):
     stock = stock_of(empty, params)
     level = stock.position + 2 * empty.forecast
     assert (order_quantity(level, stock, empty, knobs, params) == 0).all()
+
+
+def test_what_earns_too_little_is_not_ordered(boutique):
+    params, state = boutique
+    empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
+    margin = np.asarray(params.price - params.cost)
+    order = ordered("base-stock", params, empty, PLAIN.at[6].set(0.6))
+    np.testing.assert_array_equal(order > 0, margin >= 0.6 * margin.max())
+    assert (ordered("base-stock", params, empty) > 0).all()
+
+
+@pytest.mark.parametrize("rule", ["base-stock", "capped", "s-S"])
+@pytest.mark.parametrize("gap", [0.0, 0.7, 5.0])
+def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap):
+    params, state = boutique
+    state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
+    knobs = knobs_of("margin", rule, PLAIN.at[4].set(2.0).at[5].set(gap).at[6].set(0.4))
+    stock = stock_of(state, params)
+    quantity = lambda level: order_quantity(level, stock, state, knobs, params)  # noqa: E731
+    for more in np.linspace(-9.0, 9.0, 37):
+        order = quantity(stock.position + more)
+        lower, upper = levels_ordering(order, stock, state, knobs, params)
+        for inside in (lower + 0.01, (lower + upper) / 2, upper - 0.01):
+            np.testing.assert_array_equal(quantity(inside), order)
+        ends = [(lower, -UNLIMITED / 2, -0.01), (upper, UNLIMITED / 2, 0.01)]
+        for end, endless, step in ends:
+            is_end = jnp.abs(end) < abs(endless)
+            assert ((quantity(end + step) != order) == is_end).all()
 
 
 def test_recommenders_do_what_they_are_called(boutique):

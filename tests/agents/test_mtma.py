@@ -21,7 +21,7 @@ from jaxsim import store, views
 from jaxsim.scenarios import get
 from tests.random_stores import random_action, random_params, random_state
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0]))
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
 TINY = dict(stores=8, horizon=4, width=8, warm_up=0.0)
 
 
@@ -84,7 +84,7 @@ def test_twins_meet_the_same_customers_and_decide_for_themselves(mtma, experienc
     chance = np.asarray(rollout.seen[0].chance).reshape(groups)
     assert (chance == chance[:, :, :1]).all()
     assert not (chance[:, 0] == chance[:, 1]).all()
-    drawn = np.asarray(rollout.orders.correction).reshape(groups)
+    drawn = np.asarray(rollout.orders.lower).reshape(groups)
     assert not (drawn == drawn[:, :, :1]).all(-1)[:, :, 1:].any()
 
 
@@ -235,11 +235,11 @@ def test_one_network_decides_both_and_sees_both_halves():
         shown = jnp.zeros(params.products)
         order = departments.replenishment.explore(key, memory[0], state, params, shown)[1]
         slate = departments.recommendation.explore(key, memory[1], state, params)[1]
-        return order.correction, slate.log_probability
+        return order.log_probability, slate.log_probability
 
-    correction, log_probability = drawn(state)
+    orders, log_probability = drawn(state)
     tired = state.replace(fatigue=state.fatigue[:, ::-1] + 0.5)
-    assert not np.allclose(correction, drawn(tired)[0])
+    assert not np.allclose(orders, drawn(tired)[0])
     late = state.replace(pipeline=state.pipeline[::-1] * 3.0)
     assert not np.allclose(log_probability, drawn(late)[1])
 

@@ -17,7 +17,9 @@ from jaxsim import scenarios
 
 PERIODS, BURN_IN = 21, 14
 PAIR = scenarios.get("pair")
-POLICY = HeuristicPair(knobs_of("myopic", "base-stock", jnp.array([0.5, 0.5, 0.0, 1.0, 2.0, 1.0])))
+POLICY = HeuristicPair(
+    knobs_of("myopic", "base-stock", jnp.array([0.5, 0.5, 0.0, 1.0, 2.0, 1.0, 0.0]))
+)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from tests.conftest import Browser
 from train import parse
 
 PAIR = scenarios.get("pair")
-RULE = knobs_of("balancing", "base-stock", jnp.array([0.0, 0.5, 0.0, 1.0, 0.0, 0.0]))
+RULE = knobs_of("balancing", "base-stock", jnp.array([0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 0.0]))
 GOOD, BAD = (HeuristicPair(RULE.replace(safety=jnp.float32(z))) for z in (0.5, 3.0))
 TUNED = [TunedPair("balancing+base-stock", HeuristicPair(RULE), 0.0)]
 

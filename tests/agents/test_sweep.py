@@ -9,7 +9,7 @@ from agents.config import TrainConfig
 from agents.heuristics import knobs_of
 from jaxsim.scenarios import get
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0]))
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
 
 
 def test_each_run_keeps_its_own_best():

@@ -1,7 +1,9 @@
-"""A real browser for the pages that a run leaves, where the machine has one."""
+"""One compilation cache for all tests, and a real browser where the machine has one."""
 
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,13 @@ from typing import Any
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+
+# Before any test imports jax: workers and the processes that tests start inherit it, so a program
+# is compiled once. An empty folder each time, so that nothing old is ever run.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    CACHE = tempfile.TemporaryDirectory(prefix="closing-the-loop-tests-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")

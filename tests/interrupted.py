@@ -4,52 +4,22 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from jax.experimental.compilation_cache import compilation_cache
 
 ROOT = Path(__file__).parent.parent
+QUIET = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+"""The environment of a training: this one's, so that compiled programs are found again."""
 
 
-def cache_options(folder: Path) -> dict[str, str | float]:
-    return {
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-    }
-
-
-@contextmanager
-def compiled_into(folder: Path) -> Iterator[None]:
-    """This process keeps its compiled programs in a folder, and finds them there."""
-    before = {name: getattr(jax.config, name) for name in cache_options(folder)}
-    compilation_cache.reset_cache()
-    for name, value in cache_options(folder).items():
-        jax.config.update(name, value)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
-
-
-def environment_with(folder: Path) -> dict[str, str]:
-    """The environment of processes that share their compiled programs with each other."""
-    options = {name.upper(): str(value) for name, value in cache_options(folder).items()}
-    return os.environ | options | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-def stopped(
-    command: list[str], environment: dict[str, str], number: int, moment: str, later: float = 0.0
-) -> int:
+def stopped(command: list[str], number: int, moment: str, later: float = 0.0) -> int:
     """Starts a training and sends it a signal, some seconds after it first prints a line that
     holds `moment`; its exit code."""
     process = subprocess.Popen(
         command,
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     assert process.stdout is not None
     for line in process.stdout:

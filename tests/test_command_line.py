@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -23,9 +22,8 @@ from agents.training import load_departments
 from agents.training import train as run_training
 from jaxsim import choice, scenarios
 from tests.interrupted import (
+    QUIET,
     assert_same,
-    compiled_into,
-    environment_with,
     files,
     stopped,
     unfinished,
@@ -42,15 +40,7 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where this process leaves compiled programs, for itself and others, which need not wait."""
-    folder = tmp_path_factory.mktemp("compiled")
-    with compiled_into(folder):
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def run(compiled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "first"
     assert train.main([*SMALL, "--out", str(folder)]) == 0
     return folder
@@ -98,18 +88,14 @@ def test_metrics_count_what_was_done(run):
     assert metrics.drop(columns="greedy_profit").notna().all(axis=None)
 
 
-def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed(
-    run, compiled, tmp_path
-):
+def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed(run, tmp_path):
     """In processes of their own: stopped, killed, and led to its end. `make stress` kills more."""
-    again, environment = tmp_path / "again", environment_with(compiled)
+    again = tmp_path / "again"
     command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
     began = "store-periods/s"
-    assert stopped(command, environment, signal.SIGTERM, began) == 143
-    assert stopped(command, environment, signal.SIGKILL, began, 0.3) == -signal.SIGKILL
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    assert stopped(command, signal.SIGTERM, began) == 143
+    assert stopped(command, signal.SIGKILL, began, 0.3) == -signal.SIGKILL
+    done = subprocess.run(command, cwd=ROOT, env=QUIET, capture_output=True, text=True, check=True)
     assert_same(again, run, 22)
     both = [json.loads((each / "summary.json").read_text())["policies"] for each in (run, again)]
     assert both[0] == both[1]

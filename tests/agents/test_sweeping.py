@@ -5,10 +5,8 @@ of sweeps.
 import dataclasses
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -26,14 +24,6 @@ SMALL = dict(
     evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2,
 )  # fmt: skip
 SEED, ENTROPY = 3, 0.03
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """All sweeps here are one program: compiled for the first, then read from disk."""
-    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("compiled")))
-    yield
-    jax.config.update("jax_compilation_cache_dir", None)
 
 
 def config_of(folder: Path) -> SweepConfig:

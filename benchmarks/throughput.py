@@ -46,7 +46,7 @@ class Config:
         return Row(self.name, self.stores, self.products, self.lead_time, self.periods)
 
 
-def by_hand(row: Row, repeats: int) -> dict[str, Any]:
+def timed_by_hand(row: Row, repeats: int) -> dict[str, Any]:
     """The same row by the numba kernel: same stores, same actions, same random numbers."""
     import numba
 
@@ -61,18 +61,18 @@ def by_hand(row: Row, repeats: int) -> dict[str, Any]:
 
 
 def _periods(row: Row, threads: int) -> Any:
-    from benchmarks import kernel_numba as kernel
+    from benchmarks import by_hand
 
     params = store_of(row.products, row.lead_time)
     walk = start(params, row.stores)
     keys = np.asarray(jax.random.key_data(walk.keys))
-    stores, numbers = kernel.of_state(walk.states), kernel.of_params(params)
+    stores, numbers = by_hand.of_state(walk.states), by_hand.of_params(params)
     orders, slates = given_actions(params, row.stores)
     drawn, now = row.name == "random", [0]
 
     def call() -> float:
         first, now[0] = now[0], now[0] + row.periods
-        return kernel.periods(
+        return by_hand.periods(
             keys, stores, numbers, orders, slates, drawn, first, row.periods, threads
         )
 
@@ -80,24 +80,19 @@ def _periods(row: Row, threads: int) -> Any:
 
 
 def _lost_sales(row: Row, threads: int) -> Any:
-    from benchmarks import kernel_numba as kernel
+    from benchmarks import by_hand
 
     params = scenarios.get("lost-sales").params()
-    state = start(params, row.stores).states
-    keys = np.asarray(jax.random.key_data(start(params, row.stores).keys))
-    on_hand = np.array(state.on_hand[:, 0])
-    pipeline = np.array(state.pipeline[:, :, 0])
-    numbers = [
-        np.float32(leaf)
-        for leaf in (
-            LOST_SALES_LEVEL, params.arrivals[0], params.holding[0], params.penalty[0],
-        )
-    ]  # fmt: skip
+    walk = start(params, row.stores)
+    keys = np.asarray(jax.random.key_data(walk.keys))
+    on_hand, pipeline = by_hand.lost_sales_state(walk.states)
+    traced = (LOST_SALES_LEVEL, params.arrivals[0], params.holding[0], params.penalty[0])
+    numbers = [np.float32(each) for each in traced]
     now = [0]
 
     def call() -> float:
         first, now[0] = now[0], now[0] + row.periods
-        return kernel.lost_sales(keys, on_hand, pipeline, *numbers, first, row.periods, threads)
+        return by_hand.lost_sales(keys, on_hand, pipeline, *numbers, first, row.periods, threads)
 
     return call
 
@@ -105,7 +100,7 @@ def _lost_sales(row: Row, threads: int) -> Any:
 def main(config: Config) -> None:
     if config.by == "numba" and config.name not in BY_HAND:
         raise SystemExit(f"by: numba; allowed with {', '.join(BY_HAND)}, not {config.name}")
-    one = by_hand if config.by == "numba" else measure.measure
+    one = timed_by_hand if config.by == "numba" else measure.measure
     print(json.dumps(one(config.row, config.repeats)))
 
 

@@ -59,10 +59,15 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
     iteration = (time.perf_counter() - began) / config.timed
     one_program = compiling + training.iterations * iteration
     return {
+        "kind": "seeds",
+        "name": "seeds in one program",
+        "by": "jaxsim",
+        "unit": "store-periods",
+        "stores": seeds * training.stores,
         "seeds": seeds,
         "compile_seconds": compiling,
         "iteration_seconds": iteration,
-        "store_periods_per_second": seeds * training.stores * training.horizon / iteration,
+        "per_second": seeds * training.stores * training.horizon / iteration,
         "seeds_per_hour": 3600 * seeds / one_program,
         "estimated_bytes": memory.peak_bytes(program),
         "measured_bytes": grown,
@@ -107,12 +112,12 @@ def main() -> None:
         "estimated", "measured", title=f"{config.scenario}, {config.stores} stores: {device}",
     )  # fmt: skip
     for row in rows:
-        row["speed_against_in_turn"] = row["seeds"] * alone / row["iteration_seconds"]
+        row["ratio_to_in_turn"] = row["seeds"] * alone / row["iteration_seconds"]
         table.add_row(
             str(row["seeds"]),
             f"{row['compile_seconds']:.1f}",
             f"{row['iteration_seconds']:.3f}",
-            f"{row['speed_against_in_turn']:.2f}x",
+            f"{row['ratio_to_in_turn']:.2f}x",
             f"{row['seeds_per_hour']:.1f}",
             memory.readable(row["estimated_bytes"]),
             memory.readable(row["measured_bytes"]),

@@ -14,7 +14,7 @@ import psutil
 import tyro
 
 from benchmarks import measure
-from benchmarks.workloads import LOST_SALES_LEVEL, Row, given_actions, start, store_of
+from benchmarks.workloads import LEVELS, Row, given_actions, start, store_of
 from jaxsim import scenarios
 
 By = Literal["jaxsim", "numba"]
@@ -25,9 +25,17 @@ BY_HAND = ("step", "random", "lost-sales")  # rows that the numba kernel has too
 class Config:
     """Time one thing at one size."""
 
-    name: Literal["step", "random", "learned", "training iteration", "lost-sales"] = "step"
-    """Actions given; drawn; decided by untrained departments; an iteration of `train`; the
-    one-product store of Zipkin (2008) under a base-stock policy."""
+    name: Literal[
+        "step",
+        "thirty customers",
+        "random",
+        "learned",
+        "training iteration",
+        "lost-sales",
+        "backlog",
+    ] = "step"
+    """Actions given, also with 30 customers a period; drawn; decided by untrained departments; an
+    iteration of `train`; one-product stores under their best base-stock policy."""
     by: By = "jaxsim"
     """`numba` is the kernel written by hand (step, random and lost-sales)."""
     stores: int = 4096
@@ -86,7 +94,7 @@ def _lost_sales(row: Row, threads: int) -> Any:
     walk = start(params, row.stores)
     keys = np.asarray(jax.random.key_data(walk.keys))
     on_hand, pipeline = by_hand.lost_sales_state(walk.states)
-    traced = (LOST_SALES_LEVEL, params.arrivals[0], params.holding[0], params.penalty[0])
+    traced = (LEVELS["lost-sales"], params.arrivals[0], params.holding[0], params.penalty[0])
     numbers = [np.float32(each) for each in traced]
     now = [0]
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from benchmarks.workloads import (
-    LOST_SALES_LEVEL,
+    LEVELS,
     Row,
     at_random,
+    base_stock,
     given_actions,
-    lost_sales,
     start,
     stepping,
     store_of,
@@ -40,10 +40,10 @@ def test_the_kernel_by_hand_is_the_store():
 def test_the_lost_sales_kernel_is_the_lost_sales_store():
     """Stock and all that is on order, unit by unit, after more periods than the lead time."""
     stores, periods, params = 512, 18, scenarios.get("lost-sales").params()
-    program, walk = lost_sales(Row("lost-sales", stores, 1, 4, periods))
+    program, walk = base_stock(Row("lost-sales", stores, 1, 4, periods))
     on_hand, pipeline = by_hand.lost_sales_state(walk.states)
     costs = [params.holding[0], params.penalty[0]]
-    numbers = (np.float32(each) for each in (LOST_SALES_LEVEL, params.arrivals[0], *costs))
+    numbers = (np.float32(each) for each in (LEVELS["lost-sales"], params.arrivals[0], *costs))
     keys = np.asarray(jax.random.key_data(walk.keys))
     cost = by_hand.lost_sales(keys, on_hand, pipeline, *numbers, 0, periods, 2)
     after = jax.jit(program)(walk)

@@ -9,7 +9,7 @@ whole.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import psutil
-import tyro
+from jax.extend import core
 from jaxtyping import Array, PRNGKeyArray
 from rich.console import Console
 
@@ -26,7 +26,7 @@ from agents.config import TrainConfig
 from agents.learning import Learner
 from agents.mtma import Trainer
 from agents.runs import open_folder, write_json
-from benchmarks import limits, measure
+from benchmarks import command, limits, measure
 from benchmarks.results import printed
 from benchmarks.workloads import default_knobs
 from jaxsim import scenarios, store
@@ -108,7 +108,7 @@ def parts(trainer: Trainer, learner: Learner, params: Params) -> dict[str, Part]
     }
 
 
-def matrix_operations(jaxpr: Any) -> float:
+def matrix_operations(jaxpr: core.Jaxpr) -> float:
     """Floating-point operations of all matrix products in a traced program, loops run out."""
     total = 0.0
     for equation in jaxpr.eqns:
@@ -117,8 +117,18 @@ def matrix_operations(jaxpr: Any) -> float:
             left, out = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
             total += 2.0 * math.prod(out) * math.prod(left[axis] for axis in contracted)
         times = equation.params.get("length", 1) if equation.primitive.name == "scan" else 1
-        total += times * sum(map(matrix_operations, jax.core.jaxprs_in_params(equation.params)))
+        total += times * sum(map(matrix_operations, _inner(equation.params)))
     return total
+
+
+def _inner(parameters: dict[str, Any]) -> Iterator[core.Jaxpr]:
+    """The programs that an operation is made of."""
+    for value in parameters.values():
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, core.ClosedJaxpr):
+                yield each.jaxpr
+            elif isinstance(each, core.Jaxpr):
+                yield each
 
 
 def _timed(name: str, part: Part, repeats: int, iterations: int = 1) -> dict[str, Any]:
@@ -164,4 +174,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    command.run(main, Settings)

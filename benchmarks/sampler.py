@@ -11,11 +11,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import tyro
 from jaxtyping import Array, Float, PRNGKeyArray
 from rich.console import Console
 
 from agents.runs import open_folder, write_json
+from benchmarks import command
 from benchmarks.measure import rates, times
 from benchmarks.results import printed
 from jaxsim import sampling
@@ -65,4 +65,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    command.run(main, Settings)

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 
 from agents.runs import open_folder, write_json, write_text
-from benchmarks import limits, measure, results
+from benchmarks import command, limits, measure, results
 from benchmarks.bars import bars
 from benchmarks.peers.environments import default_folder
 from benchmarks.peers.measuring import measured as measured_peers
@@ -71,8 +70,8 @@ def stores(quick: bool, repeats: int, has_numba: bool) -> Iterator[dict[str, Any
 def elsewhere(module: str, *flags: Any) -> list[dict[str, Any]]:
     """The rows that another benchmark writes, run in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", f"benchmarks.{module}", "--out", folder]
-        done = subprocess.run([*command, *map(str, flags)], capture_output=True, text=True)
+        start = [sys.executable, "-m", f"benchmarks.{module}", "--out", folder]
+        done = subprocess.run([*start, *map(str, flags)], capture_output=True, text=True)
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1]
             return [{"name": module, "by": "jaxsim", "left_out": reason}]
@@ -120,4 +119,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    command.run(main, Settings)

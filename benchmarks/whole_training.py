@@ -1,4 +1,4 @@
-"""A whole training at its default sizes, from the command to the report: seconds, once.
+"""A whole training at its default sizes, from tuning to the last evaluation: seconds, once.
 
 `python -m benchmarks.whole_training`. Tuning, compilation, learning, evaluations and writing all
 count.
@@ -9,12 +9,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
 from agents.config import TrainConfig
 from agents.runs import open_folder, write_json
 from agents.training import train
+from benchmarks import command
 
 
 @dataclass(frozen=True)
@@ -58,4 +58,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    command.run(main, Settings)

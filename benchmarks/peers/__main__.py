@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
 from rich.console import Console
 
 from agents.runs import open_folder, write_json
-from benchmarks import measure
+from benchmarks import command, measure
 from benchmarks.peers.environments import default_folder
 from benchmarks.peers.measuring import measured
 from benchmarks.results import peers_table
@@ -36,4 +35,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    command.run(main, Settings)

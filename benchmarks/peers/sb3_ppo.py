@@ -23,7 +23,7 @@ class Passed(VecEnv):
         )
 
     def reset(self) -> np.ndarray:
-        return np.asarray(self._stores.reset(seed=0)[0])
+        return np.array(self._stores.reset(seed=0)[0])
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
@@ -34,7 +34,7 @@ class Passed(VecEnv):
         if "final_obs" in news:
             for info, last in zip(infos, np.asarray(news["final_obs"]), strict=True):
                 info |= {"terminal_observation": last, "TimeLimit.truncated": True}
-        return np.asarray(seen), np.asarray(profits), np.asarray(over), infos
+        return np.array(seen), np.asarray(profits), np.asarray(over), infos
 
     def close(self) -> None:
         pass

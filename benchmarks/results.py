@@ -14,6 +14,7 @@ STEPS = (
 PEERS = (
     "peer", "work", "its rate", "range", "unit", "processes", "this project", "times as fast",
 )  # fmt: skip
+TRAINING = ("scenario", "iterations", "seconds", "store-periods/s, all told")
 SEEDS = ("seeds in one program", "store-periods/s", "against one after the other", "compile s")
 ITERATION = ("part", "seconds", "share", "float32 operations", "share of the matrix rate")
 SAMPLER = ("mean", "ns a draw", "ns, jax.random.poisson", "times as fast")
@@ -48,7 +49,20 @@ def peer_cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["unit"],
         str(row["processes"]),
         f"{row['ours_per_second']:,.0f}" if "ours_per_second" in row else "",
-        f"{row['ratio_to_peer']:,.3g}" if "ratio_to_peer" in row else "",
+        times_as_fast(row["ratio_to_peer"]) if "ratio_to_peer" in row else "",
+    )
+
+
+def times_as_fast(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.2f}"
+
+
+def training_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        row["scenario"],
+        str(row["iterations"]),
+        f"{row['seconds']:.0f}",
+        f"{row['per_second']:,.0f}",
     )
 
 
@@ -87,6 +101,7 @@ def sections(body: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tupl
         ("Bars", BARS, [bar_cells(bar) for bar in body.get("bars", [])]),
         ("Stores", STEPS, [step_cells(row) for row in rows if is_timed(row)]),
         ("Peers", PEERS, [peer_cells(row) for row in of("peer")]),
+        ("A whole training", TRAINING, [training_cells(row) for row in of("training")]),
         ("Seeds in parallel", SEEDS, [seed_cells(row) for row in of("seeds")]),
         (
             "Where a training iteration's time goes",

@@ -13,7 +13,7 @@ from benchmarks.workloads import Row
 
 STORES = (2**7, 2**10, 2**12, 2**13, 2**16)
 PRODUCTS, LEAD_TIMES = (2, 10, 50, 200, 2000), (1, 4, 16)
-LONGEST_CALL = 2**23  # product-periods: a call is cut down to about this many, 4 periods or more
+LONGEST_CALL = 2**22  # product-periods: a call is cut down to about this many, 4 periods or more
 SHARE_OF_MEMORY, COPIES = 0.5, 12  # a row's stores are held about this many times over
 
 

@@ -160,6 +160,7 @@ def _processor_seconds() -> float:
 
 
 def main(settings: Settings) -> None:
+    jax.config.update("jax_enable_compilation_cache", False)  # compilation is timed from nothing
     folder, console = open_folder(settings.out), Console(width=110)
     limit = settings.matrix_rate or limits.matrix_rate(settings.repeats)["per_second"]
     found = rows(settings, limit)

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import psutil
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from agents import memory, sweep
 from agents.config import TrainConfig
-from agents.heuristics import knobs_of
 from agents.runs import open_folder, write_json
 from agents.sweep import Runs
+from benchmarks import command
+from benchmarks.workloads import default_knobs
 from jaxsim import scenarios
 
 
@@ -75,9 +74,8 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
 
 
 def started(training: TrainConfig, seeds: int) -> Runs:
-    pair = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
     params = scenarios.get(training.scenario).params()
-    both = (sweep.repeated(each, seeds) for each in (training.trainer(pair), params))
+    both = (sweep.repeated(each, seeds) for each in (training.trainer(default_knobs()), params))
     return sweep.start(jax.random.split(jax.random.key(0), seeds), *both)
 
 
@@ -101,8 +99,8 @@ def watched(call: Callable[[], Any]) -> tuple[Any, int]:
         watcher.join()
 
 
-def main() -> None:
-    config, console = tyro.cli(Config), Console(width=110)
+def main(config: Config) -> None:
+    console = Console(width=110)
     folder = open_folder(config.out)
     rows = [row_of(config, seeds, console) for seeds in config.seeds]
     alone = rows[0]["iteration_seconds"]
@@ -127,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main, Config)

@@ -108,6 +108,7 @@ def _lost_sales(row: Row, threads: int) -> Any:
 def main(config: Config) -> None:
     if config.by == "numba" and config.name not in BY_HAND:
         raise SystemExit(f"by: numba; allowed with {', '.join(BY_HAND)}, not {config.name}")
+    jax.config.update("jax_enable_compilation_cache", False)  # compilation is timed from nothing
     one = timed_by_hand if config.by == "numba" else measure.measure
     print(json.dumps(one(config.row, config.repeats)))
 

@@ -20,6 +20,15 @@ def matrix_rate(repeats: int, size: int = 2048) -> dict[str, Any]:
     return _row("matrix product", "float32 operations", rates(2 * size**3, seconds))
 
 
+def narrow_matrix_rate(repeats: int, rows: int = 2**17, width: int = 32) -> dict[str, Any]:
+    """The same where one matrix is as narrow as the networks' layers are."""
+    left, right = jax.random.normal(jax.random.key(0), (rows, width)), jnp.eye(width)
+    product = jax.jit(lambda left, right: left @ right)
+    seconds = times(lambda: product(left, right), repeats)
+    name = f"matrix product, {width} wide"
+    return _row(name, "float32 operations", rates(2 * rows * width**2, seconds))
+
+
 def bandwidth(repeats: int, numbers: int = 2**26) -> dict[str, Any]:
     """Bytes a second of a = b + s·c over arrays far larger than any cache (McCalpin's triad),
     two read and one written."""
@@ -30,7 +39,7 @@ def bandwidth(repeats: int, numbers: int = 2**26) -> dict[str, Any]:
 
 
 def measure(repeats: int) -> list[dict[str, Any]]:
-    return [matrix_rate(repeats), bandwidth(repeats)]
+    return [matrix_rate(repeats), narrow_matrix_rate(repeats), bandwidth(repeats)]
 
 
 def _row(name: str, unit: str, measured: dict[str, Any]) -> dict[str, Any]:

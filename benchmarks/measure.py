@@ -64,6 +64,7 @@ def measure(row: Row, repeats: int) -> dict[str, Any]:
 def result(row: Row, by: str, seconds: list[float], compile_seconds: float) -> dict[str, Any]:
     """A row of the results, whoever was timed."""
     return {
+        "kind": "stores",
         "name": row.name,
         "by": by,
         "stores": row.stores,

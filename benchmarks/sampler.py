@@ -1,58 +1,68 @@
 """Time of a Poisson draw, random words included: inversion of one uniform and jax.random.poisson.
 
-Run from the project's root: python benchmarks/sampler.py
+`python -m benchmarks.sampler`
 """
 
-import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from statistics import median
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, PRNGKeyArray
+from rich.console import Console
 
+from agents.runs import open_folder, write_json
+from benchmarks import command
+from benchmarks.measure import rates, times
+from benchmarks.results import printed
 from jaxsim import sampling
 
 MEANS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 50.0, 300.0, 10_000.0)
 
 
-def draw_by_inversion(key, mean, draws: int):
-    return sampling.poisson_inverse(sampling.open_uniform(key, (draws,)), mean)
+@dataclass(frozen=True)
+class Settings:
+    """Time draws at means from 0.1 to 10,000."""
+
+    out: Path = Path("runs/benchmarks")
+    """Folder for sampler.json."""
+    draws: int = 1_000_000
+    """Draws a call."""
+    repeats: int = 10
+    """Timed calls."""
 
 
-def draw_by_jax(key, mean, draws: int):
-    return jax.random.poisson(key, mean, (draws,))
+def draw_by_inversion(key: PRNGKeyArray, mean: Float[Array, " D"]) -> Float[Array, " D"]:
+    return sampling.poisson_inverse(sampling.open_uniform(key, mean.shape), mean)
 
 
-def seconds(call: Callable[[], jax.Array], repeats: int) -> float:
-    """Median wall-clock seconds of `call`, the first one, which compiles, left out."""
-    jax.block_until_ready(call())
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        jax.block_until_ready(call())
-        times.append(time.perf_counter() - start)
-    return median(times)
+def draw_by_jax(key: PRNGKeyArray, mean: Float[Array, " D"]) -> Array:
+    return jax.random.poisson(key, mean)
 
 
-def measure(draws: int = 1_000_000, repeats: int = 10) -> list[tuple[float, float, float]]:
-    """(mean, ns per draw by inversion, ns per draw by JAX) for each of MEANS."""
-    key = jax.random.key(0)
-    ours, theirs = (jax.jit(partial(f, draws=draws)) for f in (draw_by_inversion, draw_by_jax))
-    rows = []
-    for mean in MEANS:
-        means = jnp.full(draws, mean)
-        times = [seconds(partial(f, key, means), repeats) * 1e9 / draws for f in (ours, theirs)]
-        rows.append((mean, *times))
-    return rows
+def row_of(mean: float, settings: Settings) -> dict[str, Any]:
+    """Draws a second at one mean, and how many times as fast as `jax.random.poisson`."""
+    key, means = jax.random.key(0), jnp.full(settings.draws, mean)
+
+    def speed(draw: Callable) -> dict[str, float]:
+        return rates(settings.draws, times(partial(jax.jit(draw), key, means), settings.repeats))
+
+    ours, theirs = speed(draw_by_inversion), speed(draw_by_jax)
+    ratio = ours["per_second"] / theirs["per_second"]
+    row = {"kind": "sampler", "name": "Poisson draw", "by": "jaxsim", "unit": "draws", "mean": mean}
+    return row | ours | {"ratio_to_jax_random": ratio}
 
 
-def main() -> None:
-    print(f"{jax.devices()[0].device_kind}, JAX {jax.__version__}, a million draws a call")
-    print(f"{'mean':>8} {'inversion':>10} {'jax.random':>10} {'ratio':>6}   (ns per draw)")
-    for mean, ours, theirs in measure():
-        print(f"{mean:8g} {ours:10.2f} {theirs:10.1f} {theirs / ours:6.1f}")
+def main(settings: Settings) -> None:
+    folder = open_folder(settings.out)
+    rows = [row_of(mean, settings) for mean in MEANS]
+    write_json(folder / "sampler.json", {"rows": rows})
+    for table in printed({"rows": rows}):
+        Console().print(table)
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main, Settings)

@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import psutil
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from agents import memory, sweep
 from agents.config import TrainConfig
-from agents.heuristics import knobs_of
 from agents.runs import open_folder, write_json
 from agents.sweep import Runs
+from benchmarks import command
+from benchmarks.workloads import default_knobs
 from jaxsim import scenarios
 
 
@@ -59,10 +58,15 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
     iteration = (time.perf_counter() - began) / config.timed
     one_program = compiling + training.iterations * iteration
     return {
+        "kind": "seeds",
+        "name": "seeds in one program",
+        "by": "jaxsim",
+        "unit": "store-periods",
+        "stores": seeds * training.stores,
         "seeds": seeds,
         "compile_seconds": compiling,
         "iteration_seconds": iteration,
-        "store_periods_per_second": seeds * training.stores * training.horizon / iteration,
+        "per_second": seeds * training.stores * training.horizon / iteration,
         "seeds_per_hour": 3600 * seeds / one_program,
         "estimated_bytes": memory.peak_bytes(program),
         "measured_bytes": grown,
@@ -70,9 +74,8 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
 
 
 def started(training: TrainConfig, seeds: int) -> Runs:
-    pair = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
     params = scenarios.get(training.scenario).params()
-    both = (sweep.repeated(each, seeds) for each in (training.trainer(pair), params))
+    both = (sweep.repeated(each, seeds) for each in (training.trainer(default_knobs()), params))
     return sweep.start(jax.random.split(jax.random.key(0), seeds), *both)
 
 
@@ -96,8 +99,8 @@ def watched(call: Callable[[], Any]) -> tuple[Any, int]:
         watcher.join()
 
 
-def main() -> None:
-    config, console = tyro.cli(Config), Console(width=110)
+def main(config: Config) -> None:
+    console = Console(width=110)
     folder = open_folder(config.out)
     rows = [row_of(config, seeds, console) for seeds in config.seeds]
     alone = rows[0]["iteration_seconds"]
@@ -107,12 +110,12 @@ def main() -> None:
         "estimated", "measured", title=f"{config.scenario}, {config.stores} stores: {device}",
     )  # fmt: skip
     for row in rows:
-        row["speed_against_in_turn"] = row["seeds"] * alone / row["iteration_seconds"]
+        row["ratio_to_in_turn"] = row["seeds"] * alone / row["iteration_seconds"]
         table.add_row(
             str(row["seeds"]),
             f"{row['compile_seconds']:.1f}",
             f"{row['iteration_seconds']:.3f}",
-            f"{row['speed_against_in_turn']:.2f}x",
+            f"{row['ratio_to_in_turn']:.2f}x",
             f"{row['seeds_per_hour']:.1f}",
             memory.readable(row["estimated_bytes"]),
             memory.readable(row["measured_bytes"]),
@@ -122,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main, Config)

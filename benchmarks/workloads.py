@@ -26,7 +26,10 @@ from jaxsim.records import Action, State
 from jaxsim.scenario import Scenario
 
 SEGMENTS, SLOTS, DEMAND = 8, 3, 5.0  # customer segments, slate slots, mean demand of a product
-LOST_SALES_LEVEL = float(published.BASE_STOCK["poisson", 4.0][3][0])  # lead time 4
+LEVELS = {  # of one-product stores: the best base-stock, lead time 4
+    "lost-sales": float(published.BASE_STOCK["poisson", 4.0][3][0]),
+    "backlog": float(published.BACKLOG[4.0][3][0]),
+}
 GIVEN = 4  # days of actions that the step alone goes round
 
 Decide = Callable[[PRNGKeyArray, Any, State, Array], tuple[Action, Any]]
@@ -181,10 +184,17 @@ def at_random(params: Params) -> Decide:
     return decide
 
 
+def default_knobs() -> Knobs:
+    """A tuned pair that departments may start from; which one does not change the time."""
+    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
+
+
 def learned(params: Params) -> tuple[Decide, Any]:
     """Two departments of the default size, untrained (weights do not change the time), and the
     memory that a store starts with."""
-    trainer = TrainConfig(stores=1, twins=1, minibatches=1, fast_per_slow=1).trainer(_knobs())
+    trainer = TrainConfig(stores=1, twins=1, minibatches=1, fast_per_slow=1).trainer(
+        default_knobs()
+    )
     policy = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
     return lambda key, memory, state, _: policy.act(key, memory, state, params), policy.start(
         params
@@ -194,7 +204,7 @@ def learned(params: Params) -> tuple[Decide, Any]:
 def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     """One iteration of `train`'s own loop at the default sizes, but for the number of stores."""
     params = store_of(row.products, row.lead_time)
-    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(_knobs())
+    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(default_knobs())
     learner = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
 
     def iterate(carried: tuple) -> tuple:
@@ -204,10 +214,11 @@ def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     return iterate, (learner, jnp.float32(0))
 
 
-def lost_sales(row: Row) -> tuple[Callable[[Walk], Walk], Walk]:
-    """Zipkin's one-product store, lead time 4, Poisson(5), under a base-stock policy."""
-    params = scenarios.get("lost-sales").params()
-    policy = OrderUpTo(jnp.float32(LOST_SALES_LEVEL), jnp.float32(UNLIMITED))
+def base_stock(row: Row) -> tuple[Callable[[Walk], Walk], Walk]:
+    """A one-product store with Poisson(5) demand and lead time 4 (Zipkin's, where sales are lost)
+    under its best base-stock policy."""
+    params = scenarios.get(row.name).params()
+    policy = OrderUpTo(jnp.float32(LEVELS[row.name]), jnp.float32(UNLIMITED))
     decide = lambda key, memory, state, _: (policy.act(state), memory)  # noqa: E731
     return walking(params, decide, row.periods), start(params, row.stores)
 
@@ -216,17 +227,15 @@ def program_of(row: Row) -> tuple[Callable[[Any], Any], Any]:
     """A function to compile, and what it starts from."""
     if row.name == "training iteration":
         return training(row)
-    if row.name == "lost-sales":
-        return lost_sales(row)
+    if row.name in LEVELS:
+        return base_stock(row)
     params = store_of(row.products, row.lead_time)
-    if row.name == "step":
+    if row.name == "thirty customers":
+        params = params.replace(arrivals=params.arrivals * (30.0 / params.arrivals.sum()))
+    if row.name in ("step", "thirty customers"):
         given = given_actions(params, row.stores)
         return stepping(params, *given, row.periods), start(params, row.stores)
     if row.name == "random":
         return walking(params, at_random(params), row.periods), start(params, row.stores)
     decide, memory = learned(params)
     return walking(params, decide, row.periods), start(params, row.stores, memory)
-
-
-def _knobs() -> Knobs:
-    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))

@@ -7,9 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import suite
+from benchmarks import results
 from benchmarks.measure import measure, peak_memory
-from benchmarks.workloads import Row, at_random, given_actions, start, stepping, store_of
+from benchmarks.rows import too_large
+from benchmarks.workloads import Row
 from jaxsim import ranking, sampling
 
 
@@ -35,16 +36,24 @@ def test_the_peak_of_a_process_is_not_its_parents():
 
 def test_the_page_shows_every_row_that_ran(rows):
     body = {
-        "machine": {"device": "cpu", "threads": 2, "dtype": "float32", "versions": {}},
+        "machine": {
+            "device": "cpu",
+            "threads": 2,
+            "dtype": "float32",
+            "versions": {},
+            "load_average": 0.0,
+        },
         "rows": [*rows, {"name": "step", "by": "jaxsim", "left_out": "too large"}],
     }
-    lines = suite.as_markdown(body).splitlines()
-    assert [line.split("|")[1].strip() for line in lines[4:]] == ["random", "lost-sales"]
+    lines = results.as_markdown(body).splitlines()
+    shown = [line.split("|")[1].strip() for line in lines if line.startswith("| ")]
+    assert shown == ["row", "---", "random", "lost-sales"]
+    assert "- step, jaxsim: too large" in lines
 
 
 def test_rows_beyond_the_memory_are_left_out_with_a_reason():
-    assert suite.too_large(Row("step", 4, 2)) is None
-    assert "GiB needed" in suite.too_large(Row("step", 2**22, 2000))
+    assert too_large(Row("step", 4, 2)) is None
+    assert "GiB needed" in too_large(Row("step", 2**22, 2000))
 
 
 def test_shuffled_slates_are_distinct_and_all_alike():
@@ -54,33 +63,3 @@ def test_shuffled_slates_are_distinct_and_all_alike():
     _, counts = np.unique(slates, axis=0, return_counts=True)
     assert len(counts) == 24  # every ordered choice of 3 out of 4
     np.testing.assert_array_less(np.abs(counts - 2500), 4.8 * np.sqrt(2500))
-
-
-def test_the_kernel_by_hand_is_the_store():
-    """Same keys, same actions: the same whole units, and money to rounding."""
-    kernel = pytest.importorskip("benchmarks.kernel_numba", exc_type=ImportError)
-    params, stores, periods = store_of(10), 64, 12
-    walk = start(params, stores)
-    orders, slates = given_actions(params, stores)
-    arrays, numbers = kernel.of_state(walk.states), kernel.of_params(params)
-    keys = np.asarray(jax.random.key_data(walk.keys))
-    seen = kernel.periods(keys, arrays, numbers, orders, slates, False, 0, periods, 2)
-    after = jax.jit(stepping(params, orders, slates, periods))(walk)
-    for field in ("on_hand", "pipeline", "backlog", "sold", "lost", "period"):
-        expected = np.asarray(getattr(after.states, field))
-        np.testing.assert_array_equal(getattr(arrays, field), expected, err_msg=field)
-    for field in ("market", "goodwill", "fatigue", "forecast"):
-        expected = np.asarray(getattr(after.states, field))
-        np.testing.assert_allclose(getattr(arrays, field), expected, atol=1e-4, err_msg=field)
-    np.testing.assert_allclose(seen, float(after.seen), rtol=1e-4)
-
-
-def test_the_kernels_random_actions_are_those_of_the_random_row():
-    kernel = pytest.importorskip("benchmarks.kernel_numba", exc_type=ImportError)
-    params, key = store_of(10), jax.random.key(5)
-    action, _ = at_random(params)(key, (), None, 0)
-    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, 1)))
-    order, slate = np.zeros(10, np.float32), np.zeros((8, 3), np.int32)
-    kernel.random_actions(words[0], words[1], order, slate, np.zeros(3, np.int32))
-    np.testing.assert_array_equal(order, action.order)
-    np.testing.assert_array_equal(slate, action.slate)

@@ -1,0 +1,22 @@
+"""How a benchmark is run: settings from flags, a user's mistake in one line."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import tyro
+
+from agents.config import ConfigError
+from agents.runs import RunError
+from jaxsim.scenario import ScenarioError
+
+Settings = TypeVar("Settings")
+
+
+def run(main: Callable[[Settings], None], settings: type[Settings]) -> None:
+    """Runs `main` with the settings that the command line gives; exit code 2 for bad ones."""
+    try:
+        main(tyro.cli(settings))
+    except (ConfigError, RunError, ScenarioError) as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,63 @@
+"""The kernel written by hand against the store: the same customers, the same units."""
+
+import jax
+import numpy as np
+import pytest
+
+from benchmarks.workloads import (
+    LEVELS,
+    Row,
+    at_random,
+    base_stock,
+    given_actions,
+    start,
+    stepping,
+    store_of,
+)
+from jaxsim import scenarios
+
+by_hand = pytest.importorskip("benchmarks.by_hand", exc_type=ImportError)
+
+
+def test_the_kernel_by_hand_is_the_store():
+    """Same keys, same actions: the same whole units, and money to rounding."""
+    params, stores, periods = store_of(10), 64, 12
+    walk = start(params, stores)
+    orders, slates = given_actions(params, stores)
+    arrays, numbers = by_hand.of_state(walk.states), by_hand.of_params(params)
+    keys = np.asarray(jax.random.key_data(walk.keys))
+    seen = by_hand.periods(keys, arrays, numbers, orders, slates, False, 0, periods, 2)
+    after = jax.jit(stepping(params, orders, slates, periods))(walk)
+    for field in ("on_hand", "pipeline", "backlog", "sold", "lost", "period"):
+        expected = np.asarray(getattr(after.states, field))
+        np.testing.assert_array_equal(getattr(arrays, field), expected, err_msg=field)
+    for field in ("market", "goodwill", "fatigue", "forecast"):
+        expected = np.asarray(getattr(after.states, field))
+        np.testing.assert_allclose(getattr(arrays, field), expected, atol=1e-4, err_msg=field)
+    np.testing.assert_allclose(seen, float(after.seen), rtol=1e-4)
+
+
+def test_the_lost_sales_kernel_is_the_lost_sales_store():
+    """Stock and all that is on order, unit by unit, after more periods than the lead time."""
+    stores, periods, params = 512, 18, scenarios.get("lost-sales").params()
+    program, walk = base_stock(Row("lost-sales", stores, 1, 4, periods))
+    on_hand, pipeline = by_hand.lost_sales_state(walk.states)
+    costs = [params.holding[0], params.penalty[0]]
+    numbers = (np.float32(each) for each in (LEVELS["lost-sales"], params.arrivals[0], *costs))
+    keys = np.asarray(jax.random.key_data(walk.keys))
+    cost = by_hand.lost_sales(keys, on_hand, pipeline, *numbers, 0, periods, 2)
+    after = jax.jit(program)(walk)
+    np.testing.assert_array_equal(on_hand, after.states.on_hand[:, 0])
+    rows = np.asarray(after.states.pipeline[:, :, 0])
+    np.testing.assert_array_equal(np.roll(pipeline, -periods, 1), rows)
+    assert cost / stores / periods == pytest.approx(5.2, rel=0.1)  # Zipkin (2008) for this level
+
+
+def test_the_kernels_random_actions_are_those_of_the_random_row():
+    params, key = store_of(10), jax.random.key(5)
+    action, _ = at_random(params)(key, (), None, 0)
+    words = np.asarray(jax.random.key_data(jax.random.fold_in(key, 1)))
+    order, slate = np.zeros(10, np.float32), np.zeros((8, 3), np.int32)
+    by_hand.random_actions(words[0], words[1], order, slate, np.zeros(3, np.int32))
+    np.testing.assert_array_equal(order, action.order)
+    np.testing.assert_array_equal(slate, action.slate)

@@ -7,6 +7,8 @@ Idea: Jiang et al. (2025).
 """
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 import jax
@@ -120,10 +122,11 @@ class Trainer:
         learner, critic_loss = self.learn_values(learner, rollout, params)
         learner, lesson = self.advantages(learner, rollout, params)
         learner, losses = self.update(learner, lesson)
-        clocks = self.rates.clocks
+        clocks, shards = self.rates.clocks, self.shape.shards
+        served, asked = (shards.total(each.sum()) for each in (rollout.served, rollout.asked))
         metrics = {
-            "profit": rollout.profit.mean(),
-            "fill_rate": rollout.served.sum() / jnp.maximum(rollout.asked.sum(), 1.0),
+            "profit": shards.mean(rollout.profit.mean()),
+            "fill_rate": served / jnp.maximum(asked, 1.0),
             "critic_rate": timescales.critic_rate(clocks, learner.critic_updates),
             "fast_rate": timescales.fast_rate(clocks, learner.fast_updates),
             "slow_rate": timescales.slow_rate(clocks, learner.slow_updates),
@@ -140,13 +143,14 @@ class Trainer:
     def roll_out(self, learner: Learner, params: Params) -> tuple[Learner, Rollout]:
         """Every store goes on for `horizon` periods under the exploring departments."""
         key, rollout_key = jax.random.split(learner.key)
+        shards = self.shape.shards
 
         def one_period(carry: tuple, period_key: PRNGKeyArray) -> tuple[tuple, Rollout]:
             customers, decisions = jax.random.split(period_key)
-            groups = jax.random.split(customers, self.shape.stores // self.shape.twins)
+            groups = shards.own_keys(customers, self.shape.stores // self.shape.twins)
             keys = (
                 jnp.repeat(groups, self.shape.twins),
-                jax.random.split(decisions, self.shape.stores),
+                shards.own_keys(decisions, self.shape.stores),
             )
             states, memories, news = jax.vmap(self._one_store, (None, 0, 0, 0, None))(
                 learner, keys, carry[0], carry[1], params
@@ -228,6 +232,7 @@ class Trainer:
     ) -> tuple[Learner, Lesson]:
         """Each department's credit, and the average profit seen."""
         by_product, _, off = self._estimates(learner, rollout, params)
+        mean = self.shape.shards.mean
         # One central critic serves both departments; else the first is replenishment's.
         orders, slates = by_product[0], by_product[-1]
         others = orders.sum(-1, keepdims=True) - orders
@@ -235,15 +240,15 @@ class Trainer:
         lesson = Lesson(
             orders=rollout.orders,
             slates=rollout.slates,
-            order_advantage=values.standardised(orders + self.rates.others * others),
+            order_advantage=values.standardised(orders + self.rates.others * others, mean),
             slate_advantage=jnp.broadcast_to(
-                values.standardised(slate_advantage), rollout.slates.log_probability.shape
+                values.standardised(slate_advantage, mean), rollout.slates.log_probability.shape
             ),
         )
         rate = self.rates.average_rate
         average = tuple(
             jnp.where(jnp.isfinite(each), rho + rate * each, rho)
-            for rho, each in zip(learner.average, off, strict=True)
+            for rho, each in zip(learner.average, mean(off), strict=True)
         )
         return learner.replace(average=average), lesson
 
@@ -275,9 +280,11 @@ class Trainer:
         return learner, jax.tree.map(jnp.mean, losses)
 
     def _dealt(self, key: PRNGKeyArray, lesson: Any, *parts: int) -> Any:
-        """Stores in random order, cut into parts: (…parts, periods, stores of a part, …)."""
-        order = jax.random.permutation(key, self.shape.stores)
-        cut = (*parts, self.shape.stores // math.prod(parts))
+        """A shard's stores in random order, cut into parts: (…parts, periods, stores of a part,
+        …). So no store goes from one device to another, and a part is some stores of every shard."""
+        stores = self.shape.own_stores
+        order = jax.random.permutation(self.shape.shards.own_key(key), stores)
+        cut = (*parts, stores // math.prod(parts))
 
         def deal(leaf: Array) -> Array:
             dealt = leaf[:, order].reshape(leaf.shape[0], *cut, *leaf.shape[2:])
@@ -298,11 +305,12 @@ class Trainer:
     def _critic_update(
         self, learner: Learner, lessons: tuple[values.ValueLesson, ...]
     ) -> tuple[Learner, Float[Array, ""]]:
-        def loss_of(critics: tuple[Any, ...]) -> Float[Array, ""]:
+        def loss_of(critics: tuple[Any, ...]) -> tuple[Float[Array, ""], dict]:
             pairs = zip(critics, lessons, strict=True)
-            return sum((values.value_loss(self._critic, *pair) for pair in pairs), jnp.zeros(()))
+            losses = (values.value_loss(self._critic, *pair) for pair in pairs)
+            return sum(losses, jnp.zeros(())), {}
 
-        loss, gradient = jax.value_and_grad(loss_of)(learner.critics)
+        loss, _, gradient = self._descent(loss_of, learner.critics)
         return self._stepped(learner, "critic", "critics", loss, gradient), loss
 
     def _fast_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
@@ -317,10 +325,15 @@ class Trainer:
         self, learner: Learner, clock: str, department: str, lesson: Lesson
     ) -> tuple[Learner, dict[str, Array]]:
         """The learner after one step of a department on its clock, and the losses."""
-        weights = getattr(learner, department)
-        loss_of = jax.value_and_grad(self._loss, has_aux=True)
-        (loss, losses), gradient = loss_of(weights, department, lesson)
+        loss_of = lambda weights: self._loss(weights, department, lesson)  # noqa: E731
+        loss, losses, gradient = self._descent(loss_of, getattr(learner, department))
         return self._stepped(learner, clock, department, loss, gradient), losses
+
+    def _descent(self, loss_of: Callable, weights: Any) -> tuple[Float[Array, ""], dict, Any]:
+        """Loss, its parts and its gradient over the stores of all shards."""
+        shards = self.shape.shards
+        (loss, parts), gradient = jax.value_and_grad(loss_of, has_aux=True)(shards.apart(weights))
+        return shards.mean((loss, parts, gradient))
 
     def _stepped(
         self, learner: Learner, clock: str, part: str, loss: Float[Array, ""], gradient: Any
@@ -358,8 +371,7 @@ class Trainer:
         ratio = jnp.exp(log_probability - record.log_probability)
         clipped = jnp.clip(ratio, 1 - self.rates.clip, 1 + self.rates.clip)
         gain = jnp.minimum(ratio * advantage, clipped * advantage) + bonus * entropy
-        heard = record.heard
-        mean = lambda each: (each * heard).sum() / jnp.maximum(heard.sum(), 1.0)  # noqa: E731
+        mean = partial(self.shape.shards.weighted_mean, weights=record.heard)
         return -mean(gain), {
             f"{name}_loss": -mean(gain),
             f"{name}_entropy": mean(entropy),

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from agents import reports, runs, sweep_reports, theory_reports, usage
-from agents.config import ConfigError, TrainConfig
+from agents.config import ConfigError, TrainConfig, shards_of
 from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
 from agents.health import NumbersError
@@ -46,6 +46,8 @@ class EvaluateConfig:
     """Periods measured."""
     burn_in: int = 60
     """Periods dropped before."""
+    devices: int | None = None
+    """Devices that share the stores; by default all there are."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,13 @@ def run_reproduce(config: StudyConfig, console: Console) -> None:
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
+    shards = shards_of(config.devices, {"stores": config.stores})
     trained = runs.read_config(config.run)
     tuned = runs.read_heuristics(config.run)
     departments = load_departments(config.run, trained, tuned)
     settings = runs.evaluation_settings(trained, config.stores, config.periods, config.burn_in)
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
-    summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key)
+    summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key, shards)
     runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
     console.print(reports.policy_table(summary))
     console.print(reports.closing_line(summary, config.run), soft_wrap=True)

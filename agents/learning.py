@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.health import Health
 from agents.regimes import Regime
-from agents.shards import EVERYWHERE, SPREAD, Shards
+from agents.shards import EVERYWHERE, ONE, SPREAD, Shards
 from agents.timescales import Clocks
 from jaxsim.records import State
 
@@ -31,7 +31,7 @@ class Shape:
     replenishment_memory: str = "ewma"
     recommendation_memory: str = "none"
     max_norm: float = 0.5
-    shards: Shards = Shards()  # devices that the stores are spread over
+    shards: Shards = ONE  # devices that the stores are spread over
 
     @property
     def own_stores(self) -> int:

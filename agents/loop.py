@@ -8,7 +8,6 @@ checkpoint is a good one.
 import dataclasses
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,8 +21,9 @@ from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.evaluation import profit_per_period, simulate
 from agents.interruption import Interrupted, Interruption
-from agents.learning import Learner
+from agents.learning import Learner, learner_specs
 from agents.mtma import Trainer
+from agents.shards import EVERYWHERE, Shards, gathered, placed
 from jaxsim.params import Params
 
 Progress = Callable[[dict[str, float]], None]
@@ -42,8 +42,13 @@ class Training:
 
     def start(self) -> Standing:
         """A training that has not begun; what is kept is how the departments start."""
-        learner = jax.jit(Trainer.init)(self.trainer, self.keys["learn"], self.params)
+        init = placed(Trainer.init, learner_specs(), self.shards)
+        learner = init(self.trainer, self.keys["learn"], self.params)
         return Standing(learner, jax.device_get(self.departments(learner).weights))
+
+    @property
+    def shards(self) -> Shards:
+        return self.trainer.shape.shards
 
     def departments(self, learner: Learner) -> Departments:
         return Departments(*self.trainer.departments(learner))
@@ -51,7 +56,11 @@ class Training:
     def restored(self) -> Standing | None:
         """Where the training stood at its newest checkpoint, if it has one. Raises `RunError`."""
         learner = jax.eval_shape(self.trainer.init, self.keys["learn"], self.params)
-        return self.checkpoints.restore(Standing(learner, self.departments(learner).weights))
+        found = self.checkpoints.restore(Standing(learner, self.departments(learner).weights))
+        if found is None:
+            return None
+        place = placed(lambda learner: learner, learner_specs(), self.shards)
+        return dataclasses.replace(found, learner=place(found.learner))
 
 
 def learn(
@@ -131,8 +140,9 @@ def _checked(training: Training, standing: Standing) -> tuple[Standing, float]:
         config.evaluation_stores,
         config.evaluation_periods,
         config.burn_in,
+        training.shards,
     )
-    profit = float(profit_per_period(totals, config.evaluation_periods).mean())
+    profit = float(profit_per_period(gathered(totals), config.evaluation_periods).mean())
     if profit > standing.kept_profit:
         kept = jax.device_get(departments.weights)
         standing = dataclasses.replace(standing, kept=kept, kept_profit=profit)
@@ -152,7 +162,6 @@ def _stop(training: Training, wrong: str | None, interruption: Interruption) -> 
 def _compile(training: Training, learner: Learner) -> Any:
     """A chunk of iterations as one program that takes over the learner's memory."""
 
-    @partial(jax.jit, donate_argnums=1)
     def chunk(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
         return jax.lax.scan(
             lambda carried, _: trainer.iterate(carried, params),
@@ -160,4 +169,7 @@ def _compile(training: Training, learner: Learner) -> Any:
             length=training.config.chunk,
         )
 
-    return chunk.lower(training.trainer, learner, training.params).compile()
+    specs = learner_specs()
+    whole = training.shards.map(chunk, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
+    compiled = jax.jit(whole, donate_argnums=1)
+    return compiled.lower(training.trainer, learner, training.params).compile()

@@ -280,8 +280,10 @@ class Trainer:
         return learner, jax.tree.map(jnp.mean, losses)
 
     def _dealt(self, key: PRNGKeyArray, lesson: Any, *parts: int) -> Any:
-        """A shard's stores in random order, cut into parts: (…parts, periods, stores of a part,
-        …). So no store goes from one device to another, and a part is some stores of every shard."""
+        """A shard's stores in random order, cut into parts: (…parts, periods, stores of a part, …).
+
+        No store goes from one device to another: a part of the whole is a part of every shard.
+        """
         stores = self.shape.own_stores
         order = jax.random.permutation(self.shape.shards.own_key(key), stores)
         cut = (*parts, stores // math.prod(parts))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.experimental import multihost_utils
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -58,7 +59,7 @@ class Shards:
         """The same numbers as a shard's own, so that a gradient by them is the shard's own too."""
         if self.count == 1:
             return tree
-        return jax.tree.map(lambda leaf: jax.lax.pcast(leaf, STORES, to="varying"), tree)
+        return jax.tree.map(_apart, tree)
 
     def own_key(self, key: PRNGKeyArray) -> PRNGKeyArray:
         """For what a shard draws by itself."""
@@ -74,6 +75,14 @@ class Shards:
         return jax.vmap(jax.random.fold_in, (None, 0))(key, self.own_numbers(whole))
 
 
+ONE = Shards()
+
+
+def _apart(leaf: Array) -> Array:
+    already = STORES in jax.typeof(leaf).vma
+    return leaf if already else jax.lax.pcast(leaf, STORES, to="varying")
+
+
 def mesh(axis: str, devices: int) -> Mesh:
     """The first `devices` there are, in a row."""
     return jax.make_mesh(
@@ -81,10 +90,17 @@ def mesh(axis: str, devices: int) -> Mesh:
     )
 
 
-def placed(tree: Tree, specs: Any, shards: Shards) -> Tree:
-    """The same arrays, on the devices where the program takes them and gives them back."""
+def placed(function: Callable, specs: Any, shards: Shards) -> Callable:
+    """The function, compiled to leave what it returns where a program of these specs takes it."""
     if shards.count == 1:
-        return tree
+        return jax.jit(function)
     whole = mesh(STORES, shards.count)
     where = jax.tree.map(lambda spec: NamedSharding(whole, spec), specs)
-    return jax.jit(lambda tree: tree, out_shardings=where)(tree)
+    return jax.jit(function, out_shardings=where)
+
+
+def gathered(tree: Tree) -> Tree:
+    """All of it on this host, wherever it lies; every process asks for it at the same time."""
+    if all(leaf.is_fully_addressable or leaf.is_fully_replicated for leaf in jax.tree.leaves(tree)):
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)

@@ -18,6 +18,7 @@ from agents.interruption import Interruption
 from agents.loop import Progress, Training, learn
 from agents.pictures import draw_learning, draw_week
 from agents.regimes import REGIMES
+from agents.shards import ONE, Shards
 from agents.trace import DAYS, record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
@@ -35,6 +36,8 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     """
     config.validate()
     logs.check(config.log)
+    shards = config.shards()
+    config = dataclasses.replace(config, devices=shards.count)
     scenario = scenarios.get(config.scenario)
     folder = runs.open_folder(config.folder)
     with (
@@ -52,7 +55,7 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
         start = starting_pair(config, tuned)
         training = Training(
             config=config,
-            trainer=config.trainer(start.policy.knobs),
+            trainer=config.trainer(start.policy.knobs, shards),
             params=scenario.params(),
             keys=keys_of(config.seed),
             folder=folder,
@@ -96,7 +99,7 @@ def _concluded(
     scenario = scenarios.get(config.scenario)
     departments = training.departments(standing.learner).with_weights(standing.kept)
     runs.save_weights(folder, "best", departments.weights)
-    summary = compare(config, scenario, tuned, departments, keys["evaluate"]) | {
+    summary = compare(config, scenario, tuned, departments, keys["evaluate"], training.shards) | {
         "compile_seconds": compile_seconds,
         "train_seconds": standing.seconds,
     }
@@ -123,13 +126,14 @@ def compare(
     tuned: list[TunedPair],
     departments: Departments,
     key: jax.Array,
+    shards: Shards = ONE,
 ) -> dict:
     """Every tuned pair and the departments on the same customers, as a summary."""
     stores, periods, burn_in = (
         config.evaluation_stores, config.evaluation_periods, config.burn_in,
     )  # fmt: skip
     policies = {pair.name: pair.policy for pair in tuned} | {LEARNED: departments}
-    totals = evaluate(key, policies, scenario.params(), stores, periods, burn_in)
+    totals = evaluate(key, policies, scenario.params(), stores, periods, burn_in, shards)
     profits = {name: profit_per_period(each, periods) for name, each in totals.items()}
     best = max((pair.name for pair in tuned), key=lambda name: profits[name].mean())
     rows = {}

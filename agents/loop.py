@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from agents import health, logs, runs
+from agents import health, logs, processes, runs
 from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
@@ -72,13 +72,16 @@ def learn(
     were not finite, `Interrupted` when the process was asked to end; what was saved stays.
     """
     config, checkpoints = training.config, training.checkpoints
-    metrics = runs.read_metrics_until(training.folder, standing.iteration)
+    metrics = pd.DataFrame()
+    if processes.is_first():
+        metrics = runs.read_metrics_until(training.folder, standing.iteration)
     started = time.perf_counter()
     chunk = _compile(training, standing.learner)
     compiled = saved = time.perf_counter()
     before, settings = standing.seconds, dataclasses.asdict(config)
+    written = config.log if processes.is_first() else ()
     with (
-        logs.writing(config.log, training.folder, settings, standing.store_periods) as log,
+        logs.writing(written, training.folder, settings, standing.store_periods) as log,
         interruption.deferred(),
     ):
         if standing.iteration == 0:
@@ -94,9 +97,12 @@ def learn(
             progress(news.iloc[-1].to_dict() | {"per_second": speed})
             is_best = standing.kept_profit > best
             wrong = health.why_to_stop(standing.learner.health, training.trainer.learners)
+            due, interruption.asked = processes.agreed(
+                now - saved >= config.save_seconds, interruption.asked
+            )
             stopping = wrong is not None or interruption.asked is not None
             over = standing.iteration == config.iterations or stopping
-            if is_best or over or now - saved >= config.save_seconds:
+            if is_best or over or due:
                 runs.write_metrics(training.folder, metrics)
                 saved = now
                 if health.is_sound(standing.learner.health):

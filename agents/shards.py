@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.experimental import multihost_utils
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
@@ -101,6 +102,11 @@ def placed(function: Callable, specs: Any, shards: Shards) -> Callable:
 
 def gathered(tree: Tree) -> Tree:
     """All of it on this host, wherever it lies; every process asks for it at the same time."""
-    if all(leaf.is_fully_addressable or leaf.is_fully_replicated for leaf in jax.tree.leaves(tree)):
-        return jax.device_get(tree)
-    return multihost_utils.process_allgather(tree, tiled=True)
+
+    def whole(leaf: Array) -> np.ndarray:
+        elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+        if elsewhere and not leaf.is_fully_replicated:
+            return multihost_utils.process_allgather(leaf, tiled=True)
+        return jax.device_get(leaf)
+
+    return jax.tree.map(whole, tree)

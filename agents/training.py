@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents import logs, runs
+from agents import logs, processes, runs
 from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
@@ -46,12 +46,12 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     ):
         if checkpoints.newest is not None:
             checkpoints.check_settings()
-            if (folder / runs.SUMMARY).exists():
+            if processes.from_first((folder / runs.SUMMARY).exists):
                 announce("this training is finished; another --out, or --seed, trains anew")
-                return runs.read_summary(folder)
-            tuned = runs.read_heuristics(folder)
+                return processes.from_first(lambda: runs.read_summary(folder))
         else:
-            tuned = _prepared(config, scenario, folder, announce)
+            _prepare(config, scenario, folder, announce)
+        tuned = _tuned(folder)
         start = starting_pair(config, tuned)
         training = Training(
             config=config,
@@ -75,16 +75,22 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
         return _concluded(training, standing, metrics, tuned, compile_seconds)
 
 
-def _prepared(
+def _prepare(
     config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
-) -> list[TunedPair]:
-    """The tuned pairs, in a folder that then holds nothing of an earlier training's end."""
-    (folder / runs.SUMMARY).unlink(missing_ok=True)
+) -> None:
+    """Leaves the tuned pairs in the folder, and nothing of an earlier training's end."""
+    if processes.is_first():
+        (folder / runs.SUMMARY).unlink(missing_ok=True)
     runs.write_config(folder, config)
     announce("tuning every pair of heuristics")
     tuned = tune(keys_of(config.seed)["tune"], scenario.params(), Effort())
     runs.write_heuristics(folder, tuned)
-    return tuned
+
+
+def _tuned(folder: Path) -> list[TunedPair]:
+    """The pairs in the folder of the first process: the others may have tuned a rounding apart."""
+    path = folder / runs.HEURISTICS
+    return runs.pairs_from(processes.from_first(lambda: runs.read_json(path)), path)
 
 
 def _concluded(
@@ -103,6 +109,8 @@ def _concluded(
         "compile_seconds": compile_seconds,
         "train_seconds": standing.seconds,
     }
+    if not processes.is_first():
+        return summary
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(metrics, best, folder / "learning.png")
     trace = record(keys["trace"], departments, training.params, DAYS, config.burn_in)

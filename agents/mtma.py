@@ -9,7 +9,7 @@ Idea: Jiang et al. (2025).
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,20 +17,13 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents import health, timescales, values
-from agents.departments import OrderRecord, Recommendation, Replenishment, SlateRecord
-from agents.heuristics import Knobs
-from agents.learning import Learner, Rates, Shape
-from agents.networks import (
-    Critic,
-    Head,
-    RecommendationActor,
-    ReplenishmentActor,
-    SingleActor,
-)
+from agents import health, surrogate, timescales, values
+from agents.departments import OrderRecord, SlateRecord
+from agents.learning import Learner
+from agents.parts import Parts
 from agents.rewards import money_scale, profit_on_sale, recommendation_kpi, replenishment_kpi
 from agents.values import Experience
-from jaxsim import choice, store, views
+from jaxsim import choice, store
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 
@@ -58,21 +51,8 @@ class Lesson:
 
 
 @struct.dataclass
-class Trainer:
+class Trainer(Parts):
     """The algorithm as a frozen pytree: networks and sizes static, rates and knobs traced."""
-
-    rates: Rates
-    knobs: Knobs
-    shape: Shape = struct.field(pytree_node=False)
-
-    # -- the parts ---------------------------------------------------------------------------
-
-    def departments(self, learner: Learner) -> tuple[Replenishment, Recommendation]:
-        """Both departments as they now are, ready to decide."""
-        orders, slates = learner.replenishment, learner.recommendation
-        if self.shape.regime.one_network:
-            orders = slates
-        return self._replenishment(orders), self._recommendation(slates)
 
     def init(self, key: PRNGKeyArray, params: Params) -> Learner:
         """A learner at the start: departments that decide as the tuned heuristics do."""
@@ -369,83 +349,9 @@ class Trainer:
         else:
             department, record = self._recommendation(weights), lesson.slates
             advantage, bonus = lesson.slate_advantage, self.rates.entropy
-        log_probability, entropy = _assess(department, weights, record)
-        ratio = jnp.exp(log_probability - record.log_probability)
-        clipped = jnp.clip(ratio, 1 - self.rates.clip, 1 + self.rates.clip)
-        gain = jnp.minimum(ratio * advantage, clipped * advantage) + bonus * entropy
         mean = partial(self.shape.shards.weighted_mean, weights=record.heard)
-        return -mean(gain), {
-            f"{name}_loss": -mean(gain),
-            f"{name}_entropy": mean(entropy),
-            f"{name}_change": mean(ratio - 1 - jnp.log(ratio)),
-        }
-
-    # -- who is who --------------------------------------------------------------------------
-
-    @property
-    def _critic(self) -> Critic:
-        return Critic(self.shape.width, values.CHANCE_COLUMNS)
-
-    @property
-    def learners(self) -> dict[str, str]:
-        """Who learns on each clock."""
-        return {"critic": "critic", "fast": self._fast_name, "slow": self._slow_name}
-
-    @property
-    def _fast_name(self) -> str:
-        return "recommendation" if self.shape.regime.one_network else self.shape.fast
-
-    @property
-    def _slow_name(self) -> str:
-        return "recommendation" if self._fast_name == "replenishment" else "replenishment"
-
-    def _optimizer(self, clock: str) -> optax.GradientTransformation:
-        return timescales.optimizer(self.rates.clocks, clock, self.shape.max_norm)
-
-    def _replenishment(self, weights: Any) -> Replenishment:
-        network = self._head("orders") or ReplenishmentActor(
-            self.shape.width, self.shape.replenishment_memory
-        )
-        return Replenishment(weights, self.knobs, network, self.shape.regime.shared_view)
-
-    def _recommendation(self, weights: Any) -> Recommendation:
-        network = self._head("slates") or RecommendationActor(
-            self.shape.width, self.shape.recommendation_memory
-        )
-        return Recommendation(weights, self.knobs, network, self.shape.regime.shared_view)
-
-    def _head(self, decision: Literal["orders", "slates"]) -> Head | None:
-        if not self.shape.regime.one_network:
-            return None
-        return Head(SingleActor(self.shape.width, self.shape.replenishment_memory), decision)
-
-    def _critic_views(self, state: State, params: Params) -> tuple[views.View, ...]:
-        """One sight of everything, or each department's own."""
-        if not self.shape.regime.own_kpi:
-            return (views.critic_view(state, params),)
-        shared = self.shape.regime.shared_view
-        return (
-            views.replenishment_view(state, params, shared),
-            views.recommendation_view(state, params, shared),
-        )
-
-
-def _assess(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
-    """Log-probability and entropy of every recorded decision, leading axes (periods, stores).
-
-    A learned memory is replayed from the rollout's first; any other is as recorded.
-    """
-    assess = jax.vmap(department.assess, (None, 0, 0))
-    if department.network.memory != "gru":
-        log_probability, entropy, _ = jax.vmap(assess, (None, 0, 0))(weights, record, record.memory)
-        return log_probability, entropy
-
-    def one_period(memory: Array, now: Any) -> tuple[Array, tuple[Array, Array]]:
-        log_probability, entropy, memory = assess(weights, now, memory)
-        return memory, (log_probability, entropy)
-
-    _, assessed = jax.lax.scan(one_period, record.memory[0], record)
-    return assessed
+        loss, parts = surrogate.loss(department, record, advantage, self.rates.clip, bonus, mean)
+        return loss, {f"{name}_{part}": value for part, value in parts.items()}
 
 
 def _join_minibatches(leaf: Array) -> Array:

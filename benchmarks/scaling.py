@@ -121,7 +121,7 @@ def _reduction_seconds(config: Config, devices: int) -> float:
 
 
 def started(config: Config, stores: int, shards: Shards) -> tuple[Trainer, Learner]:
-    knobs = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0]))
+    knobs = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
     trainer = config.training(stores).trainer(knobs, shards)
     init = placed(Trainer.init, learner_specs(), shards)
     return trainer, init(trainer, jax.random.key(0), scenarios.get(config.scenario).params())

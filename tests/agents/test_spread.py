@@ -5,49 +5,43 @@ import json
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.interrupted import ROOT, environment_with, state
+from tests.interrupted import ROOT, state
 from tests.spread import CHUNK, DEVICES, command, environment
 
 MANY = CHUNK * 50_021  # a prime: chunks are as long as in the other trainings
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return environment_with(tmp_path_factory.mktemp("compiled"))
-
-
-@pytest.fixture(scope="module")
-def found(cache, tmp_path_factory) -> dict:
+def found(tmp_path_factory) -> dict:
     """What one process with four devices finds."""
     out = tmp_path_factory.mktemp("found")
-    subprocess.run(command(out), cwd=ROOT, env=environment(DEVICES, cache), check=True)
+    subprocess.run(command(out), cwd=ROOT, env=environment(DEVICES), check=True)
     return json.loads((out / "found.json").read_text())
 
 
 @pytest.fixture(scope="module")
-def two(cache, tmp_path_factory) -> Iterator[Path]:
+def two(tmp_path_factory) -> Path:
     """A folder where two processes of two devices have trained."""
     out = tmp_path_factory.mktemp("two")
-    for process in started(out, CHUNK, cache):
+    for process in started(out, CHUNK):
         assert process.wait(200) == 0, process.stderr
     return out
 
 
-def started(out: Path, iterations: int, cache: dict[str, str]) -> list[subprocess.Popen]:
+def started(out: Path, iterations: int) -> list[subprocess.Popen]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     return [
         subprocess.Popen(
             command(out if number == 0 else out / "other", iterations, port, number),
-            cwd=ROOT, env=environment(DEVICES // 2, cache), text=True,
+            cwd=ROOT, env=environment(DEVICES // 2), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )
         for number in (0, 1)
@@ -72,10 +66,10 @@ def test_devices_only_reduce(found):
     assert set(counts.values()) == {0}
 
 
-def test_two_processes_learn_what_one_does(two, cache, tmp_path):
+def test_two_processes_learn_what_one_does(two, tmp_path):
     """With the same four devices, to the last bit or nearly so; and the first alone writes."""
     one = tmp_path
-    subprocess.run(command(one, CHUNK), cwd=ROOT, env=environment(DEVICES, cache), check=True)
+    subprocess.run(command(one, CHUNK), cwd=ROOT, env=environment(DEVICES), check=True)
     theirs = pd.read_csv(two / "metrics.csv")
     pd.testing.assert_frame_equal(theirs, pd.read_csv(one / "metrics.csv"), rtol=1e-5)
     for name, leaf in state(one, CHUNK).items():
@@ -86,10 +80,8 @@ def test_two_processes_learn_what_one_does(two, cache, tmp_path):
 
 
 @pytest.mark.parametrize("dies", [1, 0])
-def test_a_dead_process_ends_the_others_and_the_last_checkpoint_is_whole(
-    two, cache, tmp_path, dies
-):
-    processes = started(tmp_path, MANY, cache)
+def test_a_dead_process_ends_the_others_and_the_last_checkpoint_is_whole(two, tmp_path, dies):
+    processes = started(tmp_path, MANY)
     first = processes[0].stdout
     assert first is not None
     for line in first:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NoReturn
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 from jax.experimental import multihost_utils
 
 from agents.config import ConfigError, TrainConfig
+from agents.shards import EVERYWHERE, SPREAD, Shards, placed
 
 AUTO = "auto"
 HEARTBEAT_SECONDS = 30
@@ -147,13 +149,22 @@ def _meet(config: LaunchConfig) -> None:
             heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
             shutdown_timeout_seconds=PARTING_SECONDS,
         )
-        multihost_utils.sync_global_devices("start")
+        _connect_devices()
     except (jax.errors.JaxRuntimeError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise ConfigError(
             f"coordinator: {config.coordinator}; allowed: where process 0 is, or is found by a "
             f"scheduler ({reason})"
         ) from None
+
+
+def _connect_devices() -> None:
+    """One sum over all devices while the processes are together: gloo gives devices 30 seconds to
+    find each other the first time, and compilation may set processes further apart."""
+    shards = Shards(jax.device_count())
+    ones = placed(lambda: jnp.ones(shards.count), SPREAD, shards)()
+    add = jax.jit(shards.map(lambda each: shards.total(each.sum()), (SPREAD,), EVERYWHERE))
+    jax.block_until_ready(add(ones))
 
 
 def _bytes_from_first(data: bytes) -> bytes:

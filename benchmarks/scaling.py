@@ -158,7 +158,7 @@ def main(config: Config) -> None:
         return
     console, cores = Console(width=110), len(psutil.Process().cpu_affinity())
     shape = config.training(config.stores).shape()
-    _, learner = started(config, config.stores, Shards())
+    learner = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
     count, sizes, rows = reductions(shape), weight_bytes(learner), []
     for devices in config.devices:
         console.print(f"[dim]{devices} devices[/dim]")

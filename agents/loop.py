@@ -177,5 +177,6 @@ def _compile(training: Training, learner: Learner) -> Any:
 
     specs = learner_specs()
     whole = training.shards.map(chunk, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
-    compiled = jax.jit(whole, donate_argnums=1)
+    # Told where, as the compiler would put parts without numbers elsewhere than it takes them.
+    compiled = placed(whole, (specs, EVERYWHERE), training.shards, donate_argnums=1)
     return compiled.lower(training.trainer, learner, training.params).compile()

@@ -91,13 +91,14 @@ def mesh(axis: str, devices: int) -> Mesh:
     )
 
 
-def placed(function: Callable, specs: Any, shards: Shards) -> Callable:
-    """The function, compiled to leave what it returns where a program of these specs takes it."""
+def placed(function: Callable, specs: Any, shards: Shards, **options: Any) -> Any:
+    """The function under `jax.jit` with these options, to leave what it returns where a program of
+    these specs takes it."""
     if shards.count == 1:
-        return jax.jit(function)
+        return jax.jit(function, **options)
     whole = mesh(STORES, shards.count)
     where = jax.tree.map(lambda spec: NamedSharding(whole, spec), specs)
-    return jax.jit(function, out_shardings=where)
+    return jax.jit(function, out_shardings=where, **options)
 
 
 def gathered(tree: Tree) -> Tree:

@@ -96,7 +96,11 @@ def _iteration_seconds(config: Config, stores: int, devices: int) -> float:
     shards, params = trainer.shape.shards, scenarios.get(config.scenario).params()
     specs = learner_specs()
     iterate = shards.map(Trainer.iterate, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
-    program = jax.jit(iterate, donate_argnums=1).lower(trainer, learner, params).compile()
+    program = (
+        placed(iterate, (specs, EVERYWHERE), shards, donate_argnums=1)
+        .lower(trainer, learner, params)
+        .compile()
+    )
     carried = [learner]
 
     def call() -> Any:

@@ -99,10 +99,12 @@ def compare(out: Path) -> None:
 
 
 def chunk(out: Path, count: int) -> tuple:
-    """The learner after a chunk on so many devices, the metrics, and the program's text."""
+    """The learner after two chunks on so many devices, metrics of the second, and the program's
+    text."""
     of = training(out, CHUNK, Shards(count))
     learner = of.start().learner
     program = loop._compile(of, learner)
+    learner, _ = program(of.trainer, learner, of.params)
     learner, metrics = program(of.trainer, learner, of.params)
     return learner, metrics, program.as_text()
 
@@ -112,7 +114,8 @@ def sweep_of(of: Training) -> tuple:
     keys = jnp.stack([keys_of(seed)["learn"] for seed in (1, 2, 0, 3)])
     both = (sweep.repeated(each, DEVICES) for each in (of.trainer, of.params))
     runs = sweep.start(keys, *both, DEVICES)
-    groups, metrics = sweep.learn({"all": runs}, CHUNK, DEVICES)
+    groups, _ = sweep.learn({"all": runs}, CHUNK, DEVICES)
+    groups, metrics = sweep.learn(groups, CHUNK, DEVICES)
     third = lambda tree: jax.tree.map(lambda leaf: leaf[2], tree)  # noqa: E731
     return third(groups["all"].learner), third(metrics["all"])
 

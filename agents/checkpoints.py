@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
@@ -130,7 +131,7 @@ class Checkpoints:
         shapes = _arrays(like.learner, like.kept)
         named, found = _by_name(shapes), {}
         if processes.is_first():
-            found = self._read("state", ocp.args.StandardRestore(named))
+            found = self._read("state", ocp.args.StandardRestore(_wanted(named)))
         learner, kept = _from_names(processes.arrays_from_first(found, named), shapes)
         profit = about["kept_profit"]
         return Standing(
@@ -153,7 +154,9 @@ class Checkpoints:
             "kept_profit": None if profit == NEVER else profit,
             "settings": self._settings,
         }
-        state = gathered(_by_name(_arrays(standing.learner, standing.kept)))
+        state = _by_name(_arrays(standing.learner, standing.kept))
+        if jax.process_count() > 1:  # orbax would have each process write its own part
+            state = gathered(state)
         if not processes.is_first():
             return
         items = ocp.args.Composite(
@@ -203,6 +206,13 @@ def _arrays(learner: Learner, kept: Any) -> tuple[Learner, Any]:
     if isinstance(learner.key, jax.ShapeDtypeStruct):
         return learner.replace(key=jax.eval_shape(numbers, learner.key)), kept
     return learner.replace(key=numbers(learner.key)), kept
+
+
+def _wanted(shapes: dict[str, Any]) -> dict[str, Any]:
+    """What orbax is asked for: of several processes the first reads all of it into its memory."""
+    if jax.process_count() == 1:
+        return shapes
+    return {name: np.empty(shape.shape, shape.dtype) for name, shape in shapes.items()}
 
 
 def _by_name(tree: Any) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import reports, runs, sweep_reports, theory_reports, usage
-from agents.config import ConfigError, TrainConfig
+from agents import processes, reports, runs, sweep_reports, theory_reports, usage
+from agents.config import ConfigError, shards_of
 from agents.export import ExportConfig, export_run
 from agents.grid import parse_grid
 from agents.health import NumbersError
 from agents.interruption import Interrupted
+from agents.processes import LaunchConfig, PeerError
 from agents.report import ReportConfig, write_report
 from agents.runs import RunError
 from agents.study import StudyConfig, reproduce
@@ -46,6 +47,8 @@ class EvaluateConfig:
     """Periods measured."""
     burn_in: int = 60
     """Periods dropped before."""
+    devices: int | None = None
+    """Devices that share the stores; by default all there are."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,19 @@ class ScenariosConfig:
     """List the registered scenarios."""
 
 
-def run_train(config: TrainConfig, console: Console) -> None:
-    with reports.TrainingProgress(console, config) as progress:
-        summary = train(config, progress.announce, progress.update)
-    console.print("[dim]writing the report[/dim]")
-    write_report(ReportConfig((config.folder,)))
-    console.print(reports.policy_table(summary))
-    console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
+def run_train(launch: LaunchConfig, console: Console) -> None:
+    launch.validate()
+    config = launch.training
+    with processes.joined(launch):
+        console.quiet = not processes.is_first()
+        with reports.TrainingProgress(console, config) as progress:
+            summary = train(config, progress.announce, progress.update)
+        if not processes.is_first():
+            return
+        console.print("[dim]writing the report[/dim]")
+        write_report(ReportConfig((config.folder,)))
+        console.print(reports.policy_table(summary))
+        console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
 
 
 def run_many(config: SweepConfig, console: Console) -> None:
@@ -82,12 +91,13 @@ def run_reproduce(config: StudyConfig, console: Console) -> None:
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
+    shards = shards_of(config.devices, {"stores": config.stores})
     trained = runs.read_config(config.run)
     tuned = runs.read_heuristics(config.run)
     departments = load_departments(config.run, trained, tuned)
     settings = runs.evaluation_settings(trained, config.stores, config.periods, config.burn_in)
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
-    summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key)
+    summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key, shards)
     runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
     console.print(reports.policy_table(summary))
     console.print(reports.closing_line(summary, config.run), soft_wrap=True)
@@ -119,7 +129,7 @@ def run_theory(config: TheoryConfig, console: Console) -> None:
 
 
 VERBS = {
-    "train": (TrainConfig, run_train),
+    "train": (LaunchConfig, run_train),
     "sweep": (SweepConfig, run_many),
     "evaluate": (EvaluateConfig, run_evaluate),
     "report": (ReportConfig, run_report),
@@ -148,7 +158,8 @@ def parse(arguments: list[str]) -> object:
 
 def main(arguments: list[str]) -> int:
     """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
-    mistake, 1 for a training whose numbers went wrong, 128 and the signal's number for a signal."""
+    mistake, 1 for a training whose numbers went wrong or that lost a process, 128 and the signal's
+    number for a signal."""
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax tells there, it also raises
     try:
         config = parse(arguments)
@@ -157,7 +168,7 @@ def main(arguments: list[str]) -> int:
     except USERS_MISTAKES as mistake:
         print(f"error: {mistake}", file=sys.stderr)
         return 2
-    except NumbersError as wrong:
+    except (NumbersError, PeerError) as wrong:
         print(f"error: {wrong}", file=sys.stderr)
         return 1
     except Interrupted as stopped:
@@ -169,4 +180,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    processes.leave(main(sys.argv[1:]))

@@ -1,7 +1,8 @@
 """Checkpoints of a training: everything it needs to go on, by orbax, whole or not there at all.
 
 Each is a folder checkpoints/ITERATION of a run: arrays as orbax writes them, and beside them a
-JSON of what is no array, the settings among it. Nothing is unpickled.
+JSON of what is no array, the settings among it. Nothing is unpickled. Of several processes the
+first alone reads and writes; the others hand it their stores and are told what it read.
 """
 
 import os
@@ -15,11 +16,14 @@ from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from agents import processes
 from agents.learning import Learner
-from agents.runs import RunError
+from agents.runs import BY_THE_FIRST, RunError
+from agents.shards import gathered
 
 LAST_KEPT = 3
 NEVER = float("-inf")
@@ -56,9 +60,15 @@ class Checkpoints:
             ]
         )
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=keep, cleanup_tmp_directories=True
+            preservation_policy=keep,
+            cleanup_tmp_directories=True,
+            multiprocessing_options=BY_THE_FIRST,
+            create=False,
         )
+        if not processes.is_first():
+            return
         with self._writing():
+            self._root.mkdir(exist_ok=True)
             self._manager = ocp.CheckpointManager(
                 self._root, options=options, item_names=("state", "about")
             )
@@ -72,6 +82,8 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if not processes.is_first():
+            return
         try:
             self._manager.close()
         except Exception as failed:
@@ -81,13 +93,19 @@ class Checkpoints:
     @property
     def newest(self) -> int | None:
         """The iteration of the newest whole checkpoint."""
-        self._manager.reload()
-        return max(self._manager.all_steps(), default=None)
+        return processes.from_first(self._newest)
 
     def check_settings(self) -> dict[str, Any]:
         """What the newest checkpoint says of itself. Raises `RunError` where it is damaged, or of a
         training with other settings."""
-        where, about = self._root / str(self.newest), self._read("about", ocp.args.JsonRestore())
+        return processes.from_first(self._check_settings)
+
+    def _newest(self) -> int | None:
+        self._manager.reload()
+        return max(self._manager.all_steps(), default=None)
+
+    def _check_settings(self) -> dict[str, Any]:
+        where, about = self._root / str(self._newest()), self._read("about", ocp.args.JsonRestore())
         try:
             theirs = about["settings"]
             differing = [
@@ -111,8 +129,10 @@ class Checkpoints:
             return None
         about = self.check_settings()
         shapes = _arrays(like.learner, like.kept)
-        found = self._read("state", ocp.args.StandardRestore(_by_name(shapes)))
-        learner, kept = _from_names(found, shapes)
+        named, found = _by_name(shapes), {}
+        if processes.is_first():
+            found = self._read("state", ocp.args.StandardRestore(_wanted(named)))
+        learner, kept = _from_names(processes.arrays_from_first(found, named), shapes)
         profit = about["kept_profit"]
         return Standing(
             learner=learner.replace(key=jax.random.wrap_key_data(learner.key)),
@@ -134,8 +154,13 @@ class Checkpoints:
             "kept_profit": None if profit == NEVER else profit,
             "settings": self._settings,
         }
+        state = _by_name(_arrays(standing.learner, standing.kept))
+        if jax.process_count() > 1:  # orbax would have each process write its own part
+            state = gathered(state)
+        if not processes.is_first():
+            return
         items = ocp.args.Composite(
-            state=ocp.args.StandardSave(_by_name(_arrays(standing.learner, standing.kept))),
+            state=ocp.args.StandardSave(state),
             about=ocp.args.JsonSave(about),
         )
         metrics = {"greedy_profit": profit} if is_best else None
@@ -144,11 +169,13 @@ class Checkpoints:
 
     def finish(self) -> None:
         """Waits for all files. Raises `RunError` where they could not be written."""
+        if not processes.is_first():
+            return
         with self._writing():
             self._manager.wait_until_finished()
 
     def _read(self, item: str, how: Any) -> Any:
-        newest = self.newest
+        newest = self._newest()
         try:
             return self._manager.restore(newest, args=ocp.args.Composite(**{item: how}))[item]
         except Exception as error:  # what a damaged file makes the libraries raise is theirs
@@ -179,6 +206,13 @@ def _arrays(learner: Learner, kept: Any) -> tuple[Learner, Any]:
     if isinstance(learner.key, jax.ShapeDtypeStruct):
         return learner.replace(key=jax.eval_shape(numbers, learner.key)), kept
     return learner.replace(key=numbers(learner.key)), kept
+
+
+def _wanted(shapes: dict[str, Any]) -> dict[str, Any]:
+    """What orbax is asked for: of several processes the first reads all of it into its memory."""
+    if jax.process_count() == 1:
+        return shapes
+    return {name: np.empty(shape.shape, shape.dtype) for name, shape in shapes.items()}
 
 
 def _by_name(tree: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 
 from agents import timescales
@@ -11,6 +12,7 @@ from agents.heuristics import Knobs
 from agents.learning import Rates, Shape
 from agents.mtma import Trainer
 from agents.regimes import REGIMES
+from agents.shards import ONE, Shards
 from agents.timescales import Clocks
 
 LONGEST_CHUNK = 10
@@ -44,6 +46,8 @@ class TrainConfig:
     log: tuple[LogName, ...] = ("tensorboard",)
     """Where the metrics are logged besides metrics.csv; the last two are extras to be installed.
     Nothing after the flag: nowhere. A sweep leaves its curves in its own folder only."""
+    devices: int | None = None
+    """Devices that share the stores (of a sweep: the runs); by default all there are."""
 
     stores: int = 256
     """Stores simulated side by side."""
@@ -135,6 +139,7 @@ class TrainConfig:
         )  # fmt: skip
         for field in counts:
             _require(self, field, getattr(self, field) >= 1, "1 or more")
+        _require(self, "devices", self.devices is None or self.devices >= 1, "1 or more")
         _require(self, "evaluation_stores", self.evaluation_stores >= 2, "2 or more")
         _require(self, "burn_in", self.burn_in >= 0, "0 or more")
         _require(self, "seed", 0 <= self.seed < 2**31, "0 to 2147483647")
@@ -156,11 +161,20 @@ class TrainConfig:
         )  # fmt: skip
         timescales.check(self.fast_exponent, self.slow_exponent, self.timescales)
 
-    def trainer(self, knobs: Knobs) -> Trainer:
-        """The algorithm with these settings, starting from a tuned heuristic pair."""
-        return Trainer(rates=self.rates(), knobs=knobs, shape=self.shape())
+    def shards(self) -> Shards:
+        """The stores spread over devices. Raises `ConfigError` where they cannot be."""
+        parts = {
+            "stores / twins": self.stores // self.twins,
+            "stores / minibatches": self.stores // self.minibatches,
+            "evaluation_stores": self.evaluation_stores,
+        }
+        return shards_of(self.devices, parts)
 
-    def shape(self) -> Shape:
+    def trainer(self, knobs: Knobs, shards: Shards = ONE) -> Trainer:
+        """The algorithm with these settings, starting from a tuned heuristic pair."""
+        return Trainer(rates=self.rates(), knobs=knobs, shape=self.shape(shards))
+
+    def shape(self, shards: Shards = ONE) -> Shape:
         regime = REGIMES[self.regime]
         return Shape(
             regime=regime,
@@ -176,6 +190,7 @@ class TrainConfig:
             width=self.width,
             replenishment_memory=self.replenishment_memory,
             recommendation_memory=self.recommendation_memory,
+            shards=shards,
         )
 
     def rates(self) -> Rates:
@@ -204,6 +219,27 @@ class TrainConfig:
             others=jnp.float32(self.others),
             kpi_mix=jnp.float32(self.kpi_mix),
         )
+
+
+def count_devices(devices: int | None) -> int:
+    """So many devices, or all there are. Raises `ConfigError` where there are not so many."""
+    there, processes = jax.device_count(), jax.process_count()
+    if devices is None or devices == there:
+        return there
+    if processes > 1:
+        raise ConfigError(f"devices: {devices}; allowed: {there}, all that the processes have")
+    if not 1 <= devices <= there:
+        raise ConfigError(f"devices: {devices}; allowed: 1 to {there}, as many as there are")
+    return devices
+
+
+def shards_of(devices: int | None, parts: dict[str, int]) -> Shards:
+    """One shard to a device, if they divide these numbers. Raises `ConfigError`."""
+    count = count_devices(devices)
+    for name, number in parts.items():
+        if number % count:
+            raise ConfigError(f"devices: {count}; allowed: a divisor of {name} = {number}")
+    return Shards(count)
 
 
 def _other(department: Department) -> Department:

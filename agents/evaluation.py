@@ -11,6 +11,7 @@ from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
+from agents.shards import EVERYWHERE, ONE, SPREAD, Shards, gathered
 from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
@@ -74,18 +75,40 @@ def totals_of(flows: Flows, params: Params) -> Totals:
     )
 
 
-@partial(jax.jit, static_argnames=("stores", "periods", "burn_in"))
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "shards"))
 def simulate(
-    key: PRNGKeyArray, policy: Policy, params: Params, stores: int, periods: int, burn_in: int
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    shards: Shards = ONE,
 ) -> Totals:
     """Totals per store over `periods` after `burn_in`, leading axis `stores`.
 
-    The customers depend on `key` alone: the same key under two policies is the same customers.
+    The customers depend on `key` alone: the same key under two policies is the same customers, on
+    however many devices. `stores` is a multiple of the shards.
     """
+    own = partial(_simulate, stores=stores, periods=periods, burn_in=burn_in, shards=shards)
+    everywhere = (EVERYWHERE, EVERYWHERE, EVERYWHERE)
+    return shards.map(own, everywhere, SPREAD)(key, policy, params)
+
+
+def _simulate(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    shards: Shards,
+) -> Totals:
+    """The stores of one shard."""
     reset_key, customers, decisions = jax.random.split(key, 3)
-    states = jax.vmap(store.reset, (0, None))(jax.random.split(reset_key, stores), params)
-    memory = jax.vmap(lambda _: policy.start(params))(jnp.arange(stores))
-    store_ids = jnp.arange(stores)
+    states = jax.vmap(store.reset, (0, None))(shards.own_keys(reset_key, stores), params)
+    store_ids = shards.own_numbers(stores)
+    memory = jax.vmap(lambda _: policy.start(params))(store_ids)
 
     def one_store(state: State, memory: Any, store_id: Array, period: Array) -> tuple:
         chance_key = jax.random.fold_in(jax.random.fold_in(customers, period), store_id)
@@ -105,9 +128,8 @@ def simulate(
 
     shapes = jax.eval_shape(jax.vmap(one_store, (0, 0, 0, None)), states, memory, store_ids, 0)[2]
     sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    (_, _, sums), _ = jax.lax.scan(
-        one_period, (states, memory, sums), jnp.arange(burn_in + periods)
-    )
+    start = shards.apart((states, memory, sums))
+    (_, _, sums), _ = jax.lax.scan(one_period, start, jnp.arange(burn_in + periods))
     return sums
 
 
@@ -155,10 +177,11 @@ def evaluate(
     stores: int,
     periods: int,
     burn_in: int,
+    shards: Shards = ONE,
 ) -> dict[str, Totals]:
     """Every policy on the same customers."""
     return {
-        name: jax.device_get(simulate(key, policy, params, stores, periods, burn_in))
+        name: gathered(simulate(key, policy, params, stores, periods, burn_in, shards))
         for name, policy in policies.items()
     }
 

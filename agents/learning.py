@@ -1,6 +1,6 @@
 """The settings of one training, static and traced told apart, and everything it carries along."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from flax import struct
@@ -8,6 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.health import Health
 from agents.regimes import Regime
+from agents.shards import EVERYWHERE, ONE, SPREAD, Shards
 from agents.timescales import Clocks
 from jaxsim.records import State
 
@@ -30,6 +31,12 @@ class Shape:
     replenishment_memory: str = "ewma"
     recommendation_memory: str = "none"
     max_norm: float = 0.5
+    shards: Shards = ONE  # devices that the stores are spread over
+
+    @property
+    def own_stores(self) -> int:
+        """Stores of one shard."""
+        return self.stores // self.shards.count
 
 
 @struct.dataclass
@@ -64,3 +71,10 @@ class Learner:
     fast_updates: Int[Array, ""]
     slow_updates: Int[Array, ""]
     health: dict[str, Health]  # by clock
+
+
+def learner_specs() -> Learner:
+    """Where each part of a learner lies: its stores are spread, all else is everywhere."""
+    spread = ("states", "memories")
+    names = [field.name for field in fields(Learner)]
+    return Learner(**{name: SPREAD if name in spread else EVERYWHERE for name in names})

@@ -8,7 +8,6 @@ checkpoint is a good one.
 import dataclasses
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,14 +15,15 @@ import jax
 import numpy as np
 import pandas as pd
 
-from agents import health, logs, runs
+from agents import health, logs, processes, runs
 from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.evaluation import profit_per_period, simulate
 from agents.interruption import Interrupted, Interruption
-from agents.learning import Learner
+from agents.learning import Learner, learner_specs
 from agents.mtma import Trainer
+from agents.shards import EVERYWHERE, Shards, gathered, placed
 from jaxsim.params import Params
 
 Progress = Callable[[dict[str, float]], None]
@@ -42,8 +42,13 @@ class Training:
 
     def start(self) -> Standing:
         """A training that has not begun; what is kept is how the departments start."""
-        learner = jax.jit(Trainer.init)(self.trainer, self.keys["learn"], self.params)
+        init = placed(Trainer.init, learner_specs(), self.shards)
+        learner = init(self.trainer, self.keys["learn"], self.params)
         return Standing(learner, jax.device_get(self.departments(learner).weights))
+
+    @property
+    def shards(self) -> Shards:
+        return self.trainer.shape.shards
 
     def departments(self, learner: Learner) -> Departments:
         return Departments(*self.trainer.departments(learner))
@@ -51,7 +56,11 @@ class Training:
     def restored(self) -> Standing | None:
         """Where the training stood at its newest checkpoint, if it has one. Raises `RunError`."""
         learner = jax.eval_shape(self.trainer.init, self.keys["learn"], self.params)
-        return self.checkpoints.restore(Standing(learner, self.departments(learner).weights))
+        found = self.checkpoints.restore(Standing(learner, self.departments(learner).weights))
+        if found is None:
+            return None
+        place = placed(lambda learner: learner, learner_specs(), self.shards)
+        return dataclasses.replace(found, learner=place(found.learner))
 
 
 def learn(
@@ -63,13 +72,16 @@ def learn(
     were not finite, `Interrupted` when the process was asked to end; what was saved stays.
     """
     config, checkpoints = training.config, training.checkpoints
-    metrics = runs.read_metrics_until(training.folder, standing.iteration)
+    metrics = pd.DataFrame()
+    if processes.is_first():
+        metrics = runs.read_metrics_until(training.folder, standing.iteration)
     started = time.perf_counter()
     chunk = _compile(training, standing.learner)
     compiled = saved = time.perf_counter()
     before, settings = standing.seconds, dataclasses.asdict(config)
+    written = config.log if processes.is_first() else ()
     with (
-        logs.writing(config.log, training.folder, settings, standing.store_periods) as log,
+        logs.writing(written, training.folder, settings, standing.store_periods) as log,
         interruption.deferred(),
     ):
         if standing.iteration == 0:
@@ -85,9 +97,12 @@ def learn(
             progress(news.iloc[-1].to_dict() | {"per_second": speed})
             is_best = standing.kept_profit > best
             wrong = health.why_to_stop(standing.learner.health, training.trainer.learners)
+            due, interruption.asked = processes.agreed(
+                now - saved >= config.save_seconds, interruption.asked
+            )
             stopping = wrong is not None or interruption.asked is not None
             over = standing.iteration == config.iterations or stopping
-            if is_best or over or now - saved >= config.save_seconds:
+            if is_best or over or due:
                 runs.write_metrics(training.folder, metrics)
                 saved = now
                 if health.is_sound(standing.learner.health):
@@ -131,8 +146,9 @@ def _checked(training: Training, standing: Standing) -> tuple[Standing, float]:
         config.evaluation_stores,
         config.evaluation_periods,
         config.burn_in,
+        training.shards,
     )
-    profit = float(profit_per_period(totals, config.evaluation_periods).mean())
+    profit = float(profit_per_period(gathered(totals), config.evaluation_periods).mean())
     if profit > standing.kept_profit:
         kept = jax.device_get(departments.weights)
         standing = dataclasses.replace(standing, kept=kept, kept_profit=profit)
@@ -152,7 +168,6 @@ def _stop(training: Training, wrong: str | None, interruption: Interruption) -> 
 def _compile(training: Training, learner: Learner) -> Any:
     """A chunk of iterations as one program that takes over the learner's memory."""
 
-    @partial(jax.jit, donate_argnums=1)
     def chunk(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
         return jax.lax.scan(
             lambda carried, _: trainer.iterate(carried, params),
@@ -160,4 +175,8 @@ def _compile(training: Training, learner: Learner) -> Any:
             length=training.config.chunk,
         )
 
-    return chunk.lower(training.trainer, learner, training.params).compile()
+    specs = learner_specs()
+    whole = training.shards.map(chunk, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
+    # Told where, as the compiler would put parts without numbers elsewhere than it takes them.
+    compiled = placed(whole, (specs, EVERYWHERE), training.shards, donate_argnums=1)
+    return compiled.lower(training.trainer, learner, training.params).compile()

@@ -52,6 +52,11 @@ def peak_bytes(compiled: jax.stages.Compiled) -> int:
     return alive + stats.temp_size_in_bytes
 
 
+def in_one_memory(devices: int) -> int:
+    """Of how many of these devices `free_memory` is the memory: the host's is that of all."""
+    return 1 if jax.local_devices()[0].memory_stats() else devices
+
+
 def fit(
     compile_for: Callable[[int], tuple[Program, int]], runs: int, most: int, limit: int
 ) -> tuple[Program, int]:

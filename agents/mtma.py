@@ -7,7 +7,9 @@ Idea: Jiang et al. (2025).
 """
 
 import math
-from typing import Any, Literal
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,20 +17,13 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents import health, timescales, values
-from agents.departments import OrderRecord, Recommendation, Replenishment, SlateRecord
-from agents.heuristics import Knobs
-from agents.learning import Learner, Rates, Shape
-from agents.networks import (
-    Critic,
-    Head,
-    RecommendationActor,
-    ReplenishmentActor,
-    SingleActor,
-)
+from agents import health, surrogate, timescales, values
+from agents.departments import OrderRecord, SlateRecord
+from agents.learning import Learner
+from agents.parts import Parts
 from agents.rewards import money_scale, profit_on_sale, recommendation_kpi, replenishment_kpi
 from agents.values import Experience
-from jaxsim import choice, store, views
+from jaxsim import choice, store
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 
@@ -56,21 +51,8 @@ class Lesson:
 
 
 @struct.dataclass
-class Trainer:
+class Trainer(Parts):
     """The algorithm as a frozen pytree: networks and sizes static, rates and knobs traced."""
-
-    rates: Rates
-    knobs: Knobs
-    shape: Shape = struct.field(pytree_node=False)
-
-    # -- the parts ---------------------------------------------------------------------------
-
-    def departments(self, learner: Learner) -> tuple[Replenishment, Recommendation]:
-        """Both departments as they now are, ready to decide."""
-        orders, slates = learner.replenishment, learner.recommendation
-        if self.shape.regime.one_network:
-            orders = slates
-        return self._replenishment(orders), self._recommendation(slates)
 
     def init(self, key: PRNGKeyArray, params: Params) -> Learner:
         """A learner at the start: departments that decide as the tuned heuristics do."""
@@ -120,10 +102,11 @@ class Trainer:
         learner, critic_loss = self.learn_values(learner, rollout, params)
         learner, lesson = self.advantages(learner, rollout, params)
         learner, losses = self.update(learner, lesson)
-        clocks = self.rates.clocks
+        clocks, shards = self.rates.clocks, self.shape.shards
+        served, asked = (shards.total(each.sum()) for each in (rollout.served, rollout.asked))
         metrics = {
-            "profit": rollout.profit.mean(),
-            "fill_rate": rollout.served.sum() / jnp.maximum(rollout.asked.sum(), 1.0),
+            "profit": shards.mean(rollout.profit.mean()),
+            "fill_rate": served / jnp.maximum(asked, 1.0),
             "critic_rate": timescales.critic_rate(clocks, learner.critic_updates),
             "fast_rate": timescales.fast_rate(clocks, learner.fast_updates),
             "slow_rate": timescales.slow_rate(clocks, learner.slow_updates),
@@ -140,13 +123,14 @@ class Trainer:
     def roll_out(self, learner: Learner, params: Params) -> tuple[Learner, Rollout]:
         """Every store goes on for `horizon` periods under the exploring departments."""
         key, rollout_key = jax.random.split(learner.key)
+        shards = self.shape.shards
 
         def one_period(carry: tuple, period_key: PRNGKeyArray) -> tuple[tuple, Rollout]:
             customers, decisions = jax.random.split(period_key)
-            groups = jax.random.split(customers, self.shape.stores // self.shape.twins)
+            groups = shards.own_keys(customers, self.shape.stores // self.shape.twins)
             keys = (
                 jnp.repeat(groups, self.shape.twins),
-                jax.random.split(decisions, self.shape.stores),
+                shards.own_keys(decisions, self.shape.stores),
             )
             states, memories, news = jax.vmap(self._one_store, (None, 0, 0, 0, None))(
                 learner, keys, carry[0], carry[1], params
@@ -228,6 +212,7 @@ class Trainer:
     ) -> tuple[Learner, Lesson]:
         """Each department's credit, and the average profit seen."""
         by_product, _, off = self._estimates(learner, rollout, params)
+        mean = self.shape.shards.mean
         # One central critic serves both departments; else the first is replenishment's.
         orders, slates = by_product[0], by_product[-1]
         others = orders.sum(-1, keepdims=True) - orders
@@ -235,15 +220,15 @@ class Trainer:
         lesson = Lesson(
             orders=rollout.orders,
             slates=rollout.slates,
-            order_advantage=values.standardised(orders + self.rates.others * others),
+            order_advantage=values.standardised(orders + self.rates.others * others, mean),
             slate_advantage=jnp.broadcast_to(
-                values.standardised(slate_advantage), rollout.slates.log_probability.shape
+                values.standardised(slate_advantage, mean), rollout.slates.log_probability.shape
             ),
         )
         rate = self.rates.average_rate
         average = tuple(
             jnp.where(jnp.isfinite(each), rho + rate * each, rho)
-            for rho, each in zip(learner.average, off, strict=True)
+            for rho, each in zip(learner.average, mean(off), strict=True)
         )
         return learner.replace(average=average), lesson
 
@@ -275,9 +260,13 @@ class Trainer:
         return learner, jax.tree.map(jnp.mean, losses)
 
     def _dealt(self, key: PRNGKeyArray, lesson: Any, *parts: int) -> Any:
-        """Stores in random order, cut into parts: (…parts, periods, stores of a part, …)."""
-        order = jax.random.permutation(key, self.shape.stores)
-        cut = (*parts, self.shape.stores // math.prod(parts))
+        """A shard's stores in random order, cut into parts: (…parts, periods, stores of a part, …).
+
+        No store goes from one device to another: a part of the whole is a part of every shard.
+        """
+        stores = self.shape.own_stores
+        order = jax.random.permutation(self.shape.shards.own_key(key), stores)
+        cut = (*parts, stores // math.prod(parts))
 
         def deal(leaf: Array) -> Array:
             dealt = leaf[:, order].reshape(leaf.shape[0], *cut, *leaf.shape[2:])
@@ -298,11 +287,12 @@ class Trainer:
     def _critic_update(
         self, learner: Learner, lessons: tuple[values.ValueLesson, ...]
     ) -> tuple[Learner, Float[Array, ""]]:
-        def loss_of(critics: tuple[Any, ...]) -> Float[Array, ""]:
+        def loss_of(critics: tuple[Any, ...]) -> tuple[Float[Array, ""], dict]:
             pairs = zip(critics, lessons, strict=True)
-            return sum((values.value_loss(self._critic, *pair) for pair in pairs), jnp.zeros(()))
+            losses = (values.value_loss(self._critic, *pair) for pair in pairs)
+            return sum(losses, jnp.zeros(())), {}
 
-        loss, gradient = jax.value_and_grad(loss_of)(learner.critics)
+        loss, _, gradient = self._descent(loss_of, learner.critics)
         return self._stepped(learner, "critic", "critics", loss, gradient), loss
 
     def _fast_update(self, learner: Learner, lesson: Lesson) -> tuple[Learner, dict[str, Array]]:
@@ -317,10 +307,15 @@ class Trainer:
         self, learner: Learner, clock: str, department: str, lesson: Lesson
     ) -> tuple[Learner, dict[str, Array]]:
         """The learner after one step of a department on its clock, and the losses."""
-        weights = getattr(learner, department)
-        loss_of = jax.value_and_grad(self._loss, has_aux=True)
-        (loss, losses), gradient = loss_of(weights, department, lesson)
+        loss_of = lambda weights: self._loss(weights, department, lesson)  # noqa: E731
+        loss, losses, gradient = self._descent(loss_of, getattr(learner, department))
         return self._stepped(learner, clock, department, loss, gradient), losses
+
+    def _descent(self, loss_of: Callable, weights: Any) -> tuple[Float[Array, ""], dict, Any]:
+        """Loss, its parts and its gradient over the stores of all shards."""
+        shards = self.shape.shards
+        (loss, parts), gradient = jax.value_and_grad(loss_of, has_aux=True)(shards.apart(weights))
+        return shards.mean((loss, parts, gradient))
 
     def _stepped(
         self, learner: Learner, clock: str, part: str, loss: Float[Array, ""], gradient: Any
@@ -354,84 +349,9 @@ class Trainer:
         else:
             department, record = self._recommendation(weights), lesson.slates
             advantage, bonus = lesson.slate_advantage, self.rates.entropy
-        log_probability, entropy = _assess(department, weights, record)
-        ratio = jnp.exp(log_probability - record.log_probability)
-        clipped = jnp.clip(ratio, 1 - self.rates.clip, 1 + self.rates.clip)
-        gain = jnp.minimum(ratio * advantage, clipped * advantage) + bonus * entropy
-        heard = record.heard
-        mean = lambda each: (each * heard).sum() / jnp.maximum(heard.sum(), 1.0)  # noqa: E731
-        return -mean(gain), {
-            f"{name}_loss": -mean(gain),
-            f"{name}_entropy": mean(entropy),
-            f"{name}_change": mean(ratio - 1 - jnp.log(ratio)),
-        }
-
-    # -- who is who --------------------------------------------------------------------------
-
-    @property
-    def _critic(self) -> Critic:
-        return Critic(self.shape.width, values.CHANCE_COLUMNS)
-
-    @property
-    def learners(self) -> dict[str, str]:
-        """Who learns on each clock."""
-        return {"critic": "critic", "fast": self._fast_name, "slow": self._slow_name}
-
-    @property
-    def _fast_name(self) -> str:
-        return "recommendation" if self.shape.regime.one_network else self.shape.fast
-
-    @property
-    def _slow_name(self) -> str:
-        return "recommendation" if self._fast_name == "replenishment" else "replenishment"
-
-    def _optimizer(self, clock: str) -> optax.GradientTransformation:
-        return timescales.optimizer(self.rates.clocks, clock, self.shape.max_norm)
-
-    def _replenishment(self, weights: Any) -> Replenishment:
-        network = self._head("orders") or ReplenishmentActor(
-            self.shape.width, self.shape.replenishment_memory
-        )
-        return Replenishment(weights, self.knobs, network, self.shape.regime.shared_view)
-
-    def _recommendation(self, weights: Any) -> Recommendation:
-        network = self._head("slates") or RecommendationActor(
-            self.shape.width, self.shape.recommendation_memory
-        )
-        return Recommendation(weights, self.knobs, network, self.shape.regime.shared_view)
-
-    def _head(self, decision: Literal["orders", "slates"]) -> Head | None:
-        if not self.shape.regime.one_network:
-            return None
-        return Head(SingleActor(self.shape.width, self.shape.replenishment_memory), decision)
-
-    def _critic_views(self, state: State, params: Params) -> tuple[views.View, ...]:
-        """One sight of everything, or each department's own."""
-        if not self.shape.regime.own_kpi:
-            return (views.critic_view(state, params),)
-        shared = self.shape.regime.shared_view
-        return (
-            views.replenishment_view(state, params, shared),
-            views.recommendation_view(state, params, shared),
-        )
-
-
-def _assess(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
-    """Log-probability and entropy of every recorded decision, leading axes (periods, stores).
-
-    A learned memory is replayed from the rollout's first; any other is as recorded.
-    """
-    assess = jax.vmap(department.assess, (None, 0, 0))
-    if department.network.memory != "gru":
-        log_probability, entropy, _ = jax.vmap(assess, (None, 0, 0))(weights, record, record.memory)
-        return log_probability, entropy
-
-    def one_period(memory: Array, now: Any) -> tuple[Array, tuple[Array, Array]]:
-        log_probability, entropy, memory = assess(weights, now, memory)
-        return memory, (log_probability, entropy)
-
-    _, assessed = jax.lax.scan(one_period, record.memory[0], record)
-    return assessed
+        mean = partial(self.shape.shards.weighted_mean, weights=record.heard)
+        loss, parts = surrogate.loss(department, record, advantage, self.rates.clip, bonus, mean)
+        return loss, {f"{name}_{part}": value for part, value in parts.items()}
 
 
 def _join_minibatches(leaf: Array) -> Array:

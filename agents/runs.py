@@ -18,11 +18,15 @@ import pandas as pd
 from agents import usage
 from agents.config import TrainConfig
 from agents.heuristics import HeuristicPair, Knobs
+from agents.processes import is_first
 from agents.tuning import TunedPair
 
 CONFIG, METRICS, SUMMARY, HEURISTICS = (
     "config.json", "metrics.csv", "summary.json", "heuristics.json",
 )  # fmt: skip
+
+BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
+"""Orbax writes and waits in the first process only."""
 
 
 class RunError(ValueError):
@@ -30,7 +34,12 @@ class RunError(ValueError):
 
 
 def open_folder(folder: Path) -> Path:
-    """Makes the folder and proves that it can be written to. Raises `RunError`."""
+    """Makes the folder and proves that it can be written to. Raises `RunError`.
+
+    Of several processes the first alone does this, and writes whatever is written here.
+    """
+    if not is_first():
+        return folder
     probe = folder / f".writable.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +52,8 @@ def open_folder(folder: Path) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Writes to a temporary name beside the file, then renames. Raises `RunError`."""
+    if not is_first():
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_text(text, encoding="utf-8")
@@ -77,7 +88,11 @@ def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
 
 def read_heuristics(folder: Path) -> list[TunedPair]:
     """The tuned pairs of a run. Raises `RunError`."""
-    body = read_json(folder / HEURISTICS)
+    return pairs_from(read_json(folder / HEURISTICS), folder / HEURISTICS)
+
+
+def pairs_from(body: Any, path: Path) -> list[TunedPair]:
+    """The tuned pairs in the document that was read there. Raises `RunError`."""
     try:
         return [
             TunedPair(
@@ -88,9 +103,7 @@ def read_heuristics(folder: Path) -> list[TunedPair]:
             for pair in body["pairs"]
         ]
     except (TypeError, KeyError) as error:
-        raise RunError(
-            f"{folder / HEURISTICS}: not tuned pairs of this version ({error})"
-        ) from None
+        raise RunError(f"{path}: not tuned pairs of this version ({error})") from None
 
 
 def read_config(folder: Path) -> TrainConfig:
@@ -158,8 +171,10 @@ def evaluation_settings(
 
 def save_weights(folder: Path, name: str, weights: Any) -> None:
     """A pytree of arrays under checkpoints/NAME, by orbax: complete or absent."""
+    if not is_first():
+        return
     path = (folder / "checkpoints" / name).absolute()
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
         checkpointer.save(path, weights, force=True)
 
 
@@ -169,7 +184,7 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
     if not path.exists():
         raise RunError(f"{path}: no checkpoint here")
     try:
-        with ocp.StandardCheckpointer() as checkpointer:
+        with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
             return checkpointer.restore(path, like)
     except (ValueError, KeyError, OSError) as error:
         first = str(error).splitlines()[0]

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from agents import memory, results, runs, sweep_folder
-from agents.config import ConfigError, TrainConfig
+from agents.config import ConfigError, TrainConfig, count_devices
 from agents.convergence import convergence_rows
 from agents.grid import PlannedRun
 from agents.learning import Shape
@@ -146,7 +146,11 @@ def run_study(
         }
         store = planned[0].scenario.model_dump(mode="json")
         sweep_folder.open_sweep(place, {"seeds": seeds, "store": store} | which)
-        tables.append(train_planned(place, planned, config.together, limit, stores, progress))
+        tables.append(
+            train_planned(
+                place, planned, config.together, limit, stores, progress, count_devices(None)
+            )
+        )
         curve = pd.read_parquet(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
         which_run = tables[-1][["run", "part", "variant", "scenario", "regime", "seed"]]
         curves.append(which_run.merge(curve, on="run"))

@@ -1,9 +1,11 @@
 """Many trainings in one compiled program: over seeds, stores and rates alike.
 
 Runs are independent and share only their shapes: what is static is one for all, every array has a
-leading axis of runs.
+leading axis of runs. Several devices share the runs, whose number they must divide, and never speak
+to each other.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ from agents.departments import Departments
 from agents.evaluation import simulate
 from agents.learning import Learner
 from agents.mtma import Trainer
+from agents.shards import RUNS, mesh
 from jaxsim.params import Params
 
 
@@ -40,30 +43,50 @@ def stacked(trees: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-@jax.jit
-def start(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
+@partial(jax.jit, static_argnames="devices")
+def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1) -> Runs:
     """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
-    learner = jax.vmap(Trainer.init)(trainer, keys, params)
-    return Runs(
-        trainer, params, learner, _departments(trainer, learner), -jnp.inf * jnp.ones(len(keys))
-    )
+
+    def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
+        learner, worst = (
+            jax.vmap(Trainer.init)(trainer, keys, params),
+            -jnp.inf * jnp.ones(len(keys)),
+        )
+        return Runs(trainer, params, learner, _departments(trainer, learner), worst)
+
+    return _shared_out(started, devices)(keys, trainer, params)
 
 
-@partial(jax.jit, static_argnames="length", donate_argnums=0)
-def learn(groups: dict[str, Runs], length: int) -> tuple[dict[str, Runs], dict[str, dict]]:
+@partial(jax.jit, static_argnames=("length", "devices"), donate_argnums=0)
+def learn(
+    groups: dict[str, Runs], length: int, devices: int = 1
+) -> tuple[dict[str, Runs], dict[str, dict]]:
     """`length` iterations of every run of every group, whose static settings may differ: the runs,
     and metrics with leading axes (runs, iterations)."""
-    learned = {name: _learn(runs, length) for name, runs in groups.items()}
+    learn_one = _shared_out(partial(_learn, length=length), devices)
+    learned = {name: learn_one(runs) for name, runs in groups.items()}
     return tuple({name: each[part] for name, each in learned.items()} for part in (0, 1))
 
 
-@partial(jax.jit, static_argnames=("stores", "periods", "burn_in"))
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "devices"))
 def validate(
-    keys: PRNGKeyArray, runs: Runs, stores: int = 512, periods: int = 400, burn_in: int = 60
+    keys: PRNGKeyArray,
+    runs: Runs,
+    stores: int = 512,
+    periods: int = 400,
+    burn_in: int = 60,
+    devices: int = 1,
 ) -> tuple[Runs, Float[Array, " runs"]]:
     """Simulates the departments as they are now, without exploration, each run on the customers of
     its own key, and keeps them where they earn more than those kept before. Also returns what they
     earn, in money per period."""
+    own = partial(_validate, stores=stores, periods=periods, burn_in=burn_in)
+    return _shared_out(own, devices)(keys, runs)
+
+
+def _validate(
+    keys: PRNGKeyArray, runs: Runs, stores: int, periods: int, burn_in: int
+) -> tuple[Runs, Float[Array, " runs"]]:
     now = _departments(runs.trainer, runs.learner)
 
     def profit(run: tuple[PRNGKeyArray, Departments, Params]) -> Float[Array, ""]:
@@ -77,9 +100,10 @@ def validate(
 
 
 def policies(runs: Runs) -> list[Departments]:
-    """The kept departments of every run, one by one."""
+    """The kept departments of every run, one by one, on the host."""
+    kept = jax.device_get(runs.kept)
     return [
-        jax.tree.map(lambda leaf, at=number: leaf[at], runs.kept)
+        jax.tree.map(lambda leaf, at=number: leaf[at], kept)
         for number in range(runs.kept_profit.shape[0])
     ]
 
@@ -97,4 +121,17 @@ def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
 def _departments(trainer: Trainer, learner: Learner) -> Departments:
     return jax.vmap(lambda trainer, learner: Departments(*trainer.departments(learner)))(
         trainer, learner
+    )
+
+
+def _shared_out(function: Callable, devices: int) -> Callable:
+    """The function of some runs, each device with runs of its own; every array has them in front.
+
+    Nothing is replicated here, so there is no replication to check.
+    """
+    if devices == 1:
+        return function
+    runs = jax.P(RUNS)
+    return jax.shard_map(
+        function, mesh=mesh(RUNS, devices), in_specs=runs, out_specs=runs, check_vma=False
     )

@@ -15,7 +15,7 @@ import pandas as pd
 import tyro
 
 from agents import memory, sweep, sweep_folder
-from agents.config import ConfigError, TrainConfig
+from agents.config import ConfigError, TrainConfig, count_devices
 from agents.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweep import Runs
 from agents.training import keys_of, starting_pair
@@ -56,10 +56,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Programs:
-    """The compiled parts of a chunk of trainings, and the bytes that the larger takes."""
+    """The compiled parts of a chunk of trainings, and the bytes that the larger takes of one
+    memory."""
 
     learn: Any
     validate: Any
+    runs: int
+    devices: int
     size: int
 
 
@@ -70,15 +73,16 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
     Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
     """
     limit, grid = _checked(config), parse_grid(config.grid)
+    devices = count_devices(config.training.devices)
     scenario = scenarios.get(config.training.scenario)
     planned = planned_runs(config.training, scenario, grid, config.seeds)
     folder = config.folder
-    training = dataclasses.asdict(config.training) | {"out": None}
+    training = dataclasses.asdict(config.training) | {"out": None, "devices": None}
     which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
     sweep_folder.open_sweep(folder, training | which)
 
     stores = Stores(folder / sweep_folder.STORES, progress.announce)
-    return train_planned(folder, planned, config.together, limit, stores, progress)
+    return train_planned(folder, planned, config.together, limit, stores, progress, devices)
 
 
 def train_planned(
@@ -88,38 +92,45 @@ def train_planned(
     limit: int,
     stores: Stores,
     progress: Progress,
+    devices: int,
 ) -> pd.DataFrame:
     """Trains the runs that are not yet in the folder, at most `most` in one program and within
-    `limit` bytes, and gathers the tables of all. They share their static settings."""
+    `limit` bytes, and gathers the tables of all. They share their static settings, and `devices`
+    (or as many as there are runs) share them."""
     finished = sweep_folder.finished_runs(folder)
     left = [run for run in planned if run.number not in finished]
     progress.begin(len(planned), len(planned) - len(left))
     if left:
         stores.tune([run.scenario for run in left])
         progress.announce("compiling")
-        programs, together = memory.fit(
-            lambda number: _compiled(left, number, stores), len(left), most or len(left), limit
+        most = min(most or len(left), len(left))
+        devices = min(devices, most)
+        programs, _ = memory.fit(
+            lambda each: _compiled(left, each * devices, devices, stores),
+            math.ceil(len(left) / devices),
+            most // devices,
+            limit,
         )
+        chunks = math.ceil(len(left) / programs.runs)
         progress.announce(
-            f"{len(left)} runs in {math.ceil(len(left) / together)} chunks of {together}; a chunk "
+            f"{len(left)} runs in {chunks} chunks of {programs.runs}; a chunk "
             f"takes {memory.readable(programs.size)} of memory by estimate, "
             f"{memory.readable(limit)} is the limit"
         )
-        _train_chunks(folder, left, together, programs, stores, progress)
+        _train_chunks(folder, left, programs, stores, progress)
     return sweep_folder.gather(folder)
 
 
 def _train_chunks(
     folder: Path,
     left: list[PlannedRun],
-    together: int,
     programs: Programs,
     stores: Stores,
     progress: Progress,
 ) -> None:
-    for start in range(0, len(left), together):
-        chunk = left[start : start + together]
-        learned, curves = _learned(chunk, together, programs, stores, progress)
+    for start in range(0, len(left), programs.runs):
+        chunk = left[start : start + programs.runs]
+        learned, curves = _learned(chunk, programs, stores, progress)
         rows, heuristics = [], []
         for run, departments in zip(chunk, sweep.policies(learned), strict=False):
             best = stores.yardstick(run)
@@ -134,15 +145,16 @@ def _train_chunks(
 
 
 def _learned(
-    chunk: list[PlannedRun], together: int, programs: Programs, stores: Stores, progress: Progress
+    chunk: list[PlannedRun], programs: Programs, stores: Stores, progress: Progress
 ) -> tuple[Runs, pd.DataFrame]:
     """Every run of a chunk to its end, and their learning curves."""
-    config, whole = chunk[0].config, _filled(chunk, together)
-    runs, customers, frames = _started(whole, stores), _keys(whole, "validate"), []
+    config, whole = chunk[0].config, _filled(chunk, programs.runs)
+    runs = _started(whole, programs.devices, stores)
+    customers, frames = _keys(whole, "validate"), []
     share = len(chunk) * config.chunk / config.iterations
     for number in range(1, config.iterations // config.chunk + 1):
         groups, metrics = programs.learn({"all": runs})
-        runs, greedy = groups["all"], np.full(together, np.nan)
+        runs, greedy = groups["all"], np.full(len(whole), np.nan)
         if number in config.checks:
             runs, earned = programs.validate(customers, runs)
             greedy = np.asarray(earned, np.float64)
@@ -166,33 +178,36 @@ def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) 
     return frame
 
 
-def _compiled(left: list[PlannedRun], together: int, stores: Stores) -> tuple[Programs, int]:
+def _compiled(
+    left: list[PlannedRun], together: int, devices: int, stores: Stores
+) -> tuple[Programs, int]:
     """The programs of a chunk, and the bytes they take."""
-    chunk = left[:together]
+    chunk = _filled(left[:together], together)
     config = chunk[0].config
-    shapes = jax.eval_shape(lambda: _started(chunk, stores))
+    shapes = jax.eval_shape(lambda: _started(chunk, devices, stores))
     checked = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
     lowered = (
-        sweep.learn.lower({"all": shapes}, config.chunk),
-        sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked),
+        sweep.learn.lower({"all": shapes}, config.chunk, devices),
+        sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked, devices),
     )
     with ThreadPoolExecutor() as pool:  # compilation leaves Python free: both at once
         learn, validate = pool.map(jax.stages.Lowered.compile, lowered)
     size = max(memory.peak_bytes(each) for each in (learn, validate))
-    return Programs(learn, validate, size), size
+    size *= memory.in_one_memory(devices)
+    return Programs(learn, validate, together, devices, size), size
 
 
-def _started(chunk: list[PlannedRun], stores: Stores) -> Runs:
+def _started(chunk: list[PlannedRun], devices: int, stores: Stores) -> Runs:
     trainers = []
     for run in chunk:
         pair = starting_pair(run.config, stores.tuned(run.scenario))
         trainers.append(run.config.trainer(pair.policy.knobs))
     params = sweep.stacked([run.scenario.params() for run in chunk])
-    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), params)
+    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), params, devices)
 
 
 def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:
-    """A last chunk that is short repeats its last run, so that one program serves all chunks."""
+    """A chunk that is short repeats its last run, so that one program serves all chunks."""
     return chunk + [chunk[-1]] * (size - len(chunk))
 
 

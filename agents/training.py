@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents import logs, runs
+from agents import logs, processes, runs
 from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
@@ -18,6 +18,7 @@ from agents.interruption import Interruption
 from agents.loop import Progress, Training, learn
 from agents.pictures import draw_learning, draw_week
 from agents.regimes import REGIMES
+from agents.shards import ONE, Shards
 from agents.trace import DAYS, record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
@@ -35,6 +36,8 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     """
     config.validate()
     logs.check(config.log)
+    shards = config.shards()
+    config = dataclasses.replace(config, devices=shards.count)
     scenario = scenarios.get(config.scenario)
     folder = runs.open_folder(config.folder)
     with (
@@ -43,16 +46,16 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     ):
         if checkpoints.newest is not None:
             checkpoints.check_settings()
-            if (folder / runs.SUMMARY).exists():
+            if processes.from_first((folder / runs.SUMMARY).exists):
                 announce("this training is finished; another --out, or --seed, trains anew")
-                return runs.read_summary(folder)
-            tuned = runs.read_heuristics(folder)
+                return processes.from_first(lambda: runs.read_summary(folder))
         else:
-            tuned = _prepared(config, scenario, folder, announce)
+            _prepare(config, scenario, folder, announce)
+        tuned = _tuned(folder)
         start = starting_pair(config, tuned)
         training = Training(
             config=config,
-            trainer=config.trainer(start.policy.knobs),
+            trainer=config.trainer(start.policy.knobs, shards),
             params=scenario.params(),
             keys=keys_of(config.seed),
             folder=folder,
@@ -72,16 +75,22 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
         return _concluded(training, standing, metrics, tuned, compile_seconds)
 
 
-def _prepared(
+def _prepare(
     config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
-) -> list[TunedPair]:
-    """The tuned pairs, in a folder that then holds nothing of an earlier training's end."""
-    (folder / runs.SUMMARY).unlink(missing_ok=True)
+) -> None:
+    """Leaves the tuned pairs in the folder, and nothing of an earlier training's end."""
+    if processes.is_first():
+        (folder / runs.SUMMARY).unlink(missing_ok=True)
     runs.write_config(folder, config)
     announce("tuning every pair of heuristics")
     tuned = tune(keys_of(config.seed)["tune"], scenario.params(), Effort())
     runs.write_heuristics(folder, tuned)
-    return tuned
+
+
+def _tuned(folder: Path) -> list[TunedPair]:
+    """The pairs in the folder of the first process: the others may have tuned a rounding apart."""
+    path = folder / runs.HEURISTICS
+    return runs.pairs_from(processes.from_first(lambda: runs.read_json(path)), path)
 
 
 def _concluded(
@@ -96,10 +105,12 @@ def _concluded(
     scenario = scenarios.get(config.scenario)
     departments = training.departments(standing.learner).with_weights(standing.kept)
     runs.save_weights(folder, "best", departments.weights)
-    summary = compare(config, scenario, tuned, departments, keys["evaluate"]) | {
+    summary = compare(config, scenario, tuned, departments, keys["evaluate"], training.shards) | {
         "compile_seconds": compile_seconds,
         "train_seconds": standing.seconds,
     }
+    if not processes.is_first():
+        return summary
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(metrics, best, folder / "learning.png")
     trace = record(keys["trace"], departments, training.params, DAYS, config.burn_in)
@@ -123,13 +134,14 @@ def compare(
     tuned: list[TunedPair],
     departments: Departments,
     key: jax.Array,
+    shards: Shards = ONE,
 ) -> dict:
     """Every tuned pair and the departments on the same customers, as a summary."""
     stores, periods, burn_in = (
         config.evaluation_stores, config.evaluation_periods, config.burn_in,
     )  # fmt: skip
     policies = {pair.name: pair.policy for pair in tuned} | {LEARNED: departments}
-    totals = evaluate(key, policies, scenario.params(), stores, periods, burn_in)
+    totals = evaluate(key, policies, scenario.params(), stores, periods, burn_in, shards)
     profits = {name: profit_per_period(each, periods) for name, each in totals.items()}
     best = max((pair.name for pair in tuned), key=lambda name: profits[name].mean())
     rows = {}

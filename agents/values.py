@@ -4,6 +4,7 @@ Average-reward advantages: Zhang and Ross (2021). The control variate on the per
 from inverse-CDF sampling and is this project's own.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -113,9 +114,10 @@ def over_experience(
     return jax.vmap(over_stores, (None, 0, 0))(weights, seen.view, seen.decision)
 
 
-def standardised(advantage: Array) -> Array:
-    """Mean zero, spread one over the batch."""
-    return (advantage - advantage.mean()) / (advantage.std() + 1e-6)
+def standardised(advantage: Array, mean: Callable[[Array], Array]) -> Array:
+    """Mean zero, spread one over the batch; `mean` takes the means of shards together."""
+    centred = advantage - mean(advantage.mean())
+    return centred / (jnp.sqrt(mean((centred**2).mean())) + 1e-6)
 
 
 def _summed(differences: Float[Array, "T B N"], trace: Array) -> Float[Array, "T B N"]:

@@ -105,7 +105,7 @@ def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed
 
 def test_ctrl_c_finishes_the_chunk_and_saves_and_the_same_command_goes_on(run, tmp_path, capsys):
     folder = unfinished(run, tmp_path / "run", 18)
-    config = train.parse([*SMALL, "--out", str(folder)])
+    config = train.parse([*SMALL, "--out", str(folder)]).training
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted, match="SIGINT; iteration 20 is saved in") as leaving:
         run_training(config, lambda _: None, lambda _: signal.raise_signal(signal.SIGINT))

@@ -19,6 +19,7 @@ import train
 from agents.config import TrainConfig
 from agents.export import write
 from agents.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
+from agents.processes import LaunchConfig
 from agents.study import StudyConfig
 from agents.sweeping import SweepConfig
 from benchmarks.serving import departments_of
@@ -120,7 +121,7 @@ def test_train_commands_parse(command: str, capsys: pytest.CaptureFixture[str]) 
         assert leaving.value.code == 0
         return
     config = train.parse(arguments)
-    if isinstance(config, TrainConfig):
+    if isinstance(config, LaunchConfig):
         config.validate()
     if isinstance(config, SweepConfig):
         scenario = scenarios.get(config.training.scenario)
@@ -174,7 +175,7 @@ def test_flags_exist() -> None:
     flags = {flag.replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
     known = {
         field
-        for kind in (TrainConfig, CalibrateConfig, SweepConfig, StudyConfig)
+        for kind in (TrainConfig, LaunchConfig, CalibrateConfig, SweepConfig, StudyConfig)
         for field in vars(kind)["__match_args__"]
     }
     assert flags <= known, flags - known

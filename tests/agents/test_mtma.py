@@ -12,10 +12,11 @@ import pytest
 from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.heuristics import knobs_of
-from agents.mtma import Trainer, _assess
+from agents.mtma import Trainer
 from agents.networks import Critic, RecommendationActor, ReplenishmentActor
 from agents.regimes import REGIMES
 from agents.rewards import profit_on_sale
+from agents.surrogate import assessed
 from agents.values import CHANCE_COLUMNS, DECISION_COLUMNS, advantages_of, chance_columns
 from jaxsim import store, views
 from jaxsim.scenarios import get
@@ -177,7 +178,7 @@ def test_decisions_assessed_again_are_as_likely_as_when_made(
     for department, record in zip(
         trainer.departments(learner), (rollout.orders, rollout.slates), strict=True
     ):
-        again, _ = jax.jit(_assess)(department, department.weights, record)
+        again, _ = jax.jit(assessed)(department, department.weights, record)
         np.testing.assert_allclose(again, record.log_probability, atol=1e-4)
 
 

@@ -1,0 +1,113 @@
+"""Stores spread over devices: what lies where, and means over all of them.
+
+A program for many devices is the program for one, written for one shard's stores and mapped over
+the mesh by `jax.shard_map`. What is replicated stays alike everywhere, since it is only changed by
+means over all shards; JAX's own check of replication proves it when the program is compiled. With
+one shard nothing here does anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.flatten_util import ravel_pytree
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float, PRNGKeyArray
+
+STORES, RUNS = "stores", "seeds"
+"""Axes of meshes: a training's and an evaluation's, and a sweep's."""
+
+EVERYWHERE, SPREAD = P(), P(STORES)
+
+Tree = TypeVar("Tree")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Equal parts of the stores, one to a device. Methods but the first run inside the program."""
+
+    count: int = 1
+
+    def map(self, function: Callable, in_specs: Any, out_specs: Any) -> Callable:
+        """The function of one shard as one of all, on the mesh."""
+        if self.count == 1:
+            return function
+        return jax.shard_map(
+            function, mesh=mesh(STORES, self.count), in_specs=in_specs, out_specs=out_specs
+        )
+
+    def mean(self, tree: Tree) -> Tree:
+        """The mean over shards of a tree of floats, in one reduction."""
+        if self.count == 1:
+            return tree
+        flat, back = ravel_pytree(tree)
+        return back(jax.lax.pmean(flat, STORES))
+
+    def total(self, number: Array) -> Array:
+        """The sum over shards."""
+        return number if self.count == 1 else jax.lax.psum(number, STORES)
+
+    def weighted_mean(self, values: Array, weights: Array) -> Float[Array, ""]:
+        """A shard's part of the weighted mean over all shards, which is the mean of these parts."""
+        return (values * weights).sum() / jnp.maximum(self.total(weights.sum()), 1.0) * self.count
+
+    def apart(self, tree: Tree) -> Tree:
+        """The same numbers as a shard's own, so that a gradient by them is the shard's own too."""
+        if self.count == 1:
+            return tree
+        return jax.tree.map(_apart, tree)
+
+    def own_key(self, key: PRNGKeyArray) -> PRNGKeyArray:
+        """For what a shard draws by itself."""
+        return key if self.count == 1 else jax.random.fold_in(key, jax.lax.axis_index(STORES))
+
+    def own_numbers(self, whole: int) -> Array:
+        """Which of `whole` things, numbered from 0, are the shard's."""
+        own = jnp.arange(whole // self.count)
+        return own if self.count == 1 else own + jax.lax.axis_index(STORES) * len(own)
+
+    def own_keys(self, key: PRNGKeyArray, whole: int) -> PRNGKeyArray:
+        """A key for each of the shard's things: however many shards, each thing's is the same."""
+        return jax.vmap(jax.random.fold_in, (None, 0))(key, self.own_numbers(whole))
+
+
+ONE = Shards()
+
+
+def _apart(leaf: Array) -> Array:
+    already = STORES in jax.typeof(leaf).vma
+    return leaf if already else jax.lax.pcast(leaf, STORES, to="varying")
+
+
+def mesh(axis: str, devices: int) -> Mesh:
+    """The first `devices` there are, in a row."""
+    return jax.make_mesh(
+        (devices,), (axis,), axis_types=(AxisType.Auto,), devices=jax.devices()[:devices]
+    )
+
+
+def placed(function: Callable, specs: Any, shards: Shards, **options: Any) -> Any:
+    """The function under `jax.jit` with these options, to leave what it returns where a program of
+    these specs takes it."""
+    if shards.count == 1:
+        return jax.jit(function, **options)
+    whole = mesh(STORES, shards.count)
+    where = jax.tree.map(lambda spec: NamedSharding(whole, spec), specs)
+    return jax.jit(function, out_shardings=where, **options)
+
+
+def gathered(tree: Tree) -> Tree:
+    """All of it on this host, wherever it lies; every process asks for it at the same time."""
+
+    def whole(leaf: Array) -> np.ndarray:
+        elsewhere = isinstance(leaf, jax.Array) and not leaf.is_fully_addressable
+        if elsewhere and not leaf.is_fully_replicated:
+            return multihost_utils.process_allgather(leaf, tiled=True)
+        return jax.device_get(leaf)
+
+    return jax.tree.map(whole, tree)

@@ -1,0 +1,199 @@
+"""How the time of an iteration falls with devices: a calculation beside what is measured.
+
+`python -m benchmarks.scaling`. On a CPU devices are forced on the host and share its cores, so that
+more devices than cores gain nothing. Every measurement has a process of its own.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import psutil
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from agents.config import TrainConfig
+from agents.heuristics import knobs_of
+from agents.learning import Learner, Shape, learner_specs
+from agents.mtma import Trainer
+from agents.runs import open_folder, write_json
+from agents.shards import EVERYWHERE, SPREAD, Shards, placed
+from benchmarks.measure import machine, times
+from jaxsim import scenarios
+
+What = Literal["iteration", "alone", "reduction"]
+IN_A_ROW = 1000  # reductions
+
+
+@dataclass(frozen=True)
+class Config:
+    """Time one iteration of a training on 1, 2 and 4 devices, and predict it."""
+
+    out: Path = Path("runs/benchmark-scaling")
+    """Folder for scaling.json."""
+    scenario: str = "boutique"
+    """A registered scenario or the path of a scenario file."""
+    stores: int = 256
+    """Stores of the training, on however many devices."""
+    devices: tuple[int, ...] = (1, 2, 4)
+    """Numbers of devices."""
+    timed: int = 10
+    """Iterations timed; the median counts."""
+    only: What | None = None
+    """One measurement, in seconds: an iteration on the devices; one on a single device with its
+    share of the stores; one reduction of the largest weights on the devices."""
+
+    def training(self, stores: int) -> TrainConfig:
+        return TrainConfig(scenario=self.scenario, stores=stores)
+
+
+def reductions(shape: Shape) -> int:
+    """Sums over devices in an iteration, if the compiler merges none of them."""
+    updates = shape.critic_passes * shape.minibatches
+    fast = shape.epochs * shape.minibatches
+    slow = 0 if shape.regime.one_network else fast // shape.fast_per_slow
+    in_an_update = 3 if shape.regime.one_network else 2  # decisions counted, then the gradient
+    statistics = 2 * 2 + 1 + 3  # two means and spreads, average profit, profit and fill rate
+    return updates + in_an_update * (fast + slow) + statistics
+
+
+def weight_bytes(learner: Learner) -> dict[str, int]:
+    """What a reduction of each part's gradient carries."""
+    parts = ("critics", "recommendation", "replenishment")
+    size = lambda tree: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))  # noqa: E731
+    return {part: size(getattr(learner, part)) for part in parts}
+
+
+def predicted(alone: float, reduction: float, count: int, devices: int, cores: int | None) -> float:
+    """Seconds of an iteration: a device's own work, in turns where there are fewer cores than
+    devices, and the reductions."""
+    turns = 1 if cores is None else math.ceil(devices / cores)
+    return alone * turns + (count * reduction if devices > 1 else 0.0)
+
+
+def seconds_of(config: Config, devices: int) -> float:
+    """One measurement, in this process."""
+    if config.only == "reduction":
+        return _reduction_seconds(config, devices)
+    if config.only == "alone":
+        return _iteration_seconds(config, config.stores // devices, 1)
+    return _iteration_seconds(config, config.stores, devices)
+
+
+def _iteration_seconds(config: Config, stores: int, devices: int) -> float:
+    trainer, learner = started(config, stores, Shards(devices))
+    shards, params = trainer.shape.shards, scenarios.get(config.scenario).params()
+    specs = learner_specs()
+    iterate = shards.map(Trainer.iterate, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
+    program = (
+        placed(iterate, (specs, EVERYWHERE), shards, donate_argnums=1)
+        .lower(trainer, learner, params)
+        .compile()
+    )
+    carried = [learner]
+
+    def call() -> Any:
+        carried[0], metrics = program(trainer, carried[0], params)
+        return metrics
+
+    return float(np.median(times(call, config.timed)))
+
+
+def _reduction_seconds(config: Config, devices: int) -> float:
+    """Of the largest weights, one after another as updates are."""
+    _, learner = started(config, devices * 16, Shards(devices))
+    numbers, shards = max(weight_bytes(learner).values()) // 4, Shards(devices)
+
+    def in_a_row(own: jax.Array) -> jax.Array:
+        mean = lambda carried, _: (shards.apart(shards.mean(carried)) + own, None)  # noqa: E731
+        return jax.lax.scan(mean, own, length=IN_A_ROW)[0]
+
+    own = placed(lambda: jnp.ones(devices * numbers), SPREAD, shards)()
+    program = jax.jit(shards.map(in_a_row, (SPREAD,), SPREAD))
+    return float(np.median(times(lambda: program(own), config.timed))) / IN_A_ROW
+
+
+def started(config: Config, stores: int, shards: Shards) -> tuple[Trainer, Learner]:
+    knobs = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
+    trainer = config.training(stores).trainer(knobs, shards)
+    init = placed(Trainer.init, learner_specs(), shards)
+    return trainer, init(trainer, jax.random.key(0), scenarios.get(config.scenario).params())
+
+
+def measured(config: Config, what: What, devices: int) -> float:
+    """One measurement, in a process of its own; a device alone has its share of the cores."""
+    one = dataclasses.replace(config, only=what, devices=(devices,))
+    flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    share: Callable[[], None] | None = None
+    if what == "alone":
+        cores = sorted(psutil.Process().cpu_affinity())
+        share = lambda: os.sched_setaffinity(0, cores[: max(1, len(cores) // devices)])  # noqa: E731
+    command = [sys.executable, "-m", "benchmarks.scaling", *_arguments(one)]
+    done = subprocess.run(
+        command,
+        env=os.environ | flags,
+        preexec_fn=share,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def _arguments(config: Config) -> list[str]:
+    fields = dataclasses.asdict(config) | {"devices": config.devices[0]}
+    return [f"--{name}={value}" for name, value in fields.items()]
+
+
+def main(config: Config) -> None:
+    if config.only is not None:
+        print(json.dumps(seconds_of(config, config.devices[0])))
+        return
+    console, cores = Console(width=110), len(psutil.Process().cpu_affinity())
+    shape = config.training(config.stores).shape()
+    learner = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
+    count, sizes, rows = reductions(shape), weight_bytes(learner), []
+    for devices in config.devices:
+        console.print(f"[dim]{devices} devices[/dim]")
+        alone = measured(config, "alone", devices)
+        reduction = measured(config, "reduction", devices) if devices > 1 else 0.0
+        rows.append(
+            {
+                "devices": devices,
+                "alone_seconds": alone,
+                "reduction_seconds": reduction,
+                "predicted_seconds": predicted(alone, reduction, count, devices, cores),
+                "measured_seconds": measured(config, "iteration", devices),
+            }
+        )
+    table = Table(
+        "devices", "its stores alone, ms", "a reduction, µs", "predicted, ms", "measured, ms",
+        title=f"{config.scenario}, {config.stores} stores, {cores} cores",
+    )  # fmt: skip
+    for row in rows:
+        table.add_row(
+            str(row["devices"]),
+            f"{1e3 * row['alone_seconds']:.1f}",
+            f"{1e6 * row['reduction_seconds']:.1f}",
+            f"{1e3 * row['predicted_seconds']:.1f}",
+            f"{1e3 * row['measured_seconds']:.1f}",
+        )
+    console.print(table)
+    console.print(f"{count} reductions in an iteration, bytes of a gradient: {sizes}")
+    body = {"machine": machine(), "reductions": count, "gradient_bytes": sizes, "rows": rows}
+    write_json(open_folder(config.out) / "scaling.json", body)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config))

@@ -1,0 +1,153 @@
+"""One small training, however many devices and processes it is spread over, for the tests of that.
+
+`python -m tests.spread OUT ITERATIONS [PORT PROCESS]`: the training; two processes, if a port is
+named. `python -m tests.spread OUT`: what must not depend on how many devices there are.
+"""
+
+import dataclasses
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents import loop, processes, sweep
+from agents.checkpoints import Checkpoints
+from agents.config import TrainConfig
+from agents.evaluation import evaluate
+from agents.heuristics import HeuristicPair, knobs_of
+from agents.interruption import Interruption
+from agents.loop import Training
+from agents.processes import LaunchConfig, PeerError
+from agents.shards import Shards
+from agents.training import keys_of
+from jaxsim.scenarios import get
+from tests.interrupted import QUIET, ROOT
+
+DEVICES = 4
+COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
+QUICK_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+CHUNK = 2  # iterations: so few that a rounding is not yet another customer
+
+
+def environment(devices: int) -> dict[str, str]:
+    """Of a process with so many devices."""
+    flags = f"--xla_force_host_platform_device_count={devices} {QUICK_COMPILE}"
+    return QUIET | {"XLA_FLAGS": flags}
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "tests.spread", *map(str, arguments)]
+
+
+def pair() -> HeuristicPair:
+    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0])))
+
+
+def training(out: Path, iterations: int, shards: Shards) -> Training:
+    """One minibatch: however the stores are dealt, an update is on all of them. Gradients are not
+    clipped: what is wrong by a factor shows."""
+    config = TrainConfig(
+        scenario="pair", iterations=iterations, stores=16, twins=2, horizon=4, width=4, log=(),
+        critic_passes=1, minibatches=1, fast_per_slow=1, replenishment_memory="none",
+        evaluation_stores=8, evaluation_periods=10, burn_in=2, evaluations=1, save_seconds=0,
+        out=out,
+    )  # fmt: skip
+    shape = dataclasses.replace(config.shape(shards), max_norm=1e9)
+    trainer = config.trainer(pair().knobs, shards).replace(shape=shape)
+    params = get("pair").params()
+    return Training(config, trainer, params, keys_of(0), out, Checkpoints(out, {}))
+
+
+def train(out: Path, iterations: int) -> None:
+    """To the end, or on to the end, with a line for every chunk."""
+    with Interruption() as interruption:
+        of = training(out, iterations, Shards(jax.device_count()))
+        with of.checkpoints:
+            standing = of.restored() or of.start()
+            loop.learn(of, standing, interruption, tell)
+
+
+def tell(news: dict[str, float]) -> None:
+    print(int(news["iteration"]), flush=True)
+
+
+def compare(out: Path) -> None:
+    """Differences between one device and four, and counts of collectives, as JSON."""
+    chunks = {count: chunk(out, count) for count in (1, DEVICES)}
+    (alone, alone_metrics, _), (spread, metrics, text) = chunks.values()
+    customers, store = jax.random.key(1), get("pair").params()
+    totals = [
+        evaluate(customers, {"": pair()}, store, 16, 20, 2, Shards(count))[""] for count in chunks
+    ]
+    swept, swept_metrics = sweep_of(training(out, CHUNK, Shards()))
+    found = {
+        "learner": apart(alone, spread),
+        "metrics": apart(alone_metrics, metrics),
+        "totals": apart(*totals),
+        "run of a sweep": apart(alone, swept),
+        "metrics of a sweep": apart(alone_metrics, swept_metrics),
+        "collectives": {
+            name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES
+        },
+    }
+    (out / "found.json").write_text(json.dumps(found))
+
+
+def chunk(out: Path, count: int) -> tuple:
+    """The learner after two chunks on so many devices, metrics of the second, and the program's
+    text."""
+    of = training(out, CHUNK, Shards(count))
+    learner = of.start().learner
+    program = loop._compile(of, learner)
+    learner, _ = program(of.trainer, learner, of.params)
+    learner, metrics = program(of.trainer, learner, of.params)
+    return learner, metrics, program.as_text()
+
+
+def sweep_of(of: Training) -> tuple:
+    """The third of four runs on four devices, each with a seed of its own."""
+    keys = jnp.stack([keys_of(seed)["learn"] for seed in (1, 2, 0, 3)])
+    both = (sweep.repeated(each, DEVICES) for each in (of.trainer, of.params))
+    runs = sweep.start(keys, *both, DEVICES)
+    groups, _ = sweep.learn({"all": runs}, CHUNK, DEVICES)
+    groups, metrics = sweep.learn(groups, CHUNK, DEVICES)
+    third = lambda tree: jax.tree.map(lambda leaf: leaf[2], tree)  # noqa: E731
+    return third(groups["all"].learner), third(metrics["all"])
+
+
+def apart(one: object, other: object) -> float:
+    """The largest difference between two trees, in units of the size of the numbers."""
+    numbers = lambda leaf: np.asarray(  # noqa: E731
+        jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf,
+        np.float64,
+    )
+    pairs = zip(
+        map(numbers, jax.tree.leaves(one)), map(numbers, jax.tree.leaves(other)), strict=True
+    )
+    return max(
+        float((np.abs(left - right) / (1 + np.abs(left))).max(initial=0)) for left, right in pairs
+    )
+
+
+def main(out: str, iterations: str = "", port: str = "", process: str = "") -> None:
+    if not iterations:
+        return compare(Path(out))
+    where = LaunchConfig()
+    if port:
+        where = LaunchConfig(TrainConfig(), f"localhost:{port}", 2, int(process))
+    try:
+        with processes.joined(where):
+            train(Path(out), int(iterations))
+    except PeerError as lost:
+        print(f"error: {lost}", file=sys.stderr)
+        processes.leave(1)
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    main(*sys.argv[1:])

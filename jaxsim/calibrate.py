@@ -21,6 +21,9 @@ from jaxsim.transactions import CalibrationError, parse_columns, read_transactio
 WEEKS = 520
 """Simulated weeks that a scenario's sales are averaged over in the report."""
 
+MOST_PRODUCTS = 20
+"""Products that are kept unless it is said how many."""
+
 MOST_BUYING = 0.98
 """Share of a segment's visitors that buy at most: beyond it, there are more visitors."""
 
@@ -39,8 +42,9 @@ class CalibrateConfig:
     row, or of one piece where there is a quantity."""
     name: str | None = None
     """Name of the scenario; by default that of the file."""
-    products: int = 20
-    """How many products to keep: those bought most, from the largest groups."""
+    products: int | None = None
+    """How many products to keep: those bought most, from the largest groups. By default 20, or all
+    that can be kept where they are fewer."""
     groups: int = 5
     """From how many groups, where there is a group column."""
     segments: int = 8
@@ -199,13 +203,14 @@ def choose_products(table: pd.DataFrame, config: CalibrateConfig) -> pd.DataFram
     goods = goods[sound & (1 - goods["cost"] / goods["price"] > config.least_margin)]
     largest = goods.groupby("group")["purchases"].sum().nlargest(config.groups).index
     goods = goods[goods["group"].isin(largest)]
-    if len(goods) < config.products:
+    number = min(MOST_PRODUCTS, len(goods)) if config.products is None else config.products
+    if not 1 <= number <= len(goods):
         raise CalibrationError(
-            f"products: {config.products}; allowed: 1 to {len(goods)}, those sold on five days in "
-            f"six with a margin above {config.least_margin}"
+            f"products: {number}; allowed: 1 to {len(goods)}, those sold on five days in six "
+            f"with a margin above {config.least_margin}"
         )
     goods = goods.sort_index().sort_values("purchases", ascending=False, kind="stable")
-    return goods.head(config.products)
+    return goods.head(number)
 
 
 def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
@@ -360,7 +365,7 @@ def _rounded(values: Any) -> Any:
 
 def _check(config: CalibrateConfig) -> None:
     allowed = {
-        "products": (1, 100_000), "groups": (1, 100_000), "segments": (1, 10_000),
+        "groups": (1, 100_000), "segments": (1, 10_000),
         "margin": (0, 0.99), "least_margin": (-1, 0.99), "conversion": (0.001, 1),
         "holding_a_day": (0, 1), "penalty": (0, 10), "capacity_days": (0, 10_000),
         "overflow": (0, 10), "substitution": (0, 1), "lift": (-10, 10),

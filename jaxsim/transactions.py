@@ -84,7 +84,7 @@ def _read(path: Path) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         if path.name.endswith((".csv", ".csv.zip", ".csv.gz")):
-            return pd.read_csv(path)
+            return _read_csv(path)
     except FileNotFoundError:
         raise CalibrationError(f"transactions: {path} does not exist") from None
     except Exception as error:  # pandas and pyarrow raise many kinds for a malformed file
@@ -93,6 +93,16 @@ def _read(path: Path) -> pd.DataFrame:
     raise CalibrationError(
         f"transactions: {path}; allowed: a .csv, .csv.zip, .csv.gz or .parquet file"
     )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """With commas, as spreadsheets write it where the comma is the decimal sign, or with tabs."""
+    header = pd.read_csv(path, nrows=0).columns
+    if len(header) == 1 and ";" in header[0]:
+        return pd.read_csv(path, sep=";", decimal=",")
+    if len(header) == 1 and "\t" in header[0]:
+        return pd.read_csv(path, sep="\t")
+    return pd.read_csv(path)
 
 
 def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:

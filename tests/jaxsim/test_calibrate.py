@@ -80,6 +80,17 @@ def test_csv_and_parquet_give_the_same_store(csv, transactions):
     assert again == load(csv.parent / "store.json")
 
 
+def test_a_spreadsheet_s_own_signs_give_the_same_store(csv, transactions):
+    plain = calibrate(config(csv)).scenario
+    for sign, point in ((";", ","), ("\t", ".")):
+        transactions.to_csv(csv, index=False, sep=sign, decimal=point)
+        assert calibrate(config(csv)).scenario == plain
+
+
+def test_all_products_that_can_be_kept_are_kept_where_they_are_few(csv):
+    assert sorted(calibrate(config(csv, products=None)).scenario.products) == ["0", "1", "2", "3"]
+
+
 def test_the_report_judges_days_that_were_not_fitted(csv):
     report = calibrate(config(csv)).report
     assert DAYS - 500 - report["days left out as gaps"] <= report["hold-out days"] <= DAYS - 500

@@ -25,9 +25,10 @@ def read_sweep(folder: Path) -> list[Finished]:
     read = _read_sweep if "grid" in settings else _read_program
     try:
         tables = _Tables(
-            pd.read_csv(folder / sweep_folder.RUNS),
-            pd.read_csv(folder / sweep_folder.HEURISTICS),
-            pd.read_parquet(folder / sweep_folder.CURVES),
+            *(
+                sweep_folder.read_table(folder / name)
+                for name in (sweep_folder.RUNS, sweep_folder.HEURISTICS, sweep_folder.CURVES)
+            )
         )
         return read(folder, settings, tables)
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:

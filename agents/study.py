@@ -151,10 +151,10 @@ def run_study(
                 place, planned, config.together, limit, stores, progress, count_devices(None)
             )
         )
-        curve = pd.read_parquet(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
+        curve = sweep_folder.read_table(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
         which_run = tables[-1][["run", "part", "variant", "scenario", "regime", "seed"]]
         curves.append(which_run.merge(curve, on="run"))
-        heuristics = pd.read_csv(place / sweep_folder.HEURISTICS)
+        heuristics = sweep_folder.read_table(place / sweep_folder.HEURISTICS)
         tables.append(heuristics.rename(columns={"heuristic": "variant"}))
     learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
     rows = results.study_rows(learned, best, pd.concat(curves))

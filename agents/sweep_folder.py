@@ -68,11 +68,17 @@ def gather(folder: Path) -> pd.DataFrame:
     return tables[RUNS]
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a sweep or a program of the study. A variant may be called 1 and stays a name."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, dtype={"variant": str})
+
+
 def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
     found = sorted(path for path in (folder / CHUNKS).glob("[0-9]*") if path.is_dir())
-    read = pd.read_parquet if name.endswith(".parquet") else pd.read_csv
     try:
-        return [read(chunk / name) for chunk in found]
+        return [read_table(chunk / name) for chunk in found]
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
 

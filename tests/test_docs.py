@@ -166,7 +166,7 @@ def test_make_commands_have_targets(command: str) -> None:
 def test_extras_exist() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for command in commands(r"pip install [^\n]*"):
-        for extra in re.findall(r"\[(\w+)\]", command):
+        for extra in re.findall(r"'\.\[(\w+)\]", command):
             assert extra in extras["optional-dependencies"]
 
 

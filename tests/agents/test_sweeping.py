@@ -16,6 +16,7 @@ from agents import study, sweeping
 from agents.config import TrainConfig
 from agents.runs import RunError
 from agents.study import StudyConfig, Variant, run_study
+from agents.sweep_folder import read_table
 from agents.sweeping import Progress, SweepConfig, run_sweep
 from jaxsim import scenarios
 
@@ -131,6 +132,13 @@ def test_a_sweep_is_reported(swept):
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "4 trainings in 2 groups" in page and "mtma, entropy=0.03, holding=x2" in page
     assert "--seeds 2 --grid entropy=0.01,0.03 --grid holding=x2" in page
+
+
+def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):
+    table = pd.DataFrame({"variant": ["1", "1"], "seed": [0, 1]})
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "runs.csv"), table, check_dtype=False)
+    assert list(read_table(tmp_path / "runs.csv")["variant"]) == ["1", "1"]
 
 
 def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):

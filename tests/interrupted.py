@@ -51,9 +51,12 @@ def assert_same(one: Path, other: Path, iteration: int) -> None:
 
 
 def state(run: Path, iteration: int) -> dict[str, np.ndarray]:
-    """Every array of a checkpoint."""
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore((run / "checkpoints" / str(iteration) / "state").absolute())
+    """Every array of a checkpoint, whatever devices it was saved from."""
+    path = (run / "checkpoints" / str(iteration) / "state").absolute()
+    with ocp.PyTreeCheckpointer() as checkpointer:
+        tree = checkpointer.metadata(path).item_metadata.tree
+        plain = {name: ocp.RestoreArgs(restore_type=np.ndarray) for name in tree}
+        return checkpointer.restore(path, args=ocp.args.PyTreeRestore(restore_args=plain))
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -36,10 +36,16 @@ def unfinished(run: Path, folder: Path, iteration: int) -> Path:
     """A copy of a run as it would be, had it been killed after that iteration was saved."""
     shutil.copytree(run, folder)
     (folder / "summary.json").unlink()
-    for checkpoint in (folder / "checkpoints").glob("[0-9]*"):
-        if int(checkpoint.name) > iteration:
-            shutil.rmtree(checkpoint)
+    for each in saved(folder):
+        if each > iteration:
+            shutil.rmtree(folder / "checkpoints" / str(each))
     return folder
+
+
+def saved(run: Path) -> list[int]:
+    """The iterations of its checkpoints, without one that was being written when it was killed."""
+    names = [path.name for path in (run / "checkpoints").iterdir()]
+    return [int(name) for name in names if name.isdigit()]
 
 
 def assert_same(one: Path, other: Path, iteration: int) -> None:

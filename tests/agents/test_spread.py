@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.interrupted import ROOT, state
+from tests.interrupted import ROOT, saved, state
 from tests.spread import CHUNK, DEVICES, command, environment
 
 MANY = CHUNK * 50_021  # a prime: chunks are as long as in the other trainings
@@ -91,6 +91,6 @@ def test_a_dead_process_ends_the_others_and_the_last_checkpoint_is_whole(two, tm
     _, error = processes[1 - dies].communicate(timeout=60)
     assert processes[1 - dies].returncode not in (0, -signal.SIGKILL)
     assert "another process of this training is gone" in error or "another task died" in error
-    newest = max(int(path.name) for path in (tmp_path / "checkpoints").glob("[0-9]*"))
+    newest = max(saved(tmp_path))
     assert newest >= 10 and state(tmp_path, newest)
     assert not (tmp_path / "other").exists()

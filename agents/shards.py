@@ -35,11 +35,7 @@ class Shards:
 
     def map(self, function: Callable, in_specs: Any, out_specs: Any) -> Callable:
         """The function of one shard as one of all, on the mesh."""
-        if self.count == 1:
-            return function
-        return jax.shard_map(
-            function, mesh=mesh(STORES, self.count), in_specs=in_specs, out_specs=out_specs
-        )
+        return mapped(function, STORES, self.count, in_specs, out_specs)
 
     def mean(self, tree: Tree) -> Tree:
         """The mean over shards of a tree of floats, in one reduction."""
@@ -82,6 +78,26 @@ ONE = Shards()
 def _apart(leaf: Array) -> Array:
     already = STORES in jax.typeof(leaf).vma
     return leaf if already else jax.lax.pcast(leaf, STORES, to="varying")
+
+
+def mapped(
+    function: Callable,
+    axis: str,
+    devices: int,
+    in_specs: Any,
+    out_specs: Any,
+    check_vma: bool = True,
+) -> Callable:
+    """The function of one device's part as one of all, on a row of devices."""
+    if devices == 1:
+        return function
+    return jax.shard_map(
+        function,
+        mesh=mesh(axis, devices),
+        in_specs=in_specs,
+        out_specs=out_specs,
+        check_vma=check_vma,
+    )
 
 
 def mesh(axis: str, devices: int) -> Mesh:

@@ -18,7 +18,7 @@ from agents.departments import Departments
 from agents.evaluation import simulate
 from agents.learning import Learner
 from agents.mtma import Trainer
-from agents.shards import RUNS, mesh
+from agents.shards import RUNS, mapped
 from jaxsim.params import Params
 
 
@@ -48,10 +48,8 @@ def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1
     """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
 
     def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
-        learner, worst = (
-            jax.vmap(Trainer.init)(trainer, keys, params),
-            -jnp.inf * jnp.ones(len(keys)),
-        )
+        learner = jax.vmap(Trainer.init)(trainer, keys, params)
+        worst = -jnp.inf * jnp.ones(len(keys))
         return Runs(trainer, params, learner, _departments(trainer, learner), worst)
 
     return _shared_out(started, devices)(keys, trainer, params)
@@ -129,9 +127,5 @@ def _shared_out(function: Callable, devices: int) -> Callable:
 
     Nothing is replicated here, so there is no replication to check.
     """
-    if devices == 1:
-        return function
     runs = jax.P(RUNS)
-    return jax.shard_map(
-        function, mesh=mesh(RUNS, devices), in_specs=runs, out_specs=runs, check_vma=False
-    )
+    return mapped(function, RUNS, devices, runs, runs, check_vma=False)

@@ -101,7 +101,7 @@ def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | N
             f"### {scenario}",
             regime_table(group, heuristics),
             bars(group, str(scenario)),
-            f"All its runs as a [report](results/{scenario}.html).",
+            f"All its runs as a report: `results/{scenario}.html`, written beside this page.",
         ]
     parts += [
         "![Gain over the best tuned pair, by regime](results/gains.png)",

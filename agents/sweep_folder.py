@@ -1,4 +1,5 @@
-"""The folder of a sweep: settings, finished chunks, and the tables made of them.
+"""The folder of a sweep: settings, finished chunks with the weights of their runs, and the tables
+made of them.
 
 A chunk is on disk complete or not at all, so that a sweep that was stopped goes on with the runs
 that are not there yet.
@@ -11,13 +12,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from agents import runs
 from agents.runs import RunError
 
 SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
+WEIGHTS = "weights.safetensors"
 
 
 def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
@@ -35,14 +41,24 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
     runs.write_json(folder / SETTINGS, settings)
 
 
-def write_chunk(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
-    """The tables of a finished chunk of runs, by file name; named by its first run."""
-    whole = folder / CHUNKS / f"{tables[RUNS]['run'].iloc[0]:05d}"
+def write_chunk(
+    folder: Path, tables: Mapping[str, pd.DataFrame], weights: Mapping[int, Any]
+) -> None:
+    """A finished chunk of runs, named by its first: tables by file name, and the weights of every
+    run by its number. Replaces a chunk that has no weights. Raises `RunError`."""
+    whole = folder / CHUNKS / f"{min(weights):05d}"
+    tensors = {
+        _tensor(number, path): np.array(leaf, order="C")
+        for number, tree in weights.items()
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
     temporary = whole.with_name(f".{whole.name}.{os.getpid()}")
     try:
         temporary.mkdir(parents=True)
         for name, table in tables.items():
             _write(table, temporary / name)
+        (temporary / WEIGHTS).write_bytes(save(tensors))
+        shutil.rmtree(whole, ignore_errors=True)
         temporary.replace(whole)
     except OSError as error:
         raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
@@ -53,6 +69,21 @@ def write_chunk(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
 def finished_runs(folder: Path) -> set[int]:
     """Numbers of the runs that are on disk."""
     return {number for table in _chunks(folder, RUNS) for number in table["run"]}
+
+
+def read_weights(folder: Path, number: int, like: Any) -> Any:
+    """The weights that a run kept, of the structure of `like`. Raises `RunError`."""
+    for chunk in _finished(folder):
+        try:
+            with safe_open(chunk / WEIGHTS, framework="numpy") as file:
+                names = file.keys()
+                if any(name.startswith(_tensor(number, ())) for name in names):
+                    return jax.tree.map_with_path(
+                        lambda path, _: file.get_tensor(_tensor(number, path)), like
+                    )
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{chunk / WEIGHTS}: not weights of this sweep ({error})") from None
+    raise RunError(f"{folder}: no weights of run {number}; allowed: a run that is finished")
 
 
 def gather(folder: Path) -> pd.DataFrame:
@@ -75,10 +106,14 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"variant": str})
 
 
+def _finished(folder: Path) -> list[Path]:
+    """Chunks, in order; one without weights is left by an earlier version, and does not count."""
+    return sorted(path.parent for path in (folder / CHUNKS).glob(f"[0-9]*/{WEIGHTS}"))
+
+
 def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
-    found = sorted(path for path in (folder / CHUNKS).glob("[0-9]*") if path.is_dir())
     try:
-        return [read_table(chunk / name) for chunk in found]
+        return [read_table(chunk / name) for chunk in _finished(folder)]
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
 
@@ -88,6 +123,10 @@ def _write(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(path, index=False)
     else:
         table.to_csv(path, index=False)
+
+
+def _tensor(number: int, path: Any) -> str:
+    return f"{number}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
 
 
 def _short(value: Any) -> str:

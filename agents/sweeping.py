@@ -16,9 +16,10 @@ import tyro
 
 from agents import memory, sweep, sweep_folder
 from agents.config import ConfigError, TrainConfig, count_devices
+from agents.departments import Departments
 from agents.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweep import Runs
-from agents.training import keys_of, starting_pair
+from agents.training import departments_like, keys_of, starting_pair
 from agents.yardsticks import Stores, heuristic_row, run_row
 from jaxsim import scenarios
 
@@ -121,6 +122,12 @@ def train_planned(
     return sweep_folder.gather(folder)
 
 
+def kept_departments(folder: Path, run: PlannedRun, stores: Stores) -> Departments:
+    """The departments that a finished run kept, ready to decide. Raises `RunError`."""
+    like = departments_like(run.config, run.scenario.params(), stores.tuned(run.scenario))
+    return like.with_weights(sweep_folder.read_weights(folder, run.number, like.weights))
+
+
 def _train_chunks(
     folder: Path,
     left: list[PlannedRun],
@@ -131,17 +138,18 @@ def _train_chunks(
     for start in range(0, len(left), programs.runs):
         chunk = left[start : start + programs.runs]
         learned, curves = _learned(chunk, programs, stores, progress)
-        rows, heuristics = [], []
+        rows, heuristics, weights = [], [], {}
         for run, departments in zip(chunk, sweep.policies(learned), strict=False):
             best = stores.yardstick(run)
             rows.append(run_row(run, departments, best))
             heuristics.append(heuristic_row(run, best))
+            weights[run.number] = departments.weights
         tables = {
             sweep_folder.RUNS: pd.DataFrame(rows),
             sweep_folder.HEURISTICS: pd.DataFrame(heuristics),
             sweep_folder.CURVES: curves,
         }
-        sweep_folder.write_chunk(folder, tables)
+        sweep_folder.write_chunk(folder, tables, weights)
 
 
 def _learned(

@@ -22,6 +22,7 @@ from agents.shards import ONE, Shards
 from agents.trace import DAYS, record
 from agents.tuning import Effort, TunedPair, tune
 from jaxsim import scenarios
+from jaxsim.params import Params
 from jaxsim.scenario import Scenario
 
 LEARNED = "learned"
@@ -174,12 +175,16 @@ def compare(
 
 def load_departments(folder: Any, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
     """The departments a run kept. Raises `RunError`."""
-    params = scenarios.get(config.scenario).params()
+    like = departments_like(config, scenarios.get(config.scenario).params(), tuned)
+    return like.with_weights(runs.load_weights(folder, "best", like.weights))
+
+
+def departments_like(config: TrainConfig, params: Params, tuned: list[TunedPair]) -> Departments:
+    """The departments at the start of a training, with shapes in place of weights."""
     trainer = config.trainer(starting_pair(config, tuned).policy.knobs)
-    shapes = Departments(
+    return Departments(
         *trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
     )
-    return shapes.with_weights(runs.load_weights(folder, "best", shapes.weights))
 
 
 def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:

@@ -5,6 +5,7 @@ of sweeps.
 import dataclasses
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pandas as pd
 import pytest
 
 import train
-from agents import study, sweeping
+from agents import study, sweep_folder, sweeping
 from agents.config import TrainConfig
+from agents.grid import parse_grid, planned_runs
 from agents.runs import RunError
 from agents.study import StudyConfig, Variant, run_study
 from agents.sweep_folder import read_table
 from agents.sweeping import Progress, SweepConfig, run_sweep
+from agents.yardsticks import Stores, run_row
 from jaxsim import scenarios
 
 SMALL = dict(
@@ -112,6 +115,34 @@ def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
     pd.testing.assert_frame_equal(
         mine[shared], metrics[shared], check_dtype=False, rtol=1e-3, atol=1e-4
     )
+
+
+def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
+    folder, config = swept[0], config_of(swept[0])
+    pair = scenarios.get(config.training.scenario)
+    planned = planned_runs(config.training, pair, parse_grid(config.grid), config.seeds)
+    stores = Stores(folder / sweep_folder.STORES, lambda _: None)
+    rows = pd.read_csv(folder / "runs.csv")
+    for run in (planned[0], planned[-1]):
+        departments = sweeping.kept_departments(folder, run, stores)
+        again = run_row(run, departments, stores.yardstick(run))
+        row = rows.iloc[run.number].to_dict()
+        assert {name: row[name] for name in again} == again
+
+
+def test_a_run_without_its_weights_is_not_finished(swept, tmp_path: Path):
+    folder = shutil.copytree(swept[0], tmp_path / "sweep")
+    assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}
+    chunk = folder / "chunks" / "00002"
+    (chunk / "weights.safetensors").rename(tmp_path / "weights")
+    assert sweep_folder.finished_runs(folder) == {0, 1}
+    with pytest.raises(RunError, match="no weights of run 3; allowed: a run that is finished"):
+        sweep_folder.read_weights(folder, 3, {})
+    tables = {name: read_table(chunk / name) for name in ("runs.csv", "curves.parquet")}
+    sweep_folder.write_chunk(folder, tables, {2: {"w": np.ones(2)}, 3: {"w": np.arange(3.0)}})
+    assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}
+    kept = sweep_folder.read_weights(folder, 3, {"w": np.zeros(3)})
+    np.testing.assert_array_equal(kept["w"], np.arange(3.0))
 
 
 def test_a_sweep_of_other_settings_is_refused(swept):

@@ -26,6 +26,9 @@ from jaxsim import scenarios
 REGIMES_PART = "regimes"
 STORES = ("pair", "boutique", "grocery", "grocery-dry")
 QUICK_STORES = ("pair", "boutique")
+ITERATIONS = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
+"""Rounds of experience: half as many where a store has twice the products and a round takes twice
+as long."""
 
 # What differs from mtma as it is; each part is a table of its own.
 ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -66,7 +69,8 @@ class StudyConfig:
     seeds: int | None = None
     """Seeds of every variant; by default 8, or 3 with --quick."""
     iterations: int | None = None
-    """Rounds of experience of every run; by default 240, or 40 with --quick."""
+    """Rounds of experience of every run; by default 240, 120 for stores of twenty products, or 40
+    with --quick."""
     out: Path = Path()
     """Folder for RESULTS.md and results/."""
     work: Path | None = None
@@ -74,7 +78,8 @@ class StudyConfig:
     memory: str | None = None
     """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
     together: int | None = None
-    """Most runs in one program; by default as many as fit."""
+    """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
+    is faster there."""
 
     @property
     def folder(self) -> Path:
@@ -93,13 +98,13 @@ class StudyConfig:
         """The store of the ablations."""
         return "pair" if self.quick else "boutique"
 
-    def training(self) -> TrainConfig:
-        """What all runs share."""
-        if not self.quick:
-            return TrainConfig(iterations=self.iterations or 240, evaluations=12)
+    def training(self, scenario: str) -> TrainConfig:
+        """What all runs on a store share."""
+        usual = 40 if self.quick else ITERATIONS[scenario]
         return TrainConfig(
-            iterations=self.iterations or 40, stores=128, evaluations=4, evaluation_stores=512,
-            evaluation_periods=100, burn_in=40,
+            scenario=scenario, iterations=self.iterations or usual, stores=128,
+            evaluations=4 if self.quick else 8, evaluation_stores=512, evaluation_periods=100,
+            burn_in=40,
         )  # fmt: skip
 
 
@@ -183,13 +188,12 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
 
 def variants(config: StudyConfig) -> list[Variant]:
     """Every regime on every store, and the ablations on one."""
-    base = config.training()
     found = [
-        Variant(REGIMES_PART, regime, dataclasses.replace(base, scenario=scenario, regime=regime))
-        for scenario in config.scenarios
+        Variant(REGIMES_PART, regime, dataclasses.replace(config.training(store), regime=regime))
+        for store in config.scenarios
         for regime in REGIMES
     ]
-    ablated = dataclasses.replace(base, scenario=config.ablated)
+    ablated = config.training(config.ablated)
     for part, changes in ABLATIONS.items():
         for name, change in changes.items():
             found.append(Variant(part, name, dataclasses.replace(ablated, **change)))

@@ -1,6 +1,5 @@
 """The study plans what the page needs, and writes what it counted."""
 
-import dataclasses
 import re
 from pathlib import Path
 

@@ -6,8 +6,8 @@ and float32 resolves both tails down to 2^-32. An ordinary uniform in (0, 1) is 
 upper tail is only as fine as its spacing near 1. Equal uniforms are equal customers at any mean.
 
 Everything is elementwise float32 and broadcasts, so that a draw fuses into its caller. XLA on CPU
-splits a fusion at a division or square root used twice, and then redoes the random words in each
-part: hence every quotient and root below is used once.
+splits a fusion at a division or square root used twice: hence every quotient and root below is used
+once, but for the one that makes the uniforms, which keeps several readers from redoing the words.
 """
 
 from functools import partial, reduce
@@ -53,11 +53,13 @@ def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*sh
     `shape` may hold up to 2^32 numbers. The random words are those of `jax.random.bits`; of a
     Threefry key they are computed in line, for `jax.random.bits` does not fuse on CPU.
     """
-    if jax.random.key_impl(key) == "threefry2x32":
-        words = _threefry_words(jax.random.key_data(key), prod(shape)).reshape(shape)
-    else:
-        words = jax.random.bits(key, shape, jnp.uint32)
-    return (lax.bitcast_convert_type(words, jnp.int32) | 1).astype(jnp.float32) * _SMALLEST_TAIL
+    if jax.random.key_impl(key) != "threefry2x32":
+        return _odd(jax.random.bits(key, shape, jnp.uint32)) * _SMALLEST_TAIL
+    data = jax.random.key_data(key)
+    words = _threefry_words(data, prod(shape)).reshape(shape)
+    # Always 2^32, unknown to the compiler: a product would be fused into every reader of the
+    # uniforms, words and all; a quotient is worked out once where there are several.
+    return _odd(words) / jnp.where((data[0] | 1) > 0, 2.0**32, jnp.nan)
 
 
 def unit_interval(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -151,6 +153,11 @@ def systematic_counts(
     counts = whole.astype(jnp.int32) + (reached < fraction)
     running = jnp.minimum(_running_sum(counts), total.astype(jnp.int32)[..., None])
     return jnp.diff(running, axis=-1, prepend=0).astype(jnp.float32)
+
+
+def _odd(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Random words as signed odd numbers."""
+    return (lax.bitcast_convert_type(words, jnp.int32) | 1).astype(jnp.float32)
 
 
 def _nearer_tail(uniform: Float[Array, "*s"]) -> tuple[Float[Array, "*s"], Bool[Array, "*s"]]:

@@ -18,14 +18,16 @@ SHARE_OF_MEMORY, COPIES = 0.5, 12  # a row's stores are held about this many tim
 
 
 def planned(quick: bool) -> list[Row]:
-    """The rows: the step at every size, all else along stores and along products."""
+    """The rows: along stores, and along products with few stores and with many."""
     if quick:
         rows = [Row(name, 4096, 10) for name in ("step", "random")]
         rows += [Row("step", 256, 200, periods=4), Row("lost-sales", 8192, 1, 4, 64)]
         return [*rows, Row("learned", 256, 10), Row("training iteration", 256, 10, periods=32)]
-    rows = [Row("step", stores, products) for stores in STORES for products in PRODUCTS]
-    rows += [Row("random", stores, 10) for stores in STORES]
-    rows += [Row("random", 4096, products) for products in PRODUCTS if products != 10]
+    rows = [Row(name, stores, 10) for name in ("step", "random") for stores in STORES]
+    others = [products for products in PRODUCTS if products != 10]
+    rows += [Row("step", stores, products) for stores in (256, 4096) for products in others]
+    rows += [Row("step", 256, 10)]
+    rows += [Row("random", 4096, products) for products in others]
     rows += [Row("step", 4096, 10, lead) for lead in LEAD_TIMES]
     rows += [Row("lost-sales", stores, 1, 4, 64) for stores in STORES]
     rows += [Row("learned", stores, 10) for stores in STORES[:-1]]

@@ -4,6 +4,7 @@ Prints the row as one line of JSON. The unit is the store-period: one store, one
 """
 
 import json
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,8 +15,7 @@ import psutil
 import tyro
 
 from benchmarks import measure
-from benchmarks.workloads import LEVELS, Row, given_actions, start, store_of
-from jaxsim import scenarios
+from benchmarks.workloads import BLOCK, LEVELS, Row, given_actions, walk_of
 
 By = Literal["jaxsim", "numba"]
 BY_HAND = ("step", "random", "lost-sales")  # rows that the numba kernel has too
@@ -58,9 +58,11 @@ def timed_by_hand(row: Row, repeats: int) -> dict[str, Any]:
     """The same row by the numba kernel: same stores, same actions, same random numbers."""
     import numba
 
-    threads = len(psutil.Process().cpu_affinity())
+    threads = cores()
     numba.set_num_threads(threads)
-    call = _lost_sales(row, threads) if row.name == "lost-sales" else _periods(row, threads)
+    # Blocks as in jaxsim's own walk, at least one for each thread.
+    blocks = threads * math.ceil(row.stores * row.products / threads / BLOCK)
+    call = _lost_sales(row, blocks) if row.name == "lost-sales" else _periods(row, blocks)
     began = time.perf_counter()
     call()
     compile_seconds = time.perf_counter() - began
@@ -68,30 +70,27 @@ def timed_by_hand(row: Row, repeats: int) -> dict[str, Any]:
     return measure.result(row, "numba", seconds, compile_seconds)
 
 
-def _periods(row: Row, threads: int) -> Any:
+def _periods(row: Row, blocks: int) -> Any:
     from benchmarks import by_hand
 
-    params = store_of(row.products, row.lead_time)
-    walk = start(params, row.stores)
+    _, params, walk = walk_of(row)
     keys = np.asarray(jax.random.key_data(walk.keys))
     stores, numbers = by_hand.of_state(walk.states), by_hand.of_params(params)
-    orders, slates = given_actions(params, row.stores)
     drawn, now = row.name == "random", [0]
+    given = given_actions(params, row.stores)
+    actions = np.asarray(given.order), np.asarray(given.slate)
 
     def call() -> float:
         first, now[0] = now[0], now[0] + row.periods
-        return by_hand.periods(
-            keys, stores, numbers, orders, slates, drawn, first, row.periods, threads
-        )
+        return by_hand.periods(keys, stores, numbers, *actions, drawn, first, row.periods, blocks)
 
     return call
 
 
-def _lost_sales(row: Row, threads: int) -> Any:
+def _lost_sales(row: Row, blocks: int) -> Any:
     from benchmarks import by_hand
 
-    params = scenarios.get("lost-sales").params()
-    walk = start(params, row.stores)
+    _, params, walk = walk_of(row)
     keys = np.asarray(jax.random.key_data(walk.keys))
     on_hand, pipeline = by_hand.lost_sales_state(walk.states)
     traced = (LEVELS["lost-sales"], params.arrivals[0], params.holding[0], params.penalty[0])
@@ -100,15 +99,21 @@ def _lost_sales(row: Row, threads: int) -> Any:
 
     def call() -> float:
         first, now[0] = now[0], now[0] + row.periods
-        return by_hand.lost_sales(keys, on_hand, pipeline, *numbers, first, row.periods, threads)
+        return by_hand.lost_sales(keys, on_hand, pipeline, *numbers, first, row.periods, blocks)
 
     return call
+
+
+def cores() -> int:
+    """Cores this process may use: as many threads, or devices of a CPU."""
+    return len(psutil.Process().cpu_affinity())
 
 
 def main(config: Config) -> None:
     if config.by == "numba" and config.name not in BY_HAND:
         raise SystemExit(f"by: numba; allowed with {', '.join(BY_HAND)}, not {config.name}")
     jax.config.update("jax_enable_compilation_cache", False)  # compilation is timed from nothing
+    jax.config.update("jax_num_cpu_devices", cores())
     one = timed_by_hand if config.by == "numba" else measure.measure
     print(json.dumps(one(config.row, config.repeats)))
 

@@ -1,7 +1,8 @@
 """What is timed, as compiled programs: a store of any size, and what its stores do in a period.
 
 Every program walks all stores through some periods and returns the states and one number that
-every entry of every ledger is in, so that the compiler can drop nothing.
+every entry of every ledger is in, so that the compiler can drop nothing. Stores are shared out
+among all devices, and each device walks its own block by block.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from agents.config import TrainConfig
 from agents.departments import Departments
 from agents.heuristics import Knobs, knobs_of
 from agents.mtma import Trainer
+from agents.shards import EVERYWHERE, SPREAD, Shards, placed
 from jaxsim import ranking, sampling, scenarios, store
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
@@ -31,8 +33,10 @@ LEVELS = {  # of one-product stores: the best base-stock, lead time 4
     "backlog": float(published.BACKLOG[4.0][3][0]),
 }
 GIVEN = 4  # days of actions that the step alone goes round
+BLOCK = 20_480  # products walked at a time: more do not stay in a core's cache with their ledgers
 
 Decide = Callable[[PRNGKeyArray, Any, State, Array], tuple[Action, Any]]
+"""By a day's key, a store's memory, its state and how many periods were walked."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class Walk:
     """Stores on their way: what a program takes and gives back."""
 
     states: State
-    memory: Any
+    memory: Any  # of the policy, or the actions given
     keys: PRNGKeyArray  # one for each store
     period: Array
     seen: Float[Array, ""]  # the sum of all ledgers
@@ -107,6 +111,10 @@ def store_of(products: int, lead_time: int = 2) -> Params:
     ).params()
 
 
+WALK = Walk(SPREAD, SPREAD, SPREAD, EVERYWHERE, EVERYWHERE)
+"""Where the parts of a walk lie."""
+
+
 def start(params: Params, stores: int, memory: Any = ()) -> Walk:
     """All stores on their first day; `memory` is one store's."""
     keys = jax.random.split(jax.random.key(0), stores)
@@ -122,15 +130,15 @@ def start(params: Params, stores: int, memory: Any = ()) -> Walk:
 def walking(params: Params, decide: Decide, periods: int) -> Callable[[Walk], Walk]:
     """`periods` periods of all stores. A store's day is keyed by its own key and the period."""
 
-    def one_store(key: PRNGKeyArray, memory: Any, state: State, number: Array, period: Array):
+    def one_store(key: PRNGKeyArray, memory: Any, state: State, period: Array):
         key = jax.random.fold_in(key, period)
-        action, memory = decide(key, memory, state, number + period)
+        action, memory = decide(key, memory, state, period)
         state, flows = store.step(key, state, action, params)
         return state, memory, sum(jax.tree.leaves(flows)).sum()
 
     def one_period(walk: Walk, _: None) -> tuple[Walk, None]:
-        states, memory, seen = jax.vmap(one_store, (0, 0, 0, 0, None))(
-            walk.keys, walk.memory, walk.states, jnp.arange(len(walk.keys)), walk.period
+        states, memory, seen = jax.vmap(one_store, (0, 0, 0, None))(
+            walk.keys, walk.memory, walk.states, walk.period
         )
         return walk.replace(
             states=states, memory=memory, period=walk.period + 1, seen=walk.seen + seen.sum()
@@ -139,42 +147,53 @@ def walking(params: Params, decide: Decide, periods: int) -> Callable[[Walk], Wa
     return lambda walk: jax.lax.scan(one_period, walk, length=periods)[0]
 
 
-def given_actions(params: Params, stores: int) -> tuple[np.ndarray, np.ndarray]:
-    """Orders and slates of `GIVEN` days: uniform up to twice mean demand, slates at random."""
-    rng = np.random.default_rng(0)
-    orders = rng.integers(0, 2 * int(DEMAND) + 1, (GIVEN, stores, params.products))
-    uniforms = rng.random((GIVEN * stores * params.segments, params.slots), np.float32)
-    slates = ranking.shuffled_slate(jnp.asarray(uniforms), params.products)
-    shape = (GIVEN, stores, params.segments, params.slots)
-    return orders.astype(np.float32), np.asarray(slates).reshape(shape)
+def spread(
+    walk_on: Callable[[Walk], Walk], params: Params, shards: Shards
+) -> Callable[[Walk], Walk]:
+    """The same walk, of a share of the stores on each device, there block by block."""
 
+    def of_one_device(walk: Walk) -> Walk:
+        own = len(walk.keys)
+        most = max(1, min(own, BLOCK // params.products))
+        size = max(size for size in range(1, most + 1) if own % size == 0)
+        cut = lambda leaf: leaf.reshape(own // size, size, *leaf.shape[1:])  # noqa: E731
+        joined = lambda leaf: leaf.reshape(own, *leaf.shape[2:])  # noqa: E731
 
-def stepping(params: Params, orders: Array, slates: Array, periods: int) -> Callable[[Walk], Walk]:
-    """The step alone: actions are given, and change from day to day."""
-    days = Action(order=jnp.asarray(orders), slate=jnp.asarray(slates))
+        def one_block(stores: tuple) -> tuple[tuple, Array, Array]:
+            states, memory, keys = stores
+            after = walk_on(Walk(states, memory, keys, walk.period, shards.apart(jnp.float32(0))))
+            return (after.states, after.memory, after.keys), after.period, after.seen
 
-    def one_store(key: PRNGKeyArray, state: State, action: Action, period: Array):
-        key = jax.random.fold_in(key, period)
-        state, flows = store.step(key, state, action, params)
-        return state, sum(jax.tree.leaves(flows)).sum()
-
-    def one_period(walk: Walk, day: Array) -> tuple[Walk, None]:
-        actions = jax.lax.optimization_barrier(jax.tree.map(lambda leaf: leaf[day], days))
-        states, seen = jax.vmap(one_store, (0, 0, 0, None))(
-            walk.keys, walk.states, actions, walk.period
+        stores, period, seen = jax.lax.map(
+            one_block, jax.tree.map(cut, (walk.states, walk.memory, walk.keys))
         )
-        return walk.replace(
-            states=states, period=walk.period + 1, seen=walk.seen + seen.sum()
-        ), None
+        seen = walk.seen + shards.total(seen.sum())
+        return Walk(*jax.tree.map(joined, stores), period[0], seen)
 
-    return lambda walk: jax.lax.scan(one_period, walk, jnp.arange(periods) % GIVEN)[0]
+    return shards.map(of_one_device, (WALK,), WALK)
+
+
+def given_actions(params: Params, stores: int) -> Action:
+    """`GIVEN` days of every store, leading axes (stores, days): orders uniform up to twice mean
+    demand, slates at random."""
+    rng = np.random.default_rng(0)
+    orders = rng.integers(0, 2 * int(DEMAND) + 1, (stores, GIVEN, params.products))
+    uniforms = rng.random((stores * GIVEN * params.segments, params.slots), np.float32)
+    slates = ranking.shuffled_slate(jnp.asarray(uniforms), params.products)
+    shape = (stores, GIVEN, params.segments, params.slots)
+    return Action(jnp.asarray(orders, jnp.float32), slates.reshape(shape))
+
+
+def as_given(_: PRNGKeyArray, days: Action, __: State, period: Array) -> tuple[Action, Action]:
+    """The step alone: a store's actions lie ready, and change from day to day."""
+    return jax.tree.map(lambda leaf: leaf[period % GIVEN], days), days
 
 
 def at_random(params: Params) -> Decide:
     """Uniform orders up to twice mean demand, and slates in which every order is alike."""
     drawn = params.segments * params.slots
 
-    def decide(key: PRNGKeyArray, memory: Any, state: State, _: Array) -> tuple[Action, Any]:
+    def decide(key: PRNGKeyArray, memory: Any, *_: Any) -> tuple[Action, Any]:
         words = sampling.open_uniform(jax.random.fold_in(key, 1), (drawn + params.products,))
         uniforms = sampling.unit_interval(words)
         slate = uniforms[:drawn].reshape(params.segments, params.slots)
@@ -196,9 +215,8 @@ def learned(params: Params) -> tuple[Decide, Any]:
         default_knobs()
     )
     policy = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
-    return lambda key, memory, state, _: policy.act(key, memory, state, params), policy.start(
-        params
-    )
+    decide = lambda key, memory, state, _: policy.act(key, memory, state, params)  # noqa: E731
+    return decide, policy.start(params)
 
 
 def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
@@ -214,28 +232,39 @@ def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     return iterate, (learner, jnp.float32(0))
 
 
-def base_stock(row: Row) -> tuple[Callable[[Walk], Walk], Walk]:
+def base_stock(row: Row) -> tuple[Decide, Params]:
     """A one-product store with Poisson(5) demand and lead time 4 (Zipkin's, where sales are lost)
     under its best base-stock policy."""
-    params = scenarios.get(row.name).params()
     policy = OrderUpTo(jnp.float32(LEVELS[row.name]), jnp.float32(UNLIMITED))
     decide = lambda key, memory, state, _: (policy.act(state), memory)  # noqa: E731
-    return walking(params, decide, row.periods), start(params, row.stores)
+    return decide, scenarios.get(row.name).params()
 
 
-def program_of(row: Row) -> tuple[Callable[[Any], Any], Any]:
-    """A function to compile, and what it starts from."""
-    if row.name == "training iteration":
-        return training(row)
+def walk_of(row: Row) -> tuple[Decide, Params, Walk]:
+    """What the stores of a row do, and where they start."""
     if row.name in LEVELS:
-        return base_stock(row)
+        decide, params = base_stock(row)
+        return decide, params, start(params, row.stores)
     params = store_of(row.products, row.lead_time)
     if row.name == "thirty customers":
         params = params.replace(arrivals=params.arrivals * (30.0 / params.arrivals.sum()))
-    if row.name in ("step", "thirty customers"):
-        given = given_actions(params, row.stores)
-        return stepping(params, *given, row.periods), start(params, row.stores)
+    walk = start(params, row.stores)
     if row.name == "random":
-        return walking(params, at_random(params), row.periods), start(params, row.stores)
-    decide, memory = learned(params)
-    return walking(params, decide, row.periods), start(params, row.stores, memory)
+        return at_random(params), params, walk
+    if row.name == "learned":
+        decide, memory = learned(params)
+        return decide, params, start(params, row.stores, memory)
+    return as_given, params, walk.replace(memory=given_actions(params, row.stores))
+
+
+def program_of(row: Row) -> tuple[Any, Any]:
+    """A function under `jax.jit` that takes over what it is given, and what it starts from."""
+    if row.name == "training iteration":
+        iterate, carried = training(row)
+        return jax.jit(iterate, donate_argnums=0), carried
+    decide, params, walk = walk_of(row)
+    devices = max(n for n in range(1, jax.device_count() + 1) if row.stores % n == 0)
+    shards = Shards(devices)
+    walk_on = spread(walking(params, decide, row.periods), params, shards)
+    program = placed(walk_on, WALK, shards, donate_argnums=0)
+    return program, placed(lambda walk: walk, WALK, shards)(walk)

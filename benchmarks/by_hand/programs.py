@@ -29,10 +29,10 @@ def random_actions(key0, key1, order, slate, taken):
 
 @njit(parallel=True, fastmath=SUMS, cache=True)
 def periods(keys, s, p, orders, slates, drawn, first, count, blocks):
-    """`count` periods of all stores, actions given (leading axis: days, gone round) or drawn.
+    """`count` periods of all stores, actions given (axes: stores, days, gone round) or drawn.
 
-    `keys`: (stores, 2) words; a store's day is keyed by its key folded with the period. Each of
-    `blocks` parts of the stores is one thread's. Returns the sum of all ledgers.
+    `keys`: (stores, 2) words; a store's day is keyed by its key folded with the period. Threads
+    take the stores block by block. Returns the sum of all ledgers.
     """
     stores, products, segments = len(keys), len(p.price), len(p.arrivals)
     seen = np.zeros(blocks, np.float64)
@@ -41,7 +41,7 @@ def periods(keys, s, p, orders, slates, drawn, first, count, blocks):
         order = np.zeros(products, F)
         slate, taken = np.zeros((segments, len(p.slot_weight)), I), np.zeros(len(p.slot_weight), I)
         for now in range(count):
-            day = now % len(orders)
+            day = (first + now) % orders.shape[1]
             for b in range(block * stores // blocks, (block + 1) * stores // blocks):
                 key0, key1 = threefry(keys[b, 0], keys[b, 1], U(0), U(first + now))
                 if drawn:
@@ -50,7 +50,7 @@ def periods(keys, s, p, orders, slates, drawn, first, count, blocks):
                     sum_of_block += one_store(b, key0, key1, s, p, order, slate, work)
                 else:
                     sum_of_block += one_store(
-                        b, key0, key1, s, p, orders[day, b], slates[day, b], work
+                        b, key0, key1, s, p, orders[b, day], slates[b, day], work
                     )
         seen[block] = sum_of_block
     return seen.sum()

@@ -7,27 +7,26 @@ import pytest
 from benchmarks.workloads import (
     LEVELS,
     Row,
+    as_given,
     at_random,
-    base_stock,
-    given_actions,
-    start,
-    stepping,
+    program_of,
     store_of,
+    walk_of,
+    walking,
 )
-from jaxsim import scenarios
 
 by_hand = pytest.importorskip("benchmarks.by_hand", exc_type=ImportError)
 
 
 def test_the_kernel_by_hand_is_the_store():
     """Same keys, same actions: the same whole units, and money to rounding."""
-    params, stores, periods = store_of(10), 64, 12
-    walk = start(params, stores)
-    orders, slates = given_actions(params, stores)
+    stores, periods = 64, 12
+    _, params, walk = walk_of(Row("step", stores, 10))
+    orders, slates = np.asarray(walk.memory.order), np.asarray(walk.memory.slate)
     arrays, numbers = by_hand.of_state(walk.states), by_hand.of_params(params)
     keys = np.asarray(jax.random.key_data(walk.keys))
     seen = by_hand.periods(keys, arrays, numbers, orders, slates, False, 0, periods, 2)
-    after = jax.jit(stepping(params, orders, slates, periods))(walk)
+    after = jax.jit(walking(params, as_given, periods))(walk)
     for field in ("on_hand", "pipeline", "backlog", "sold", "lost", "period"):
         expected = np.asarray(getattr(after.states, field))
         np.testing.assert_array_equal(getattr(arrays, field), expected, err_msg=field)
@@ -39,14 +38,16 @@ def test_the_kernel_by_hand_is_the_store():
 
 def test_the_lost_sales_kernel_is_the_lost_sales_store():
     """Stock and all that is on order, unit by unit, after more periods than the lead time."""
-    stores, periods, params = 512, 18, scenarios.get("lost-sales").params()
-    program, walk = base_stock(Row("lost-sales", stores, 1, 4, periods))
+    stores, periods = 512, 18
+    row = Row("lost-sales", stores, 1, 4, periods)
+    _, params, walk = walk_of(row)
     on_hand, pipeline = by_hand.lost_sales_state(walk.states)
     costs = [params.holding[0], params.penalty[0]]
     numbers = (np.float32(each) for each in (LEVELS["lost-sales"], params.arrivals[0], *costs))
     keys = np.asarray(jax.random.key_data(walk.keys))
     cost = by_hand.lost_sales(keys, on_hand, pipeline, *numbers, 0, periods, 2)
-    after = jax.jit(program)(walk)
+    program, _ = program_of(row)
+    after = program(walk)
     np.testing.assert_array_equal(on_hand, after.states.on_hand[:, 0])
     rows = np.asarray(after.states.pipeline[:, :, 0])
     np.testing.assert_array_equal(np.roll(pipeline, -periods, 1), rows)
@@ -55,7 +56,7 @@ def test_the_lost_sales_kernel_is_the_lost_sales_store():
 
 def test_the_kernels_random_actions_are_those_of_the_random_row():
     params, key = store_of(10), jax.random.key(5)
-    action, _ = at_random(params)(key, (), None, 0)
+    action, _ = at_random(params)(key, (), None, None)
     words = np.asarray(jax.random.key_data(jax.random.fold_in(key, 1)))
     order, slate = np.zeros(10, np.float32), np.zeros((8, 3), np.int32)
     by_hand.random_actions(words[0], words[1], order, slate, np.zeros(3, np.int32))

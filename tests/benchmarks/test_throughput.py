@@ -3,11 +3,12 @@
 import subprocess
 import sys
 
+import chex
 import jax
 import numpy as np
 import pytest
 
-from benchmarks import results
+from benchmarks import results, workloads
 from benchmarks.measure import measure, peak_memory
 from benchmarks.rows import too_large
 from benchmarks.workloads import Row
@@ -63,3 +64,15 @@ def test_shuffled_slates_are_distinct_and_all_alike():
     _, counts = np.unique(slates, axis=0, return_counts=True)
     assert len(counts) == 24  # every ordered choice of 3 out of 4
     np.testing.assert_array_less(np.abs(counts - 2500), 4.8 * np.sqrt(2500))
+
+
+def test_a_walk_in_blocks_is_the_walk(monkeypatch: pytest.MonkeyPatch):
+    row = Row("step", 6, 2, periods=3)
+    decide, params, walk = workloads.walk_of(row)
+    whole = jax.jit(workloads.walking(params, decide, row.periods))(walk)
+    monkeypatch.setattr(workloads, "BLOCK", 4)  # two stores
+    program, walk = workloads.program_of(row)
+    blocks = program(walk)
+    chex.assert_trees_all_close(blocks.states, whole.states, rtol=1e-6)
+    np.testing.assert_allclose(blocks.seen, whole.seen, rtol=1e-6)
+    assert int(blocks.period) == row.periods

@@ -1,16 +1,22 @@
 """An exact optimum as a policy like any other: it looks up what to do."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from jaxsim import choice
+from jaxsim import caps, choice
 from jaxsim.grid import Grid
-from jaxsim.optimum import Optimum
+from jaxsim.optimum import Optimum, Tables, optimum
 from jaxsim.params import Params
 from jaxsim.records import Action, State
+
+QUICK_SIZE = 8_000
+"""States times joint slates beyond which the solver would hold up a report."""
+QUICK_TOLERANCE = 1e-3  # money per period
 
 
 @struct.dataclass
@@ -53,3 +59,20 @@ def policy_of(found: Optimum) -> ExactPolicy:
         attention=jax.vmap(choice.attention_of, (0, None))(remembered, found.tables.params),
         grid=found.grid,
     )
+
+
+def solved(params: Params) -> Optimum | None:
+    """The joint optimum of a store of two products, where nothing but the stock of both matters and
+    it is found quickly."""
+    slates = 2**params.segments
+    few = params.products == 2 and slates <= QUICK_SIZE
+    if not few or int(params.lead_time.max()) > 1 or bool(params.backlogged.any()):
+        return None
+    try:
+        caps.require_solvable(params, discount=1.0)
+        tables = Tables(params)
+        if slates * math.prod(caps.first_grid(params, tables.slates).shape) > QUICK_SIZE:
+            return None
+        return optimum(tables, tolerance=QUICK_TOLERANCE)
+    except caps.ExactError:
+        return None

@@ -3,7 +3,6 @@
 Everything is simulated or solved anew from the policy; nothing here reads a run folder.
 """
 
-import math
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,12 +13,13 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.evaluation import Policy
+from agents.exact_policy import solved
 from agents.report_data import Answers, Line, Responses, Scenes, Story, Switching
 from agents.responses import Answer, impulse_response, shock_of
 from agents.structure import shown_first, visited
 from agents.trace import DAYS, Trace, record
-from jaxsim import caps, choice
-from jaxsim.optimum import Optimum, Tables, optimum
+from jaxsim import choice
+from jaxsim.optimum import Optimum
 from jaxsim.params import Params
 from jaxsim.records import State
 from jaxsim.scenario import Scenario
@@ -29,9 +29,6 @@ PLAYED = 40
 RESPONDING = 4
 """Products whose responses are shown, those that sell most."""
 RESPONSE_STORES = 1024
-EXACT_SIZE = 8_000
-"""States times joint slates beyond which the exact solver would hold up a report."""
-EXACT_TOLERANCE = 1e-3  # money per period
 
 
 def scenes_of(
@@ -110,7 +107,7 @@ def switching_of(policy: Policy, scenario: Scenario, trace: Trace) -> Switching 
     params = scenario.params()
     if params.products != 2:
         return None
-    exact = _exact(params)
+    exact = solved(params)
     most = _most_stock(params, exact)
     last = jax.tree.map(lambda leaf: leaf[-1], trace.state)
     learned = np.asarray(_shown_by_stock(policy, params, last, most))
@@ -144,21 +141,6 @@ def _shown_by_stock(policy: Policy, params: Params, state: State, most: tuple[in
 
     stocks = jnp.stack(jnp.meshgrid(*(jnp.arange(1.0 * m) for m in most), indexing="ij"), -1)
     return jax.vmap(jax.vmap(shown))(stocks)
-
-
-def _exact(params: Params) -> Optimum | None:
-    """The joint optimum, where nothing but the stock of both matters and it is found quickly."""
-    slates = 2**params.segments
-    if slates > EXACT_SIZE or int(params.lead_time.max()) > 1 or bool(params.backlogged.any()):
-        return None
-    try:
-        caps.require_solvable(params, discount=1.0)
-        tables = Tables(params)
-        if slates * math.prod(caps.first_grid(params, tables.slates).shape) > EXACT_SIZE:
-            return None
-        return optimum(tables, tolerance=EXACT_TOLERANCE)
-    except caps.ExactError:
-        return None
 
 
 def _most_stock(params: Params, exact: Optimum | None) -> tuple[int, int]:

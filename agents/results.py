@@ -13,7 +13,8 @@ from agents.over_seeds import (
     interquartile_mean,
     probability_of_improvement,
 )
-from agents.results_pictures import draw_clocks, draw_convergence, draw_gains
+from agents.results_insights import insights
+from agents.results_pictures import draw_answers, draw_clocks, draw_convergence, draw_gains
 
 HEURISTIC, REGIMES, MTMA, ONE_CLOCK, SILO = "heuristic", "regimes", "mtma", "joint", "silo"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
@@ -57,11 +58,13 @@ def write(
     out: Path,
     rows: pd.DataFrame,
     curves: pd.DataFrame,
-    converging: pd.DataFrame | None,
     about: dict[str, Any],
+    converging: pd.DataFrame | None,
+    answers: pd.DataFrame | None,
 ) -> str:
-    """results/study.csv, curves.csv, convergence.csv and pictures, then RESULTS.md; returns its
-    first paragraph. `converging`: rows of `agents.convergence`, if that was run."""
+    """results/study.csv, curves.csv, convergence.csv, insights.csv and pictures, then RESULTS.md;
+    returns its first paragraph. `converging`: rows of `agents.convergence`, if that was run;
+    `answers`: of `agents.insights`, if departments of mtma were trained."""
     folder = runs.open_folder(out / "results")
     runs.write_text(folder / "study.csv", rows.to_csv(index=False))
     kept = ["scenario", "part", "variant", "seed", "store_periods", "greedy_profit"]
@@ -72,15 +75,24 @@ def write(
     if converging is not None:
         runs.write_text(folder / "convergence.csv", converging.to_csv(index=False))
         draw_convergence(converging, folder / "convergence.png")
-    runs.write_text(out / "RESULTS.md", page(rows, about, converging))
+    if answers is not None:
+        runs.write_text(folder / "insights.csv", answers.to_csv(index=False))
+        for scenario, own in answers.groupby("scenario"):
+            draw_answers(own, folder / f"insights-{scenario}.png")
+    runs.write_text(out / "RESULTS.md", page(rows, about, converging, answers))
     return verdict(rows, about)
 
 
 # -- the page ------------------------------------------------------------------------------------
 
 
-def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | None = None) -> str:
-    """RESULTS.md. `rows` is study.csv, `converging` convergence.csv."""
+def page(
+    rows: pd.DataFrame,
+    about: dict[str, Any],
+    converging: pd.DataFrame | None = None,
+    answers: pd.DataFrame | None = None,
+) -> str:
+    """RESULTS.md. `rows` is study.csv, `converging` convergence.csv, `answers` insights.csv."""
     learned = rows[rows["part"] == REGIMES]
     again = "python train.py reproduce" + " --quick" * about["quick"]
     parts = [
@@ -119,6 +131,8 @@ def page(rows: pd.DataFrame, about: dict[str, Any], converging: pd.DataFrame | N
     ]
     if converging is not None:
         parts += ["## Convergence", *convergence(converging)]
+    if answers is not None:
+        parts += ["## Insights", *insights(answers)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -1,13 +1,28 @@
-"""Pictures of a study: what each regime gains, how learning goes by clocks, what converges."""
+"""Pictures of a study: what each regime gains, how learning goes by clocks, what converges, and
+how the learned departments answer to shocks."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from agents.insights import DELAY, EXACT, LEARNED, OVERSTOCK, SURGE, TUNED
 from agents.pictures import BLACK, BLUE, DPI, GREY, ORANGE, RED, WIDTH, save_figure
+
+SHOCK_LABELS = {OVERSTOCK: "too many units", SURGE: "a surge of demand", DELAY: "a late delivery"}
+ANSWER_LABELS = {
+    "attention": "attention (mean over customers)",
+    "orders": "order (units)",
+    "on hand": "on hand (units)",
+}
+POLICY_STYLES = {
+    LEARNED: {"color": BLUE, "marker": "o"},
+    TUNED: {"color": ORANGE, "linestyle": "--"},
+    EXACT: {"color": BLACK, "linestyle": ":"},
+}
 
 
 def draw_gains(rows: pd.DataFrame, path: Path) -> None:
@@ -81,3 +96,38 @@ def draw_convergence(rows: pd.DataFrame, path: Path) -> None:
     for panel in figure.axes[2:]:
         panel.set_xlabel("updates")
     save_figure(figure, path)
+
+
+def draw_answers(rows: pd.DataFrame, path: Path) -> None:
+    """What a shock of the best-selling product does to it, by lag and policy: means over seeds, and
+    the range of the learned.
+
+    `rows` as from `agents.insights.insights_of`, of one scenario.
+    """
+    figure = Figure(figsize=(WIDTH, 6.0), dpi=DPI, layout="constrained")
+    panels = figure.subplots(len(SHOCK_LABELS), len(ANSWER_LABELS), sharex=True, sharey="col")
+    own = rows[rows["of"] == "own"]
+    for line, (kind, happened) in zip(panels, SHOCK_LABELS.items(), strict=True):
+        for panel, (what, label) in zip(line, ANSWER_LABELS.items(), strict=True):
+            answer = own[(own["kind"] == kind) & (own["what"] == what)]
+            _draw_answer(panel, answer)
+            if kind == OVERSTOCK:
+                panel.set_title(label, fontsize=10)
+            if kind == DELAY:
+                panel.set_xlabel("periods since")
+        line[0].set_ylabel(happened)
+    panels[0][0].legend(frameon=False, fontsize=9)
+    first = rows.iloc[0]
+    figure.suptitle(f"{first['scenario']}: what happens to {first['product']}, change by period")
+    save_figure(figure, path)
+
+
+def _draw_answer(panel: Axes, answer: pd.DataFrame) -> None:
+    for policy, by_seed in answer.groupby("policy", sort=False):
+        over = by_seed.groupby("lag")["value"].agg(["mean", "min", "max"])
+        style = POLICY_STYLES[str(policy)]
+        panel.plot(over["mean"], label=f"{by_seed['name'].iloc[0]}", markersize=4, **style)
+        if policy == LEARNED:
+            panel.fill_between(over.index, over["min"], over["max"], color=BLUE, alpha=0.2)
+    panel.axhline(0, color=GREY, linewidth=0.8)
+    panel.spines[["top", "right"]].set_visible(False)

@@ -12,18 +12,18 @@ from typing import Any
 
 import pandas as pd
 
-from agents import memory, results, runs, sweep_folder
+from agents import insights, memory, results, runs, sweep_folder
 from agents.config import ConfigError, TrainConfig, count_devices
 from agents.convergence import convergence_rows
 from agents.grid import PlannedRun
 from agents.learning import Shape
 from agents.regimes import REGIMES
 from agents.report import ReportConfig, write_report
-from agents.sweeping import Progress, train_planned
+from agents.sweeping import Progress, kept_departments, train_planned
 from agents.yardsticks import Stores
 from jaxsim import scenarios
 
-REGIMES_PART = "regimes"
+REGIMES_PART, INSIGHTS = "regimes", "insights.csv"
 STORES = ("pair", "boutique", "grocery", "grocery-dry")
 QUICK_STORES = ("pair", "boutique")
 ITERATIONS = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
@@ -164,7 +164,8 @@ def run_study(
     learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
     rows = results.study_rows(learned, best, pd.concat(curves))
     exact = None if converging is None else converging(config, progress)
-    said = results.write(config.out, rows, pd.concat(curves), exact, about(config, found))
+    answers = answering(config, groups, stores, progress)
+    said = results.write(config.out, rows, pd.concat(curves), about(config, found), exact, answers)
     for scenario in rows["scenario"].unique():
         programs = [
             config.folder / folder
@@ -184,6 +185,34 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
         rows = pd.DataFrame(convergence_rows(seeds, updates, measured=12))
         runs.write_text(path, rows.to_csv(index=False))
     return pd.read_csv(path)
+
+
+def answering(
+    config: StudyConfig, groups: dict[str, list[Variant]], stores: Stores, progress: Progress
+) -> pd.DataFrame | None:
+    """How the departments of mtma answer, on every store where they were trained; kept beside
+    their runs for a second start."""
+    tables = []
+    for folder, members in groups.items():
+        place = config.folder / folder
+        looked_at = [
+            run
+            for run in planned_seeds(members, config.seeds_of_each)
+            if run.settings == {"part": REGIMES_PART, "variant": results.MTMA}
+            and run.config.seed < insights.SEEDS
+        ]
+        if not looked_at:
+            continue
+        path = place / INSIGHTS
+        if not path.exists():
+            first = looked_at[0]
+            progress.announce(f"how the learned departments answer on {first.scenario.name}")
+            learned = [kept_departments(place, run, stores) for run in looked_at]
+            best = stores.tuned(first.scenario)[0]
+            rows = insights.insights_of(first.config, first.scenario, learned, best)
+            runs.write_text(path, rows.to_csv(index=False, float_format="%.6g"))
+        tables.append(pd.read_csv(path))
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def variants(config: StudyConfig) -> list[Variant]:

@@ -1,7 +1,5 @@
 """From the rows of insights to words: what the theory predicts, and whether it is so."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -42,9 +40,9 @@ FIRST_SEEN = {ACROSS: 0, OVERSTOCK: 0, SURGE: 1, DELAY: 1}
 """Lag at which a policy sees what happened: where attention is read; orders are summed."""
 HAPPENED = {
     ACROSS: "One more unit of a product",
-    OVERSTOCK: "{units:.0f} units of {product} too many",
-    SURGE: "{product} wanted as on one day in a hundred",
-    DELAY: "{product} delivered a day late",
+    OVERSTOCK: "{units:.0f} units of `{product}` too many",
+    SURGE: "`{product}` wanted as on one day in a hundred",
+    DELAY: "`{product}` delivered a day late",
 }
 ANSWERED = {
     ("attention", "own"): "it is shown {}",
@@ -59,11 +57,12 @@ COLUMNS = {
     ("orders", "others"): "orders of the others",
 }
 AGREED = {
-    "same_slate": ("the same slate in {} of cases", ".1%"),
-    "order_correlation": ("rank correlation of orders {}", ".2f"),
-    "same_signs": ("the same sign of {} of clear answers to one more unit", ".0%"),
-    "gap_percent": ("profit {} % below it", ".2f"),
+    "same_slate": ("slates the same in {:.1f} % of cases", 100),
+    "order_correlation": ("rank correlation of orders {:.2f}", 1),
+    "same_signs": ("sign the same of {:.0f} % of clear answers to one more unit", 100),
+    "gap_percent": ("profit {:.2f} % lower", 1),
 }
+"""Of `agents.agreement.Agreement`: words, and what the number is multiplied by."""
 Effect = tuple[str, str, str]
 Estimate = tuple[float, tuple[float, float]]
 
@@ -73,13 +72,15 @@ def insights(rows: pd.DataFrame) -> list[str]:
     found = effects(rows)
     parts = [
         f"How the departments of `mtma` answer, of the first {rows['seed'].nunique()} seeds, "
-        "beside the tuned pair that they started from and the exact policy where there is one. "
-        "Attention is a mean over customers, and *across* products one of the mean product; over "
-        "time it is read when the policy can first tell, and orders (units) are summed over all "
-        "lags drawn. Brackets are 95 % t-intervals over seeds, each with customers of its own and "
-        "the same for all policies. The predicted signs are those of the "
-        "[exact policy of `pair`](docs/theory.md), computed there and not proved for other stores. "
-        "In the tables **bold is against the theory**, and *italics cannot be told from 0*.",
+        "beside the tuned pair that they started from and the exact policy where there is one "
+        "([results/insights.csv](results/insights.csv)). *Across* products: one more unit of a "
+        "product, mean over products. Over time: the best-selling product is shocked once; "
+        "attention (mean over customers) is read when the departments can first tell, orders "
+        "(units) are summed over all lags drawn. Brackets are 95 % t-intervals over seeds, each "
+        "with customers of its own, the same for all policies. The signs that theory predicts are "
+        "those of the exact policy of `pair` (`docs/theory.md`), computed there and not proved for "
+        "other stores. In the tables **bold is against the theory**, and *italics cannot be told "
+        "from 0*.",
         against_theory(found),
     ]
     for scenario, own in rows.groupby("scenario", sort=False):
@@ -89,7 +90,7 @@ def insights(rows: pd.DataFrame) -> list[str]:
             "\n".join(reading(own, of_store)),
             table(own, of_store),
             beyond_the_pair(own, of_store),
-            beside_the_exact(own),
+            beside_the_exact(own, of_store),
             f"![Responses over time on {scenario}](results/insights-{scenario}.png)",
         ]
     return [part for part in parts if part]
@@ -157,36 +158,59 @@ def table(rows: pd.DataFrame, found: pd.DataFrame) -> str:
             f"{mark}{_shown(_estimate(found, policy, effect))}{mark}"
             for policy, mark in zip(policies, marks, strict=True)
         ]
-        lines.append([effect[0], COLUMNS[effect[1:]], "+" if sign > 0 else "−", *cells])
+        lines.append([effect[0], COLUMNS[effect[1:]], "more" if sign > 0 else "less", *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def beyond_the_pair(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     """What learning changed: clear differences to the tuned pair on the same customers."""
     name = rows.loc[rows["policy"] == TUNED, "name"].iloc[0]
-    changed = []
-    for effect in PREDICTED:
-        learned, tuned = (_values(found, policy, effect) for policy in (LEARNED, TUNED))
-        estimate = interval(learned - tuned)
-        if _sign(estimate):
-            kind, *answer = effect
-            said = _said(tuple(answer), _sign(estimate))
-            changed.append(f"{kind}: {said} ({_shown(estimate)})")
-    what = "; ".join(changed) if changed else "nothing that can be told from 0"
-    return f"Learning changed, next to `{name}` on the same customers: {what}."
+    changed = _changed(found)
+    said = []
+    for kind in HAPPENED:
+        clauses = [
+            f"{_said(effect[1:], _sign(estimate))} ({_shown(estimate)})"
+            for effect, estimate in changed.items()
+            if effect[0] == kind
+        ]
+        said += [f"*{kind}*: {', '.join(clauses)}"] * bool(clauses)
+    what = "; ".join(said) if said else "nothing that can be told from 0"
+    return f"What learning changed, next to `{name}` on the same customers: {what}."
 
 
-def beside_the_exact(rows: pd.DataFrame) -> str:
+def beside_the_exact(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     """How often the learned departments decide as the exact policy does, and what that costs."""
     measured = rows[rows["kind"] == AGREEMENT]
     if measured.empty:
         return ""
-    said = []
-    for what, (words, form) in AGREED.items():
-        of_policy = measured[measured["what"] == what].groupby("policy")["value"].mean()
-        numbers = [f"{of_policy[policy]:{form}}" for policy in (LEARNED, TUNED)]
-        said.append(words.format(f"{numbers[0]} (tuned pair: {numbers[1]})"))
-    return f"Beside the exact policy, in the states that each leads to: {'; '.join(said)}."
+    numbers = measured.groupby(["policy", "what"])["value"].mean()
+    of_policy = [
+        "; ".join(words.format(by * numbers[policy, what]) for what, (words, by) in AGREED.items())
+        for policy in (LEARNED, TUNED)
+    ]
+    nearer = [
+        abs(learned - exact) < abs(tuned - exact)
+        for learned, tuned, exact in (
+            (_values(found, policy, effect).mean() for policy in (LEARNED, TUNED, EXACT))
+            for effect in _changed(found)
+        )
+    ]
+    return (
+        f"Beside the exact policy, in the states that each leads to, learned: {of_policy[0]}. "
+        f"Tuned pair: {of_policy[1]}. Of {len(nearer)} answers that learning changed, "
+        f"{sum(nearer)} are nearer to the exact ones. The exact policy was solved for a store "
+        "whose deliveries are never late: when it orders on a delay is no guide."
+    )
+
+
+def _changed(found: pd.DataFrame) -> dict[Effect, Estimate]:
+    """Answers of the learned departments that clearly differ from the tuned pair's, and by how
+    much: pairs of the same customers."""
+    differences = {
+        effect: interval(_values(found, LEARNED, effect) - _values(found, TUNED, effect))
+        for effect in PREDICTED
+    }
+    return {effect: each for effect, each in differences.items() if _sign(each)}
 
 
 def _clause(effect: Effect, verdict: int, estimate: Estimate) -> str:
@@ -209,7 +233,7 @@ def _timing(rows: pd.DataFrame, kind: str) -> str:
     return f". Attention is farthest off at lag {lag}, by {moved[lag]:+.3g}"
 
 
-def _said(answer: tuple[Any, ...], sign: int) -> str:
+def _said(answer: tuple[str, str], sign: int) -> str:
     return ANSWERED[answer].format("more" if sign > 0 else "less")
 
 

@@ -1,5 +1,7 @@
 """The exact policy of `pair` answers as the theory predicts, and the page says what rows say."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,13 @@ def test_what_ignores_stock_does_not_answer_with_its_slates(exact_rows):
     assert len(across) == 2 * 3 and not across["value"].any()
 
 
+def test_the_page_holds_learned_departments_against_the_exact_policy(exact_rows):
+    page = "\n".join(results_insights.insights(exact_rows))
+    assert "learned: slates the same in 100.0 % of cases; rank correlation of orders 1.00;" in page
+    found = re.search(r"Of (\d+) answers that learning changed, (\d+) are nearer", page)
+    assert found is not None and found[1] == found[2] and int(found[1]) > 0
+
+
 def rows_of(signs: dict[tuple[str, str, str], list[float]]) -> pd.DataFrame:
     """Learned departments of three seeds that answer so, beside a tuned pair that never does."""
     rows = [
@@ -76,9 +85,9 @@ def test_the_page_says_where_everything_is_as_predicted():
     assert "**Nowhere does learned behaviour clearly disagree with the theory.**" in page
     assert "boutique: 13 of 13 signs as predicted, 0 not to be told from 0, 0 against" in page
     assert "- *One more unit of a product*: it is shown more (+1.1 [+0.852, +1.35]);" in page
-    assert "| surge | its orders | + | +1.1 [+0.852, +1.35] | *+0 [+0, +0]* |" in page
+    assert "| surge | its orders | more | +1.1 [+0.852, +1.35] | *+0 [+0, +0]* |" in page
     assert "Attention is farthest off at lag 0, by +0.825." in page
-    assert "next to `margin+capped` on the same customers: across: it is shown more" in page
+    assert "next to `margin+capped` on the same customers: *across*: it is shown more" in page
     assert "exact policy, in the states" not in page
 
 
@@ -90,7 +99,7 @@ def test_the_page_says_where_learned_behaviour_disagrees():
     assert "(surge, its orders)" in page
     assert "**against the theory, less of it is ordered** (-1.1 [-1.35, -0.852])" in page
     assert "whether it is shown less cannot be told from 0" in page
-    assert "| surge | its orders | + | **-1.1 [-1.35, -0.852]** |" in page
+    assert "| surge | its orders | more | **-1.1 [-1.35, -0.852]** |" in page
 
 
 def test_attention_is_read_when_it_can_first_answer_and_orders_are_summed():

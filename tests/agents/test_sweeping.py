@@ -193,9 +193,14 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
         assert (tmp_path / link).exists()
     report = (tmp_path / "results" / "pair.html").read_text(encoding="utf-8")
     assert "4 trainings in 2 groups" in report and "slower" in report
+    answers = pd.read_csv(tmp_path / "results" / "insights.csv")
+    assert set(zip(answers["policy"], answers["seed"], strict=True)) == {
+        (policy, seed) for policy in ("learned", "tuned", "exact") for seed in (0, 1)
+    }
+    assert "### How learned departments answer on pair" in page
     assert "--slow-rate 0.001" in report and "--log" not in report
     said: list[str] = []
     again = Progress(said.append, lambda *_: None, lambda *_: None)
     assert run_study(config, found, again) == first
-    assert not [each for each in said if "compiling" in each or "tuning" in each]
+    assert not [each for each in said if re.search("compiling|tuning|answer", each)]
     assert (tmp_path / "RESULTS.md").read_text() == page

@@ -99,7 +99,7 @@ def page(
         "# Results",
         verdict(rows, about),
         f"Written by `{again}` from [results/study.csv](results/study.csv), a row per run. Every "
-        f"run learned from {about['store_periods']:,} store-periods, with the same settings but "
+        f"run learned from {budgets(learned)}, with the same settings but "
         f"for what a table names; {about['seeds']} seeds each. Profit is money per period, without "
         f"exploration, on {about['evaluation_stores']:,} stores × {about['evaluation_periods']} "
         "periods of customers that nothing was learned or tuned on, the same for all ways to learn "
@@ -134,6 +134,17 @@ def page(
     if answers is not None:
         parts += ["## Insights", *insights(answers)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def budgets(learned: pd.DataFrame) -> str:
+    """The store-periods that every run on a store learned from."""
+    spent = learned.drop_duplicates(["scenario", "store_periods"])
+    by_budget = spent.groupby("store_periods", sort=False)["scenario"].agg(", ".join)
+    if len(by_budget) == 1:
+        return f"{by_budget.index[0]:,} store-periods"
+    return " and ".join(
+        f"{periods:,} store-periods on {stores}" for periods, stores in by_budget.items()
+    )
 
 
 def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:

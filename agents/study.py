@@ -260,7 +260,6 @@ def about(config: StudyConfig, found: list[Variant]) -> dict[str, Any]:
         "quick": config.quick,
         "seeds": config.seeds_of_each,
         "ablated": config.ablated,
-        "store_periods": training.iterations * training.stores * training.horizon,
         "evaluation_stores": training.evaluation_stores,
         "evaluation_periods": training.evaluation_periods,
     }

@@ -66,8 +66,7 @@ def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.Dat
 
 
 ABOUT = dict(
-    quick=False, seeds=4, ablated="boutique", store_periods=1000, evaluation_stores=8,
-    evaluation_periods=9,
+    quick=False, seeds=4, ablated="boutique", evaluation_stores=8, evaluation_periods=9,
 )  # fmt: skip
 GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
 
@@ -122,6 +121,20 @@ def test_the_page_is_made_of_the_rows():
     assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
     assert re.search(r"\| boutique \| `joint` \| equal \| 500 \| 0.13 \| 1.50 % \|", page)
     assert page.split("\n\n")[1] == results.verdict(rows, ABOUT)
+    assert "Every run learned from 1,000 store-periods, with" in page
+
+
+def test_budgets_are_told_apart_where_they_differ_by_store():
+    both = pd.concat(
+        [
+            rows_of({"mtma": GOOD}),
+            rows_of({"mtma": GOOD}, "pair"),
+            rows_of({"mtma": GOOD}, "grocery").assign(store_periods=500),
+        ]
+    )
+    assert results.budgets(both) == (
+        "1,000 store-periods on boutique, pair and 500 store-periods on grocery"
+    )
 
 
 def test_one_seed_is_refused(tmp_path: Path):

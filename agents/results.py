@@ -124,11 +124,15 @@ def page(
         "*Worst drop*: of that profit after its best, the worst seed.",
         clock_table(learned),
         "![Greedy profit while learning, by clocks](results/clocks.png)",
-        f"## What the parts are worth, on {about['ablated']}",
-        "Each table changes one thing. *Difference* is to the first line, run by run on the same "
-        "seed: mean over seeds with its 95 % bootstrap interval.",
-        ablation_tables(rows, about["ablated"]),
     ]
+    ablations = ablation_tables(rows, about["ablated"])
+    if ablations:
+        parts += [
+            f"## What the parts are worth, on {about['ablated']}",
+            "Each table changes one thing. *Difference* is to the first line, run by run on the "
+            "same seed: mean over seeds with its 95 % bootstrap interval.",
+            ablations,
+        ]
     if converging is not None:
         parts += ["## Convergence", *convergence(converging)]
     if answers is not None:
@@ -172,9 +176,28 @@ def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:
         f"**This is the quick version**: {about['seeds']} seeds and a short training; it shows how "
         "the study runs and settles nothing. "
     )
+    quick = quick * about["quick"] + unfinished(about)
     if not lines:
-        return f"{quick * about['quick']}`mtma` and `joint` were not both run: nothing to compare."
-    return f"{quick * about['quick']}{says} {'; '.join(lines)}."
+        return f"{quick}`mtma` and `joint` were not both run: nothing to compare."
+    return f"{quick}{says} {'; '.join(lines)}."
+
+
+def unfinished(about: dict[str, Any]) -> str:
+    """What the page is not made of yet, by store and part; empty where nothing is missing."""
+    missing = about["missing"]
+    if not missing:
+        return ""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for each in missing:
+        parts.setdefault((each["scenario"], each["part"]), []).append(each["variant"])
+    named = "; ".join(
+        f"{part} on {scenario}: {', '.join(variants)}"
+        for (scenario, part), variants in parts.items()
+    )
+    return (
+        f"**Not finished**: {about['variants'] - len(missing)} of {about['variants']} variants are "
+        f"here. Missing are {named}. "
+    )
 
 
 def regime_table(group: pd.DataFrame, heuristics: pd.DataFrame) -> str:
@@ -239,6 +262,8 @@ def ablation_tables(rows: pd.DataFrame, scenario: str) -> str:
             continue
         regime = BASES.get(str(part), MTMA)
         base = rows[(rows["part"] == REGIMES) & (rows["regime"] == regime)]
+        if base.empty:
+            continue
         body = [[f"`{regime}` as it is", _estimate(base["gain"], "+,.2f"), ""]]
         for name, variant in group.groupby("variant", sort=False):
             paired = variant.merge(base, on="seed", suffixes=("", "_base"))

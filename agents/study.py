@@ -19,6 +19,7 @@ from agents.grid import PlannedRun
 from agents.learning import Shape
 from agents.regimes import REGIMES
 from agents.report import ReportConfig, write_report
+from agents.runs import RunError
 from agents.sweeping import Progress, kept_departments, train_planned
 from agents.yardsticks import Stores
 from jaxsim import scenarios
@@ -80,6 +81,8 @@ class StudyConfig:
     together: int | None = None
     """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
     is faster there."""
+    train: bool = True
+    """Train what is missing; without, the page is of the variants that are finished."""
 
     @property
     def folder(self) -> Path:
@@ -139,41 +142,71 @@ def run_study(
         variant.config.validate()
     stores = Stores(runs.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
     groups = grouped(found)
-    tables, curves = [], []
-    for number, (folder, members) in enumerate(groups.items(), 1):
+    for number, (folder, members) in enumerate(groups.items() if config.train else (), 1):
         progress.announce(f"program {number} of {len(groups)}: {folder}")
-        planned = planned_seeds(members, seeds)
-        place = config.folder / folder
-        which = {
-            f"{variant.name}: {field}": value
-            for variant in members
-            for field, value in dataclasses.asdict(variant.config).items()
-        }
-        store = planned[0].scenario.model_dump(mode="json")
-        sweep_folder.open_sweep(place, {"seeds": seeds, "store": store} | which)
-        tables.append(
-            train_planned(
-                place, planned, config.together, limit, stores, progress, count_devices(None)
-            )
-        )
-        curve = sweep_folder.read_table(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
-        which_run = tables[-1][["run", "part", "variant", "scenario", "regime", "seed"]]
-        curves.append(which_run.merge(curve, on="run"))
-        heuristics = sweep_folder.read_table(place / sweep_folder.HEURISTICS)
-        tables.append(heuristics.rename(columns={"heuristic": "variant"}))
-    learned, best = pd.concat(tables[::2]), pd.concat(tables[1::2])
-    rows = results.study_rows(learned, best, pd.concat(curves))
+        place, planned = config.folder / folder, planned_seeds(members, seeds)
+        sweep_folder.open_sweep(place, settings_of(members, seeds))
+        train_planned(place, planned, config.together, limit, stores, progress, count_devices(None))
     exact = None if converging is None else converging(config, progress)
-    answers = answering(config, groups, stores, progress)
-    said = results.write(config.out, rows, pd.concat(curves), about(config, found), exact, answers)
+    return write_study(config, groups, exact, stores, progress)
+
+
+def settings_of(members: list[Variant], seeds: int) -> dict[str, Any]:
+    """What a group's folder is held against."""
+    which = {
+        f"{variant.name}: {field}": value
+        for variant in members
+        for field, value in dataclasses.asdict(variant.config).items()
+    }
+    store = scenarios.get(members[0].config.scenario).model_dump(mode="json")
+    return {"seeds": seeds, "store": store} | which
+
+
+def write_study(
+    config: StudyConfig,
+    groups: dict[str, list[Variant]],
+    converging: pd.DataFrame | None,
+    stores: Stores,
+    progress: Progress,
+) -> str:
+    """RESULTS.md and results/ of the variants whose seeds are all finished; the page's first
+    paragraph. Raises `RunError` where there is none."""
+    learned, best, curves = [], [], []
+    for folder in groups:
+        place = config.folder / folder
+        if sweep_folder.finished_runs(place):
+            rows = whole_variants(sweep_folder.gather(place), config.seeds_of_each)
+            curve = sweep_folder.read_table(place / sweep_folder.CURVES)
+            which_run = rows[["run", "part", "variant", "scenario", "regime", "seed"]]
+            learned.append(rows)
+            curves.append(which_run.merge(curve.dropna(subset="greedy_profit"), on="run"))
+            heuristics = sweep_folder.read_table(place / sweep_folder.HEURISTICS)
+            best.append(heuristics.rename(columns={"heuristic": "variant"}))
+    if not sum(map(len, learned)):
+        raise RunError(f"{config.folder}: no variant is finished; allowed: one or more")
+    rows = results.study_rows(*map(pd.concat, (learned, best, curves)))
+    said = results.write(
+        config.out,
+        rows,
+        pd.concat(curves),
+        about(config, groups, rows),
+        converging,
+        answering(config, groups, stores, progress),
+    )
     for scenario in rows["scenario"].unique():
         programs = [
             config.folder / folder
             for folder, members in groups.items()
             if members[0].config.scenario == scenario
+            and sweep_folder.finished_runs(config.folder / folder)
         ]
         write_report(ReportConfig(tuple(programs), config.out / "results" / f"{scenario}.html"))
     return said
+
+
+def whole_variants(rows: pd.DataFrame, seeds: int) -> pd.DataFrame:
+    """The rows of the variants that have all their seeds."""
+    return rows[rows.groupby(["part", "variant"])["seed"].transform("nunique") == seeds]
 
 
 def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
@@ -195,13 +228,14 @@ def answering(
     tables = []
     for folder, members in groups.items():
         place = config.folder / folder
+        finished = sweep_folder.finished_runs(place)
         looked_at = [
             run
             for run in planned_seeds(members, config.seeds_of_each)
             if run.settings == {"part": REGIMES_PART, "variant": results.MTMA}
             and run.config.seed < insights.SEEDS
         ]
-        if not looked_at:
+        if not looked_at or not {run.number for run in looked_at} <= finished:
             continue
         path = place / INSIGHTS
         if not path.exists():
@@ -253,8 +287,17 @@ def planned_seeds(members: list[Variant], seeds: int) -> list[PlannedRun]:
     return planned
 
 
-def about(config: StudyConfig, found: list[Variant]) -> dict[str, Any]:
-    """What the page says of how it was made."""
+def about(
+    config: StudyConfig, groups: dict[str, list[Variant]], rows: pd.DataFrame
+) -> dict[str, Any]:
+    """What the page says of how it was made, and of what it is not made yet."""
+    found = [variant for members in groups.values() for variant in members]
+    there = set(zip(rows["scenario"], rows["part"], rows["variant"], strict=True))
+    missing = [
+        {"scenario": each.config.scenario, "part": each.part, "variant": each.name}
+        for each in found
+        if (each.config.scenario, each.part, each.name) not in there
+    ]
     training = found[0].config
     return {
         "quick": config.quick,
@@ -262,6 +305,8 @@ def about(config: StudyConfig, found: list[Variant]) -> dict[str, Any]:
         "ablated": config.ablated,
         "evaluation_stores": training.evaluation_stores,
         "evaluation_periods": training.evaluation_periods,
+        "variants": len(found),
+        "missing": missing,
     }
 
 

@@ -10,7 +10,8 @@ import pytest
 from agents import over_seeds, results, study
 from agents.config import ConfigError
 from agents.regimes import REGIMES
-from agents.study import StudyConfig, grouped, planned_seeds, variants
+from agents.runs import RunError
+from agents.study import StudyConfig, grouped, planned_seeds, run_study, variants
 from agents.sweeping import Progress
 
 SILENT = Progress(*[lambda *_: None] * 3)
@@ -67,6 +68,7 @@ def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.Dat
 
 ABOUT = dict(
     quick=False, seeds=4, ablated="boutique", evaluation_stores=8, evaluation_periods=9,
+    variants=3, missing=[],
 )  # fmt: skip
 GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
 
@@ -135,6 +137,23 @@ def test_budgets_are_told_apart_where_they_differ_by_store():
     assert results.budgets(both) == (
         "1,000 store-periods on boutique, pair and 500 store-periods on grocery"
     )
+
+
+def test_the_first_paragraph_names_what_is_missing():
+    missing = [
+        {"scenario": "pair", "part": "regimes", "variant": "silo"},
+        {"scenario": "pair", "part": "regimes", "variant": "joint"},
+    ]
+    page = results.page(rows_of({"mtma": GOOD}), ABOUT | {"missing": missing})
+    assert "1 of 3 variants are here. Missing are regimes on pair: silo, joint." in page
+    assert "What the parts are worth" not in page
+    assert "Not finished" not in results.page(rows_of({"mtma": GOOD}), ABOUT)
+
+
+def test_no_page_is_made_of_nothing(tmp_path: Path):
+    config = StudyConfig(quick=True, out=tmp_path, train=False)
+    with pytest.raises(RunError, match="no variant is finished; allowed: one or more"):
+        run_study(config, variants(config), SILENT)
 
 
 def test_one_seed_is_refused(tmp_path: Path):

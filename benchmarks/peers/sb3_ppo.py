@@ -34,7 +34,7 @@ class Passed(VecEnv):
         if "final_obs" in news:
             for info, last in zip(infos, np.asarray(news["final_obs"]), strict=True):
                 info |= {"terminal_observation": last, "TimeLimit.truncated": True}
-        return np.array(seen), np.asarray(profits), np.asarray(over), infos
+        return np.array(seen), np.array(profits), np.array(over), infos
 
     def close(self) -> None:
         pass

@@ -81,8 +81,8 @@ class StudyConfig:
     together: int | None = None
     """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
     is faster there."""
-    train: bool = True
-    """Train what is missing; without, the page is of the variants that are finished."""
+    finished_only: bool = False
+    """Train nothing, and write the page of the variants that are finished."""
 
     @property
     def folder(self) -> Path:
@@ -142,7 +142,7 @@ def run_study(
         variant.config.validate()
     stores = Stores(runs.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
     groups = grouped(found)
-    for number, (folder, members) in enumerate(groups.items() if config.train else (), 1):
+    for number, (folder, members) in enumerate(() if config.finished_only else groups.items(), 1):
         progress.announce(f"program {number} of {len(groups)}: {folder}")
         place, planned = config.folder / folder, planned_seeds(members, seeds)
         sweep_folder.open_sweep(place, settings_of(members, seeds))

@@ -151,7 +151,7 @@ def test_the_first_paragraph_names_what_is_missing():
 
 
 def test_no_page_is_made_of_nothing(tmp_path: Path):
-    config = StudyConfig(quick=True, out=tmp_path, train=False)
+    config = StudyConfig(quick=True, out=tmp_path, finished_only=True)
     with pytest.raises(RunError, match="no variant is finished; allowed: one or more"):
         run_study(config, variants(config), SILENT)
 

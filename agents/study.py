@@ -171,17 +171,21 @@ def write_study(
 ) -> str:
     """RESULTS.md and results/ of the variants whose seeds are all finished; the page's first
     paragraph. Raises `RunError` where there is none."""
+    begun = {
+        folder: members
+        for folder, members in groups.items()
+        if sweep_folder.finished_runs(config.folder / folder)
+    }
     learned, best, curves = [], [], []
-    for folder in groups:
+    for folder in begun:
         place = config.folder / folder
-        if sweep_folder.finished_runs(place):
-            rows = whole_variants(sweep_folder.gather(place), config.seeds_of_each)
-            curve = sweep_folder.read_table(place / sweep_folder.CURVES)
-            which_run = rows[["run", "part", "variant", "scenario", "regime", "seed"]]
-            learned.append(rows)
-            curves.append(which_run.merge(curve.dropna(subset="greedy_profit"), on="run"))
-            heuristics = sweep_folder.read_table(place / sweep_folder.HEURISTICS)
-            best.append(heuristics.rename(columns={"heuristic": "variant"}))
+        rows = whole_variants(sweep_folder.gather(place), config.seeds_of_each)
+        curve = sweep_folder.read_table(place / sweep_folder.CURVES)
+        which_run = rows[["run", "part", "variant", "scenario", "regime", "seed"]]
+        learned.append(rows)
+        curves.append(which_run.merge(curve.dropna(subset="greedy_profit"), on="run"))
+        heuristics = sweep_folder.read_table(place / sweep_folder.HEURISTICS)
+        best.append(heuristics.rename(columns={"heuristic": "variant"}))
     if not sum(map(len, learned)):
         raise RunError(f"{config.folder}: no variant is finished; allowed: one or more")
     rows = results.study_rows(*map(pd.concat, (learned, best, curves)))
@@ -191,14 +195,13 @@ def write_study(
         pd.concat(curves),
         about(config, groups, rows),
         converging,
-        answering(config, groups, stores, progress),
+        answering(config, begun, stores, progress),
     )
     for scenario in rows["scenario"].unique():
         programs = [
             config.folder / folder
-            for folder, members in groups.items()
+            for folder, members in begun.items()
             if members[0].config.scenario == scenario
-            and sweep_folder.finished_runs(config.folder / folder)
         ]
         write_report(ReportConfig(tuple(programs), config.out / "results" / f"{scenario}.html"))
     return said

@@ -90,12 +90,17 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def cores() -> int:
+    """Cores this process may use: as many threads, or devices of a CPU."""
+    return len(psutil.Process().cpu_affinity())
+
+
 def machine() -> dict[str, Any]:
     """Where and with what: written beside every result."""
     return {
         "device": jax.devices()[0].device_kind,
         "processor": platform.processor() or platform.machine(),
-        "threads": len(psutil.Process().cpu_affinity()),
+        "threads": cores(),
         "load_average": psutil.getloadavg()[0],
         "dtype": "float32",
         "python": platform.python_version(),

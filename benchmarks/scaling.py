@@ -29,7 +29,7 @@ from agents.learning import Learner, Shape, learner_specs
 from agents.mtma import Trainer
 from agents.runs import open_folder, write_json
 from agents.shards import EVERYWHERE, SPREAD, Shards, placed
-from benchmarks.measure import machine, times
+from benchmarks.measure import cores, machine, times
 from jaxsim import scenarios
 
 What = Literal["iteration", "alone", "reduction"]
@@ -137,8 +137,8 @@ def measured(config: Config, what: What, devices: int) -> float:
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
     share: Callable[[], None] | None = None
     if what == "alone":
-        cores = sorted(psutil.Process().cpu_affinity())
-        share = lambda: os.sched_setaffinity(0, cores[: max(1, len(cores) // devices)])  # noqa: E731
+        own = sorted(psutil.Process().cpu_affinity())
+        share = lambda: os.sched_setaffinity(0, own[: max(1, len(own) // devices)])  # noqa: E731
     command = [sys.executable, "-m", "benchmarks.scaling", *_arguments(one)]
     done = subprocess.run(
         command,
@@ -160,7 +160,7 @@ def main(config: Config) -> None:
     if config.only is not None:
         print(json.dumps(seconds_of(config, config.devices[0])))
         return
-    console, cores = Console(width=110), len(psutil.Process().cpu_affinity())
+    console = Console(width=110)
     shape = config.training(config.stores).shape()
     learner = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
     count, sizes, rows = reductions(shape), weight_bytes(learner), []
@@ -173,13 +173,13 @@ def main(config: Config) -> None:
                 "devices": devices,
                 "alone_seconds": alone,
                 "reduction_seconds": reduction,
-                "predicted_seconds": predicted(alone, reduction, count, devices, cores),
+                "predicted_seconds": predicted(alone, reduction, count, devices, cores()),
                 "measured_seconds": measured(config, "iteration", devices),
             }
         )
     table = Table(
         "devices", "its stores alone, ms", "a reduction, µs", "predicted, ms", "measured, ms",
-        title=f"{config.scenario}, {config.stores} stores, {cores} cores",
+        title=f"{config.scenario}, {config.stores} stores, {cores()} cores",
     )  # fmt: skip
     for row in rows:
         table.add_row(

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import jax
 import numpy as np
-import psutil
 import tyro
 
 from benchmarks import measure
@@ -58,7 +57,7 @@ def timed_by_hand(row: Row, repeats: int) -> dict[str, Any]:
     """The same row by the numba kernel: same stores, same actions, same random numbers."""
     import numba
 
-    threads = cores()
+    threads = measure.cores()
     numba.set_num_threads(threads)
     # Blocks as in jaxsim's own walk, at least one for each thread.
     blocks = threads * math.ceil(row.stores * row.products / threads / BLOCK)
@@ -104,16 +103,11 @@ def _lost_sales(row: Row, blocks: int) -> Any:
     return call
 
 
-def cores() -> int:
-    """Cores this process may use: as many threads, or devices of a CPU."""
-    return len(psutil.Process().cpu_affinity())
-
-
 def main(config: Config) -> None:
     if config.by == "numba" and config.name not in BY_HAND:
         raise SystemExit(f"by: numba; allowed with {', '.join(BY_HAND)}, not {config.name}")
     jax.config.update("jax_enable_compilation_cache", False)  # compilation is timed from nothing
-    jax.config.update("jax_num_cpu_devices", cores())
+    jax.config.update("jax_num_cpu_devices", measure.cores())
     one = timed_by_hand if config.by == "numba" else measure.measure
     print(json.dumps(one(config.row, config.repeats)))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
+from benchmarks.measure import cores
 from benchmarks.peers.catalogue import HORIZON, PARTS, PASSES, PEERS, STORES, WIDTH, Peer
 from benchmarks.peers.environments import ROOT, NotInstalled, python_of
 from benchmarks.rows import run_row
@@ -57,7 +57,7 @@ def _described(peer: Peer) -> dict[str, Any]:
 
 def _timed(peer: Peer, python: Path, repeats: int) -> dict[str, Any]:
     """Runs a peer's script by its own interpreter, on every thread. Raises `NotInstalled`."""
-    processes = len(psutil.Process().cpu_affinity()) if peer.many else 1
+    processes = cores() if peer.many else 1
     size = dict(
         stores=STORES, horizon=HORIZON, width=WIDTH, parts=PARTS, passes=PASSES,
         products=peer.products, repeats=repeats,

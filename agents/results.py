@@ -15,8 +15,9 @@ from agents.over_seeds import (
 )
 from agents.results_insights import insights
 from agents.results_pictures import draw_answers, draw_clocks, draw_convergence, draw_gains
+from agents.results_verdict import MTMA, missing, verdict
 
-HEURISTIC, REGIMES, MTMA, ONE_CLOCK, SILO = "heuristic", "regimes", "mtma", "joint", "silo"
+HEURISTIC, REGIMES, SILO = "heuristic", "regimes", "silo"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
 BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
 BARRED = ("boutique", "grocery")  # stores on which coordination must pay
@@ -80,7 +81,7 @@ def write(
         for scenario, own in answers.groupby("scenario"):
             draw_answers(own, folder / f"insights-{scenario}.png")
     runs.write_text(out / "RESULTS.md", page(rows, about, converging, answers))
-    return verdict(rows, about)
+    return verdict(rows[rows["part"] == REGIMES], about)
 
 
 # -- the page ------------------------------------------------------------------------------------
@@ -97,7 +98,7 @@ def page(
     again = "python train.py reproduce" + " --quick" * about["quick"]
     parts = [
         "# Results",
-        verdict(rows, about),
+        verdict(learned, about),
         f"Written by `{again}` from [results/study.csv](results/study.csv), a row per run. Every "
         f"run learned from {budgets(learned)}, with the same settings but "
         f"for what a table names; {about['seeds']} seeds each. Profit is money per period, without "
@@ -137,6 +138,7 @@ def page(
         parts += ["## Convergence", *convergence(converging)]
     if answers is not None:
         parts += ["## Insights", *insights(answers)]
+    parts += missing(about)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -148,55 +150,6 @@ def budgets(learned: pd.DataFrame) -> str:
         return f"{by_budget.index[0]:,} store-periods"
     return " and ".join(
         f"{periods:,} store-periods on {stores}" for periods, stores in by_budget.items()
-    )
-
-
-def verdict(rows: pd.DataFrame, about: dict[str, Any]) -> str:
-    """Is `mtma` at least as good as one clock, on profit or on stability? In one paragraph."""
-    learned, worse, lines = rows[rows["part"] == REGIMES], [], []
-    for scenario, group in learned.groupby("scenario", sort=False):
-        gains = {name: _gains(group, name) for name in (MTMA, ONE_CLOCK)}
-        if not all(map(len, gains.values())):
-            continue
-        mean = {name: interquartile_mean(each) for name, each in gains.items()}
-        spread = {name: float(each.std(ddof=1)) for name, each in gains.items()}
-        if mean[MTMA] < mean[ONE_CLOCK] and spread[MTMA] > spread[ONE_CLOCK]:
-            worse.append(scenario)
-        lines.append(
-            f"{scenario}: gain {mean[MTMA]:+,.2f} against {mean[ONE_CLOCK]:+,.2f}, spread over "
-            f"seeds {spread[MTMA]:.2f} against {spread[ONE_CLOCK]:.2f}"
-        )
-    says = "**MTMA was at least as good as one clock (`joint`) on profit or stability everywhere.**"
-    if worse:
-        says = (
-            f"**MTMA did worse than one clock (`joint`) on {', '.join(map(str, worse))}, on profit "
-            "and on stability alike.**"
-        )
-    quick = (
-        f"**This is the quick version**: {about['seeds']} seeds and a short training; it shows how "
-        "the study runs and settles nothing. "
-    )
-    quick = quick * about["quick"] + unfinished(about)
-    if not lines:
-        return f"{quick}`mtma` and `joint` were not both run: nothing to compare."
-    return f"{quick}{says} {'; '.join(lines)}."
-
-
-def unfinished(about: dict[str, Any]) -> str:
-    """What the page is not made of yet, by store and part; empty where nothing is missing."""
-    missing = about["missing"]
-    if not missing:
-        return ""
-    parts: dict[tuple[str, str], list[str]] = {}
-    for each in missing:
-        parts.setdefault((each["scenario"], each["part"]), []).append(each["variant"])
-    named = "; ".join(
-        f"{part} on {scenario}: {', '.join(variants)}"
-        for (scenario, part), variants in parts.items()
-    )
-    return (
-        f"**Not finished**: {about['variants'] - len(missing)} of {about['variants']} variants are "
-        f"here. Missing are {named}. "
     )
 
 

@@ -19,6 +19,7 @@ from agents.grid import PlannedRun
 from agents.learning import Shape
 from agents.regimes import REGIMES
 from agents.report import ReportConfig, write_report
+from agents.results_verdict import MTMA
 from agents.runs import RunError
 from agents.sweeping import Progress, kept_departments, train_planned
 from agents.yardsticks import Stores
@@ -235,7 +236,7 @@ def answering(
         looked_at = [
             run
             for run in planned_seeds(members, config.seeds_of_each)
-            if run.settings == {"part": REGIMES_PART, "variant": results.MTMA}
+            if run.settings == {"part": REGIMES_PART, "variant": MTMA}
             and run.config.seed < insights.SEEDS
         ]
         if not looked_at or not {run.number for run in looked_at} <= finished:

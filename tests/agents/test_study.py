@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents import over_seeds, results, study
+from agents import over_seeds, results, results_verdict, study
 from agents.config import ConfigError
 from agents.regimes import REGIMES
 from agents.runs import RunError
@@ -73,14 +73,39 @@ ABOUT = dict(
 GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
 
 
-def test_the_first_paragraph_says_when_three_clocks_are_worse():
-    better = results.verdict(rows_of({"mtma": GOOD, "joint": BAD}), ABOUT)
-    assert better.startswith("**MTMA was at least as good as one clock")
-    assert "gain +5.15 against +2.50, spread over seeds 0.13 against 1.29" in better
-    worse = results.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT)
-    assert worse.startswith("**MTMA did worse than one clock (`joint`) on boutique")
-    quick = results.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT | {"quick": True})
-    assert quick.startswith("**This is the quick version**: 4 seeds") and "did worse" in quick
+def against(mtma: list[float], joint: list[float], drops: tuple[float, float]) -> str:
+    rows = rows_of({"mtma": mtma, "joint": joint})
+    of = dict(zip(("mtma", "joint", "heuristic"), (*drops, 0.0), strict=True))
+    rows["worst_drop"] = rows["regime"].map(of)
+    return results_verdict.verdict(rows[rows["part"] == "regimes"], ABOUT)
+
+
+def test_the_first_paragraph_says_where_three_clocks_are_better_and_where_worse():
+    better = against(GOOD, BAD, (1.0, 2.0))
+    assert better.startswith("**Against one clock (`joint`), `mtma` earns more on boutique.**")
+    assert "spreads less on boutique; after its best a run drops less on boutique." in better
+    assert "Nowhere is it worse" in better
+    assert "boutique: profit +2.65 [" in better
+    assert "spread 0.13 against 1.29, drop 1.00 % against 2.00 %" in better
+    worse = against(BAD, GOOD, (2.0, 1.0))
+    assert worse.startswith("**Against one clock (`joint`), `mtma` earns less on boutique.**")
+    assert "**On boutique it is worse on profit, spread and drop alike.**" in worse
+
+
+def test_one_measure_does_not_stand_for_another():
+    steady_over_seeds_only = against([4.0, 4.1, 4.2, 4.3], [5.0, 4.0, 6.0, 5.5], (2.0, 1.0))
+    assert "`mtma` earns less on boutique.**" in steady_over_seeds_only
+    assert "spreads less on boutique; after its best a run drops more on boutique." in (
+        steady_over_seeds_only
+    )
+    assert "cannot be told from it on boutique.**" in against(GOOD, GOOD[::-1], (1.0, 1.0))
+
+
+def test_seeds_of_only_one_of_them_are_not_compared():
+    learned = rows_of({"mtma": GOOD})
+    assert "nothing to compare" in results_verdict.verdict(learned, ABOUT)
+    quick = results_verdict.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT | {"quick": True})
+    assert quick.startswith("**This is the quick version**: 4 seeds") and "earns less" in quick
 
 
 def test_bars_hold_with_intervals_apart_only():
@@ -122,7 +147,7 @@ def test_the_page_is_made_of_the_rows():
     assert "| slower | +4.15 [+4.00, +4.30] | -1.00 [-1.00, -1.00] |" in page
     assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
     assert re.search(r"\| boutique \| `joint` \| equal \| 500 \| 0.13 \| 1.50 % \|", page)
-    assert page.split("\n\n")[1] == results.verdict(rows, ABOUT)
+    assert page.split("\n\n")[1] == results_verdict.verdict(rows[rows["part"] == "regimes"], ABOUT)
     assert "Every run learned from 1,000 store-periods, with" in page
 
 
@@ -139,13 +164,14 @@ def test_budgets_are_told_apart_where_they_differ_by_store():
     )
 
 
-def test_the_first_paragraph_names_what_is_missing():
+def test_the_page_says_first_that_it_is_not_whole_and_last_what_is_missing():
     missing = [
         {"scenario": "pair", "part": "regimes", "variant": "silo"},
         {"scenario": "pair", "part": "regimes", "variant": "joint"},
     ]
     page = results.page(rows_of({"mtma": GOOD}), ABOUT | {"missing": missing})
-    assert "1 of 3 variants are here. Missing are regimes on pair: silo, joint." in page
+    assert page.split("\n\n")[1].startswith("**Not finished**: 1 of 3 variants are here;")
+    assert page.endswith("## Missing\n\n- regimes on pair: silo, joint\n")
     assert "What the parts are worth" not in page
     assert "Not finished" not in results.page(rows_of({"mtma": GOOD}), ABOUT)
 

@@ -1,0 +1,142 @@
+"""The first paragraph of a study's page: three clocks against one, on profit and on stability."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agents.over_seeds import Interval, bootstrap
+
+MTMA, ONE_CLOCK = "mtma", "joint"
+QUICK = (
+    "**This is the quick version**: {seeds} seeds and a short training; it shows how the study "
+    "runs and settles nothing. "
+)
+
+
+@dataclass(frozen=True)
+class Against:
+    """`mtma` against one clock on one store; of pairs, the first number is of `mtma`."""
+
+    store: str
+    difference: float  # of profit, run by run on the same seed: mean over seeds
+    interval: Interval
+    spread: tuple[float, float]  # of the gain over seeds
+    drop: tuple[float, float]  # of greedy profit after its best, the worst seed, in percent
+
+    @property
+    def sign(self) -> int:
+        """Of a difference that can be told from 0."""
+        return int(self.interval[0] > 0) - int(self.interval[1] < 0)
+
+    @property
+    def is_worse(self) -> bool:
+        """On profit and on both measures of stability."""
+        steadier = any(mtma <= one for mtma, one in (self.spread, self.drop))
+        return self.difference < 0 and not steadier
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"{self.store}: profit {self.difference:+,.2f} [{low:+,.2f}, {high:+,.2f}], "
+            f"spread {self.spread[0]:.2f} against {self.spread[1]:.2f}, "
+            f"drop {self.drop[0]:.2f} % against {self.drop[1]:.2f} %"
+        )
+
+
+def verdict(learned: pd.DataFrame, about: dict[str, Any]) -> str:
+    """Is `mtma` at least as good as one clock, and on what? `learned`: a row per run."""
+    first = QUICK.format(**about) * about["quick"] + unfinished(about)
+    found = compared(learned)
+    if not found:
+        return f"{first}`mtma` and `joint` were not both run: nothing to compare."
+    numbers = "; ".join(map(str, found))
+    return (
+        f"{first}**Against one clock (`joint`), `mtma` {profits(found)}.** "
+        f"{stability(found)} {overall(found)} In numbers, `mtma` against `joint`, profits run by "
+        f"run on the same seed: {numbers}."
+    )
+
+
+def compared(learned: pd.DataFrame) -> list[Against]:
+    """Both on every store where they have two seeds or more in common."""
+    found = []
+    for store, group in learned.groupby("scenario", sort=False):
+        of_both = (group[group["regime"] == regime] for regime in (MTMA, ONE_CLOCK))
+        pairs = pd.merge(*of_both, on="seed", suffixes=("_mtma", "_one"))
+        if len(pairs) < 2:
+            continue
+        difference = (pairs["profit_mtma"] - pairs["profit_one"]).to_numpy()
+        spread, drop = (
+            tuple(float(measure(pairs[f"{column}_{which}"])) for which in ("mtma", "one"))
+            for column, measure in (("gain", pd.Series.std), ("worst_drop", pd.Series.max))
+        )
+        interval = bootstrap((difference,), np.mean)
+        found.append(Against(str(store), float(difference.mean()), interval, spread, drop))
+    return found
+
+
+def profits(found: list[Against]) -> str:
+    """Where it clearly earns more, less, or neither."""
+    words = {1: "earns more on {}", -1: "earns less on {}", 0: "cannot be told from it on {}"}
+    return _by_sign(words, ((each.store, each.sign) for each in found))
+
+
+def stability(found: list[Against]) -> str:
+    """On which stores it is steadier over seeds, and over time."""
+    by_measure = {
+        "Over seeds its gain spreads": [(each.store, each.spread) for each in found],
+        "after its best a run drops": [(each.store, each.drop) for each in found],
+    }
+    words = {-1: "less on {}", 1: "more on {}", 0: "as much on {}"}
+    said = [
+        f"{measure} {_by_sign(words, ((store, _sign(pair)) for store, pair in pairs))}"
+        for measure, pairs in by_measure.items()
+    ]
+    return f"{'; '.join(said)}."
+
+
+def overall(found: list[Against]) -> str:
+    """Where it is worse on everything."""
+    worse = [each.store for each in found if each.is_worse]
+    if worse:
+        return f"**On {_listed(worse)} it is worse on profit, spread and drop alike.**"
+    return "Nowhere is it worse on profit, spread and drop alike."
+
+
+def unfinished(about: dict[str, Any]) -> str:
+    """That the page is not whole yet; empty where it is."""
+    missing = len(about["missing"])
+    if not missing:
+        return ""
+    return (
+        f"**Not finished**: {about['variants'] - missing} of {about['variants']} variants are "
+        "here; the end of the page names the others. "
+    )
+
+
+def missing(about: dict[str, Any]) -> list[str]:
+    """The section that names what the page is not made of yet, by store and part."""
+    parts: dict[tuple[str, str], list[str]] = {}
+    for each in about["missing"]:
+        parts.setdefault((each["scenario"], each["part"]), []).append(each["variant"])
+    lines = [f"- {part} on {store}: {', '.join(names)}" for (store, part), names in parts.items()]
+    return ["## Missing", "\n".join(lines)] if lines else []
+
+
+def _sign(pair: tuple[float, float]) -> int:
+    return int(np.sign(pair[0] - pair[1]))
+
+
+def _by_sign(words: dict[int, str], signs: Iterable[tuple[str, int]]) -> str:
+    stores: dict[int, list[str]] = {sign: [] for sign in words}
+    for store, sign in signs:
+        stores[sign].append(store)
+    return ", ".join(words[sign].format(_listed(own)) for sign, own in stores.items() if own)
+
+
+def _listed(names: list[str]) -> str:
+    *before, last = names
+    return f"{', '.join(before)} and {last}" if before else last

@@ -110,7 +110,6 @@ def learn(
             if stopping:
                 _stop(training, wrong, interruption)
     checkpoints.finish()
-    runs.write_metrics(training.folder, metrics)
     return standing, metrics, compiled - started
 
 

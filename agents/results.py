@@ -20,6 +20,7 @@ from agents.results_verdict import MTMA, missing, verdict
 HEURISTIC, REGIMES, SILO = "heuristic", "regimes", "silo"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
 BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
+CONVERGENCE = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
 BARRED = ("boutique", "grocery")  # stores on which coordination must pay
 
 
@@ -232,11 +233,10 @@ def convergence(rows: pd.DataFrame) -> list[str]:
     """Plain policy gradient on a store solved exactly, schedules side by side, at the end."""
     last = rows[rows["updates"] == rows["updates"].max()]
     first = rows[rows["updates"] == 0]
-    measures = ["slate_gradient", "order_gradient", "response_gap", "optimum_gap"]
-    body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in measures)]]
+    body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in CONVERGENCE)]]
     for schedule, own in last.groupby("schedule", sort=False):
         holds = "yes" if all(own["satisfies"]) else "no"
-        body.append([str(schedule), holds, *(f"{own[each].mean():.2e}" for each in measures)])
+        body.append([str(schedule), holds, *(f"{own[each].mean():.2e}" for each in CONVERGENCE)])
     header = ["schedule", "satisfies the conditions", "slates: gradient norm"]
     header += ["orders: gradient norm", "slates below best response", "below optimum"]
     return [
@@ -246,8 +246,27 @@ def convergence(rows: pd.DataFrame) -> list[str]:
         "and distances are exact (money per period); slates are the fast department, orders the "
         "slow one. This, not PPO with Adam, is what the theory speaks about.",
         _table(header, body),
+        convergence_reading(first, last),
         "![Gradient norms and distances over updates](results/convergence.png)",
     ]
+
+
+def convergence_reading(first: pd.DataFrame, last: pd.DataFrame) -> str:
+    """How far the schedules that satisfy the conditions came, and which others came nearer."""
+    held = last[last["satisfies"]]
+    slates, orders, response, optimum = (
+        f"{100 * held[each].mean() / first[each].mean():.3g} %" for each in CONVERGENCE
+    )
+    gaps = last.groupby("schedule", sort=False)["optimum_gap"].mean()
+    nearest = held["optimum_gap"].mean()
+    nearer = [str(schedule) for schedule, gap in gaps.items() if gap < nearest]
+    others = f"Nearer to it after as many updates: {', '.join(nearer)}. " if nearer else ""
+    return (
+        f"Under the conditions the gradient norms of slates and orders went to {slates} and "
+        f"{orders} of what they were, the distance of slates from their best response to "
+        f"{response}, of both from the optimum to {optimum}. {others}The conditions promise that "
+        "the departments come to rest, not that they do it fast or at the joint optimum."
+    )
 
 
 def _gains(group: pd.DataFrame, regime: str) -> np.ndarray:

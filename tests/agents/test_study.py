@@ -151,6 +151,25 @@ def test_the_page_is_made_of_the_rows():
     assert "Every run learned from 1,000 store-periods, with" in page
 
 
+def test_convergence_is_read_off_the_rows():
+    measures = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
+    rows = pd.DataFrame(
+        dict(schedule=schedule, satisfies=holds, seed=0, updates=updates)
+        | dict(zip(measures, at, strict=True))
+        for schedule, holds, end in (
+            ("as asked", True, [0.01, 0.02, 0.3, 0.4]),
+            ("constant", False, [0.01, 0.02, 0.3, 0.2]),
+            ("finite sums", False, [0.5, 0.5, 0.5, 0.5]),
+        )
+        for updates, at in ((0, [1.0] * 4), (99, end))
+    )
+    page = "\n\n".join(results.convergence(rows))
+    assert "| constant | no | 1.00e-02 | 2.00e-02 | 3.00e-01 | 2.00e-01 |" in page
+    assert "went to 1 % and 2 % of what they were" in page
+    assert "best response to 30 %, of both from the optimum to 40 %. " in page
+    assert "Nearer to it after as many updates: constant. The" in page
+
+
 def test_budgets_are_told_apart_where_they_differ_by_store():
     both = pd.concat(
         [

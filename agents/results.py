@@ -258,8 +258,8 @@ def convergence_reading(first: pd.DataFrame, last: pd.DataFrame) -> str:
         f"{100 * held[each].mean() / first[each].mean():.3g} %" for each in CONVERGENCE
     )
     gaps = last.groupby("schedule", sort=False)["optimum_gap"].mean()
-    nearest = held["optimum_gap"].mean()
-    nearer = [str(schedule) for schedule, gap in gaps.items() if gap < nearest]
+    nearest = float(held["optimum_gap"].mean())
+    nearer = [str(schedule) for schedule, gap in gaps.items() if float(gap) < nearest]
     others = f"Nearer to it after as many updates: {', '.join(nearer)}. " if nearer else ""
     return (
         f"Under the conditions the gradient norms of slates and orders went to {slates} and "

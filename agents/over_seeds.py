@@ -22,6 +22,11 @@ def bootstrap_interval(values: np.ndarray) -> Interval:
     return bootstrap((values,), partial(stats.trim_mean, proportiontocut=0.25))
 
 
+def apart(one: Interval, other: Interval = (0.0, 0.0)) -> int:
+    """1 where one interval is wholly above the other, -1 where below, 0 where they touch."""
+    return int(one[0] > other[1]) - int(one[1] < other[0])
+
+
 def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[float, Interval]:
     """P(X > Y) of a run of one kind against a run of another, ties half, with its interval."""
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from agents import runs
 from agents.over_seeds import (
+    apart,
     bootstrap,
     bootstrap_interval,
     interquartile_mean,
@@ -17,11 +18,10 @@ from agents.results_insights import insights
 from agents.results_pictures import draw_answers, draw_clocks, draw_convergence, draw_gains
 from agents.results_verdict import MTMA, missing, verdict
 
-HEURISTIC, REGIMES, SILO = "heuristic", "regimes", "silo"
+HEURISTIC, REGIMES = "heuristic", "regimes"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
 BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
 CONVERGENCE = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
-BARRED = ("boutique", "grocery")  # stores on which coordination must pay
 
 
 # -- data ----------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def page(
         parts += [
             f"### {scenario}",
             regime_table(group, heuristics),
-            bars(group, str(scenario)),
+            apart_from_the_pair(group),
             f"All its runs as a report: `results/{scenario}.html`, written beside this page.",
         ]
     parts += [
@@ -176,15 +176,18 @@ def regime_table(group: pd.DataFrame, heuristics: pd.DataFrame) -> str:
     return _table(header, body)
 
 
-def bars(group: pd.DataFrame, scenario: str) -> str:
-    """Whether mtma clears the best pair and the silo with intervals apart, where it must."""
-    gains, silo = _gains(group, MTMA), _gains(group, SILO)
-    if scenario not in BARRED or not len(gains) or not len(silo):
-        return ""
-    low = bootstrap_interval(gains)[0]
-    above = {"the best tuned pair": low > 0, "`silo`": low > bootstrap_interval(silo)[1]}
-    said = [f"{'above' if holds else '**not** above'} {what}" for what, holds in above.items()]
-    return f"With intervals apart, `mtma` is {' and '.join(said)}."
+def apart_from_the_pair(group: pd.DataFrame) -> str:
+    """Which regimes are above the best tuned pair on a store, and which below, intervals apart."""
+    signs = {
+        str(regime): apart(bootstrap_interval(rows["gain"].to_numpy()))
+        for regime, rows in group.groupby("regime", sort=False)
+    }
+    said = [
+        f"{which} the best tuned pair: {', '.join(f'`{name}`' for name in names)}"
+        for which, sign in (("Above", 1), ("Below", -1))
+        if (names := [regime for regime, own in signs.items() if own == sign])
+    ]
+    return f"{'. '.join(said or ['No regime is above or below the best tuned pair'])}."
 
 
 def clock_table(learned: pd.DataFrame) -> str:

@@ -1,4 +1,5 @@
-"""The first paragraph of a study's page: three clocks against one, on profit and on stability."""
+"""The first paragraph of a study's page: does coordination pay, and three clocks against one, on
+profit and on stability."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agents.over_seeds import Interval, bootstrap
+from agents.over_seeds import Interval, apart, bootstrap, bootstrap_interval
 
-MTMA, ONE_CLOCK = "mtma", "joint"
+MTMA, ONE_CLOCK, SILO = "mtma", "joint", "silo"
+PLACES = {1: "above", -1: "below", 0: "not apart from"}
 QUICK = (
     "**This is the quick version**: {seeds} seeds and a short training; it shows how the study "
     "runs and settles nothing. "
@@ -29,7 +31,7 @@ class Against:
     @property
     def sign(self) -> int:
         """Of a difference that can be told from 0."""
-        return int(self.interval[0] > 0) - int(self.interval[1] < 0)
+        return apart(self.interval)
 
     @property
     def is_worse(self) -> bool:
@@ -47,8 +49,9 @@ class Against:
 
 
 def verdict(learned: pd.DataFrame, about: dict[str, Any]) -> str:
-    """Is `mtma` at least as good as one clock, and on what? `learned`: a row per run."""
-    first = QUICK.format(**about) * about["quick"] + unfinished(about)
+    """Does `mtma` earn more than the best tuned pair and the silo, is it at least as good as one
+    clock, and on what? `learned`: a row per run of a regime."""
+    first = QUICK.format(**about) * about["quick"] + unfinished(about) + coordination(learned)
     found = compared(learned)
     if not found:
         return f"{first}`mtma` and `joint` were not both run: nothing to compare."
@@ -58,6 +61,27 @@ def verdict(learned: pd.DataFrame, about: dict[str, Any]) -> str:
         f"{stability(found)} {overall(found)} In numbers, `mtma` against `joint`, profits run by "
         f"run on the same seed: {numbers}."
     )
+
+
+def coordination(learned: pd.DataFrame) -> str:
+    """Where `mtma` is above the best tuned pair and `silo`, and where not; empty without it."""
+    pair: list[tuple[str, int]] = []
+    silo: list[tuple[str, int]] = []
+    for store, group in learned.groupby("scenario", sort=False):
+        gains = {
+            regime: bootstrap_interval(own["gain"].to_numpy())
+            for regime, own in group.groupby("regime")
+        }
+        if MTMA in gains:
+            pair.append((str(store), apart(gains[MTMA])))
+        if MTMA in gains and SILO in gains:
+            silo.append((str(store), apart(gains[MTMA], gains[SILO])))
+    said = [
+        _by_sign({sign: f"{word} {other} on {{}}" for sign, word in PLACES.items()}, signs)
+        for other, signs in (("the best tuned pair", pair), ("`silo`", silo))
+        if signs
+    ]
+    return f"**With intervals apart, `mtma` is {'; '.join(said)}.** " if said else ""
 
 
 def compared(learned: pd.DataFrame) -> list[Against]:

@@ -82,13 +82,13 @@ def against(mtma: list[float], joint: list[float], drops: tuple[float, float]) -
 
 def test_the_first_paragraph_says_where_three_clocks_are_better_and_where_worse():
     better = against(GOOD, BAD, (1.0, 2.0))
-    assert better.startswith("**Against one clock (`joint`), `mtma` earns more on boutique.**")
+    assert "**Against one clock (`joint`), `mtma` earns more on boutique.**" in better
     assert "spreads less on boutique; after its best a run drops less on boutique." in better
     assert "Nowhere is it worse" in better
     assert "boutique: profit +2.65 [" in better
     assert "spread 0.13 against 1.29, drop 1.00 % against 2.00 %" in better
     worse = against(BAD, GOOD, (2.0, 1.0))
-    assert worse.startswith("**Against one clock (`joint`), `mtma` earns less on boutique.**")
+    assert "**Against one clock (`joint`), `mtma` earns less on boutique.**" in worse
     assert "**On boutique it is worse on profit, spread and drop alike.**" in worse
 
 
@@ -108,15 +108,30 @@ def test_seeds_of_only_one_of_them_are_not_compared():
     assert quick.startswith("**This is the quick version**: 4 seeds") and "earns less" in quick
 
 
-def test_bars_hold_with_intervals_apart_only():
-    says = lambda mtma, silo: results.bars(  # noqa: E731
-        rows_of({"mtma": mtma, "silo": silo}), "boutique"
+AROUND_0 = [-1.0, 1.0, 2.0, -2.0]
+
+
+def test_coordination_pays_where_intervals_are_apart_only():
+    says = lambda mtma, silo: results_verdict.coordination(  # noqa: E731
+        rows_of({"mtma": mtma, "silo": silo}).query("part == 'regimes'")
     )
     assert says(GOOD, BAD) == (
-        "With intervals apart, `mtma` is above the best tuned pair and above `silo`."
+        "**With intervals apart, `mtma` is above the best tuned pair on boutique; above `silo` on "
+        "boutique.** "
     )
-    assert "**not** above `silo`" in says(BAD, GOOD)
-    assert "**not** above the best tuned pair" in says([-1.0, 1.0, 2.0, -2.0], BAD)
+    assert "; below `silo` on boutique" in says(BAD, GOOD)
+    assert "is not apart from the best tuned pair on boutique; below" in says(AROUND_0, GOOD)
+    assert "is below the best tuned pair on boutique; not apart" in says([-5.0, -5.1], [-5.1, -5.0])
+
+
+def test_every_store_tells_who_is_above_the_best_pair_and_who_below():
+    learned = rows_of({"mtma": GOOD, "silo": [-5.0, -5.1], "joint": AROUND_0, "single": BAD})
+    learned = learned[learned["part"] == "regimes"]
+    assert results.apart_from_the_pair(learned) == (
+        "Above the best tuned pair: `mtma`, `single`. Below the best tuned pair: `silo`."
+    )
+    nobody = results.apart_from_the_pair(learned[learned["regime"] == "joint"])
+    assert nobody == "No regime is above or below the best tuned pair."
 
 
 def test_statistics():

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 SEED = 0  # of the bootstrap
@@ -35,6 +36,14 @@ def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[fl
         return (wins / 2 + 0.5).mean((axis - 1, axis))
 
     return float(share(better, than)), bootstrap((better, than), share)
+
+
+def paired_difference(rows: pd.DataFrame, base: pd.DataFrame) -> tuple[float, Interval]:
+    """How much more profit than `base`, run by run on the same seed: mean over the seeds of both,
+    with its interval."""
+    paired = rows.merge(base, on="seed", suffixes=("", "_base"))
+    difference = (paired["profit"] - paired["profit_base"]).to_numpy()
+    return float(difference.mean()), bootstrap((difference,), np.mean)
 
 
 def bootstrap(samples: tuple[np.ndarray, ...], statistic: Any) -> Interval:

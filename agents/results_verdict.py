@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agents.over_seeds import Interval, apart, bootstrap, bootstrap_interval
+from agents.over_seeds import Interval, apart, bootstrap_interval, paired_difference
 
 MTMA, ONE_CLOCK, SILO = "mtma", "joint", "silo"
 PLACES = {1: "above", -1: "below", 0: "not apart from"}
@@ -39,14 +39,6 @@ class Against:
         steadier = any(mtma <= one for mtma, one in (self.spread, self.drop))
         return self.difference < 0 and not steadier
 
-    def __str__(self) -> str:
-        low, high = self.interval
-        return (
-            f"{self.store}: profit {self.difference:+,.2f} [{low:+,.2f}, {high:+,.2f}], "
-            f"spread {self.spread[0]:.2f} against {self.spread[1]:.2f}, "
-            f"drop {self.drop[0]:.2f} % against {self.drop[1]:.2f} %"
-        )
-
 
 def verdict(learned: pd.DataFrame, about: dict[str, Any]) -> str:
     """Does `mtma` earn more than the best tuned pair and the silo, is it at least as good as one
@@ -55,50 +47,49 @@ def verdict(learned: pd.DataFrame, about: dict[str, Any]) -> str:
     found = compared(learned)
     if not found:
         return f"{first}`mtma` and `joint` were not both run: nothing to compare."
-    numbers = "; ".join(map(str, found))
     return (
-        f"{first}**Against one clock (`joint`), `mtma` {profits(found)}.** "
-        f"{stability(found)} {overall(found)} In numbers, `mtma` against `joint`, profits run by "
-        f"run on the same seed: {numbers}."
+        f"{first}**Against one clock (`joint`), `mtma` {profits(found)}.** {stability(found)} "
+        f"{overall(found)}"
     )
 
 
 def coordination(learned: pd.DataFrame) -> str:
     """Where `mtma` is above the best tuned pair and `silo`, and where not; empty without it."""
-    pair: list[tuple[str, int]] = []
-    silo: list[tuple[str, int]] = []
+    others = {"the best tuned pair": None, f"`{SILO}`": SILO}
+    said = [
+        _by_sign({sign: f"{word} {other} on {{}}" for sign, word in PLACES.items()}, signs)
+        for other, regime in others.items()
+        if (signs := places(learned, regime))
+    ]
+    return f"**With intervals apart, `mtma` is {'; '.join(said)}.** " if said else ""
+
+
+def places(learned: pd.DataFrame, other: str | None) -> list[tuple[str, int]]:
+    """By store: 1 where the interval of `mtma` is above another regime's (or 0, the tuned pair's
+    gain), -1 where below, 0 where they touch."""
+    found = []
     for store, group in learned.groupby("scenario", sort=False):
         gains = {
             regime: bootstrap_interval(own["gain"].to_numpy())
             for regime, own in group.groupby("regime")
-        }
-        if MTMA in gains:
-            pair.append((str(store), apart(gains[MTMA])))
-        if MTMA in gains and SILO in gains:
-            silo.append((str(store), apart(gains[MTMA], gains[SILO])))
-    said = [
-        _by_sign({sign: f"{word} {other} on {{}}" for sign, word in PLACES.items()}, signs)
-        for other, signs in (("the best tuned pair", pair), ("`silo`", silo))
-        if signs
-    ]
-    return f"**With intervals apart, `mtma` is {'; '.join(said)}.** " if said else ""
+        } | {None: (0.0, 0.0)}
+        if MTMA in gains and other in gains:
+            found.append((str(store), apart(gains[MTMA], gains[other])))
+    return found
 
 
 def compared(learned: pd.DataFrame) -> list[Against]:
     """Both on every store where they have two seeds or more in common."""
     found = []
     for store, group in learned.groupby("scenario", sort=False):
-        of_both = (group[group["regime"] == regime] for regime in (MTMA, ONE_CLOCK))
-        pairs = pd.merge(*of_both, on="seed", suffixes=("_mtma", "_one"))
-        if len(pairs) < 2:
+        mtma, one = (group[group["regime"] == regime] for regime in (MTMA, ONE_CLOCK))
+        if len(set(mtma["seed"]) & set(one["seed"])) < 2:
             continue
-        difference = (pairs["profit_mtma"] - pairs["profit_one"]).to_numpy()
         spread, drop = (
-            tuple(float(measure(pairs[f"{column}_{which}"])) for which in ("mtma", "one"))
+            (float(measure(mtma[column])), float(measure(one[column])))
             for column, measure in (("gain", pd.Series.std), ("worst_drop", pd.Series.max))
         )
-        interval = bootstrap((difference,), np.mean)
-        found.append(Against(str(store), float(difference.mean()), interval, spread, drop))
+        found.append(Against(str(store), *paired_difference(mtma, one), spread, drop))
     return found
 
 

@@ -19,8 +19,10 @@ import train
 from agents.config import TrainConfig
 from agents.export import write
 from agents.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
+from agents.over_seeds import interquartile_mean
 from agents.processes import LaunchConfig
-from agents.study import StudyConfig
+from agents.regimes import REGIMES
+from agents.study import REGIMES_PART, StudyConfig
 from agents.sweeping import SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
@@ -192,6 +194,20 @@ def test_relative_links_lead_somewhere(page: str) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {slug(heading) for heading in headings}, link
+
+
+def test_readme_s_gains_are_those_of_the_study() -> None:
+    rows = pd.read_csv(ROOT / "results" / "study.csv")
+    learned = rows[rows["part"] == REGIMES_PART]
+    order = list(REGIMES)
+    assert f"| store | {' | '.join(f'`{name}`' for name in order)} |" in TEXT["README.md"]
+    for store, own in learned.groupby("scenario"):
+        gains = {
+            name: interquartile_mean(own.loc[own["regime"] == name, "gain"].to_numpy())
+            for name in order
+        }
+        row = " | ".join(f"{gains[name]:+.2f}" for name in order)
+        assert f"| `{store}` | {row} |" in TEXT["README.md"]
 
 
 def test_field_table_is_the_code() -> None:

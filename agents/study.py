@@ -107,8 +107,8 @@ class StudyConfig:
         usual = 40 if self.quick else ITERATIONS[scenario]
         return TrainConfig(
             scenario=scenario, iterations=self.iterations or usual, stores=128,
-            evaluations=4 if self.quick else 8, evaluation_stores=512, evaluation_periods=100,
-            burn_in=40,
+            evaluations=4 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
+            evaluation_periods=100, burn_in=40,
         )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ class StudyConfig:
     seeds: int | None = None
     """Seeds of every variant; by default 8, or 3 with --quick."""
     iterations: int | None = None
-    """Rounds of experience of every run; by default 240, 120 for stores of twenty products, or 40
+    """Rounds of experience of every run; by default 240, 120 for stores of twenty products, or 24
     with --quick."""
     out: Path = Path()
     """Folder for RESULTS.md and results/."""
@@ -104,10 +104,10 @@ class StudyConfig:
 
     def training(self, scenario: str) -> TrainConfig:
         """What all runs on a store share."""
-        usual = 40 if self.quick else ITERATIONS[scenario]
+        usual = 24 if self.quick else ITERATIONS[scenario]
         return TrainConfig(
             scenario=scenario, iterations=self.iterations or usual, stores=128,
-            evaluations=4 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
+            evaluations=3 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
             evaluation_periods=100, burn_in=40,
         )  # fmt: skip
 

@@ -5,11 +5,13 @@ Variants that share their static settings are trained in one program; what is fi
 """
 
 import dataclasses
+import gc
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import pandas as pd
 
 from agents import insights, memory, results, runs, sweep_folder
@@ -148,8 +150,16 @@ def run_study(
         place, planned = config.folder / folder, planned_seeds(members, seeds)
         sweep_folder.open_sweep(place, settings_of(members, seeds))
         train_planned(place, planned, config.together, limit, stores, progress, count_devices(None))
+        forget_programs()
     exact = None if converging is None else converging(config, progress)
     return write_study(config, groups, exact, stores, progress)
+
+
+def forget_programs() -> None:
+    """Unloads compiled code that the next program does not need. Every kernel takes mappings of
+    memory, of which Linux lets a process have 65,530: all programs of a study need more."""
+    jax.clear_caches()
+    gc.collect()
 
 
 def settings_of(members: list[Variant], seeds: int) -> dict[str, Any]:
@@ -221,6 +231,7 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
         progress.announce("policy gradient on a store solved exactly")
         rows = pd.DataFrame(convergence_rows(seeds, updates, measured=12))
         runs.write_text(path, rows.to_csv(index=False))
+        forget_programs()
     return pd.read_csv(path)
 
 
@@ -249,6 +260,7 @@ def answering(
             best = stores.tuned(first.scenario)[0]
             rows = insights.insights_of(first.config, first.scenario, learned, best)
             runs.write_text(path, rows.to_csv(index=False, float_format="%.6g"))
+            forget_programs()
         tables.append(pd.read_csv(path))
     return pd.concat(tables, ignore_index=True) if tables else None
 

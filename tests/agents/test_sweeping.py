@@ -206,4 +206,6 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     assert (tmp_path / "RESULTS.md").read_text() == page
     more = [*found, Variant(study.REGIMES_PART, "joint", dataclasses.replace(base, regime="joint"))]
     so_far = run_study(dataclasses.replace(config, finished_only=True), more, again)
-    assert "2 of 3 variants are here. Missing are regimes on pair: joint." in so_far
+    assert so_far.startswith("**Not finished**: 2 of 3 variants are here;")
+    whole = (tmp_path / "RESULTS.md").read_text()
+    assert whole.endswith("## Missing\n\n- regimes on pair: joint\n")

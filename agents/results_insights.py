@@ -14,6 +14,7 @@ from agents.insights import (
     SURGE,
     TUNED,
 )
+from agents.over_seeds import Interval, apart
 
 PREDICTED: dict[tuple[str, str, str], int] = {
     # More of a product never takes the slate from it, and both orders fall.
@@ -64,7 +65,7 @@ AGREED = {
 }
 """Of `agents.agreement.Agreement`: words, and what the number is multiplied by."""
 Effect = tuple[str, str, str]
-Estimate = tuple[float, tuple[float, float]]
+Estimate = tuple[float, Interval]
 
 
 def insights(rows: pd.DataFrame) -> list[str]:
@@ -169,7 +170,7 @@ def beyond_the_pair(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     said = []
     for kind in HAPPENED:
         clauses = [
-            f"{_said(effect[1:], _sign(estimate))} ({_shown(estimate)})"
+            f"{_said(effect[1:], apart(estimate[1]))} ({_shown(estimate)})"
             for effect, estimate in changed.items()
             if effect[0] == kind
         ]
@@ -210,7 +211,7 @@ def _changed(found: pd.DataFrame) -> dict[Effect, Estimate]:
         effect: interval(_values(found, LEARNED, effect) - _values(found, TUNED, effect))
         for effect in PREDICTED
     }
-    return {effect: each for effect, each in differences.items() if _sign(each)}
+    return {effect: each for effect, each in differences.items() if apart(each[1])}
 
 
 def _clause(effect: Effect, verdict: int, estimate: Estimate) -> str:
@@ -240,13 +241,9 @@ def _said(answer: tuple[str, str], sign: int) -> str:
 def _verdicts(found: pd.DataFrame, policy: str) -> dict[Effect, int]:
     """By answer: 1 as predicted, -1 against the theory, 0 not to be told from 0."""
     return {
-        effect: sign * _sign(_estimate(found, policy, effect)) for effect, sign in PREDICTED.items()
+        effect: sign * apart(_estimate(found, policy, effect)[1])
+        for effect, sign in PREDICTED.items()
     }
-
-
-def _sign(estimate: Estimate) -> int:
-    _, (low, high) = estimate
-    return int(low > 0) - int(high < 0)
 
 
 def _estimate(found: pd.DataFrame, policy: str, effect: Effect) -> Estimate:

@@ -29,11 +29,6 @@ class Against:
     drop: tuple[float, float]  # of greedy profit after its best, the worst seed, in percent
 
     @property
-    def sign(self) -> int:
-        """Of a difference that can be told from 0."""
-        return apart(self.interval)
-
-    @property
     def is_worse(self) -> bool:
         """On profit and on both measures of stability."""
         steadier = any(mtma <= one for mtma, one in (self.spread, self.drop))
@@ -96,7 +91,7 @@ def compared(learned: pd.DataFrame) -> list[Against]:
 def profits(found: list[Against]) -> str:
     """Where it clearly earns more, less, or neither."""
     words = {1: "earns more on {}", -1: "earns less on {}", 0: "cannot be told from it on {}"}
-    return _by_sign(words, ((each.store, each.sign) for each in found))
+    return _by_sign(words, ((each.store, apart(each.interval)) for each in found))
 
 
 def stability(found: list[Against]) -> str:

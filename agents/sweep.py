@@ -15,7 +15,7 @@ from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.departments import Departments
-from agents.evaluation import simulate
+from agents.evaluation import Totals, simulate
 from agents.learning import Learner
 from agents.mtma import Trainer
 from agents.shards import RUNS, mapped
@@ -67,34 +67,37 @@ def learn(
 
 
 @partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "devices"))
-def validate(
+def evaluate(
     keys: PRNGKeyArray,
-    runs: Runs,
-    stores: int = 512,
-    periods: int = 400,
-    burn_in: int = 60,
+    policies: Departments,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
     devices: int = 1,
-) -> tuple[Runs, Float[Array, " runs"]]:
-    """Simulates the departments as they are now, without exploration, each run on the customers of
-    its own key, and keeps them where they earn more than those kept before. Also returns what they
-    earn, in money per period."""
-    own = partial(_validate, stores=stores, periods=periods, burn_in=burn_in)
-    return _shared_out(own, devices)(keys, runs)
+) -> Totals:
+    """The departments of every run without exploration, each on the customers of its own key:
+    totals with leading axes (runs, stores)."""
+
+    def evaluated(*runs: Any) -> Totals:
+        return jax.lax.map(lambda run: simulate(*run, stores, periods, burn_in), runs)
+
+    return _shared_out(evaluated, devices)(keys, policies, params)
 
 
-def _validate(
-    keys: PRNGKeyArray, runs: Runs, stores: int, periods: int, burn_in: int
-) -> tuple[Runs, Float[Array, " runs"]]:
-    now = _departments(runs.trainer, runs.learner)
-
-    def profit(run: tuple[PRNGKeyArray, Departments, Params]) -> Float[Array, ""]:
-        return simulate(*run, stores, periods, burn_in).profit.mean() / periods
-
-    earned = jax.lax.map(profit, (keys, now, runs.params))
+@jax.jit
+def keep_better(runs: Runs, earned: Float[Array, " runs"]) -> Runs:
+    """Keeps the departments as they are now where they earn more (money per period, on validation
+    customers) than those kept before."""
     better = earned > runs.kept_profit
     choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
-    kept, best = jax.tree.map(choose, now, runs.kept), jnp.maximum(earned, runs.kept_profit)
-    return runs.replace(kept=kept, kept_profit=best), earned
+    kept = jax.tree.map(choose, current(runs), runs.kept)
+    return runs.replace(kept=kept, kept_profit=jnp.maximum(earned, runs.kept_profit))
+
+
+def current(runs: Runs) -> Departments:
+    """The departments of every run as they are now."""
+    return _departments(runs.trainer, runs.learner)
 
 
 def policies(runs: Runs) -> list[Departments]:

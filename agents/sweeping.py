@@ -17,11 +17,13 @@ import tyro
 from agents import memory, sweep, sweep_folder
 from agents.config import ConfigError, TrainConfig, count_devices
 from agents.departments import Departments
+from agents.evaluation import Totals, profit_per_period
 from agents.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweep import Runs
 from agents.training import departments_like, keys_of, starting_pair
 from agents.yardsticks import Stores, heuristic_row, run_row
 from jaxsim import scenarios
+from jaxsim.params import Params
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Programs:
     memory."""
 
     learn: Any
-    validate: Any
+    evaluate: Any
     runs: int
     devices: int
     size: int
@@ -145,10 +147,11 @@ def _train_chunks(
     for start in range(0, len(left), programs.runs):
         chunk = left[start : start + programs.runs]
         learned, curves = _learned(chunk, programs, stores, progress)
+        totals = _evaluated(chunk, programs, "evaluate", learned.kept, learned.params)
         rows, heuristics, weights = [], [], {}
-        for run, departments in zip(chunk, sweep.policies(learned), strict=False):
+        for run, departments, own in zip(chunk, sweep.policies(learned), totals, strict=False):
             best = stores.yardstick(run)
-            rows.append(run_row(run, departments, best))
+            rows.append(run_row(run, own, best))
             heuristics.append(heuristic_row(run, best))
             weights[run.number] = departments.weights
         tables = {
@@ -164,15 +167,16 @@ def _learned(
 ) -> tuple[Runs, pd.DataFrame]:
     """Every run of a chunk to its end, and their learning curves."""
     config, whole = chunk[0].config, _filled(chunk, programs.runs)
-    runs = _started(whole, programs.devices, stores)
-    customers, frames = _keys(whole, "validate"), []
+    runs, frames = _started(whole, programs.devices, stores), []
     share = len(chunk) * config.chunk / config.iterations
     for number in range(1, config.iterations // config.chunk + 1):
         groups, metrics = programs.learn({"all": runs})
         runs, greedy = groups["all"], np.full(len(whole), np.nan)
         if number in config.checks:
-            runs, earned = programs.validate(customers, runs)
-            greedy = np.asarray(earned, np.float64)
+            now = sweep.current(runs)
+            totals = _evaluated(chunk, programs, "validate", now, runs.params)
+            greedy = np.array([profit_per_period(each, config.evaluation_periods).mean() for each in totals])
+            runs = sweep.keep_better(runs, jnp.float32(greedy))
         metrics = jax.device_get(metrics["all"])
         first = (number - 1) * config.chunk + 1
         for at, run in enumerate(chunk):
@@ -180,6 +184,19 @@ def _learned(
             frames.append(_curve(run, first, own, greedy[at]))
         progress.advance(f"profit {metrics['profit'][: len(chunk), -1].mean():,.2f}", share)
     return runs, pd.concat(frames, ignore_index=True)
+
+
+def _evaluated(
+    chunk: list[PlannedRun],
+    programs: Programs,
+    purpose: str,
+    policies: Departments,
+    params: Params,
+) -> list[Totals]:
+    """What each run's departments did on its customers of this purpose."""
+    keys = _keys(_filled(chunk, programs.runs), purpose)
+    totals = jax.device_get(programs.evaluate(keys, policies, params))
+    return [jax.tree.map(lambda leaf, at=at: leaf[at], totals) for at in range(programs.runs)]
 
 
 def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) -> pd.DataFrame:
@@ -200,16 +217,17 @@ def _compiled(
     chunk = _filled(left[:together], together)
     config = chunk[0].config
     shapes = jax.eval_shape(lambda: _started(chunk, devices, stores))
-    checked = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+    sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+    policies = jax.eval_shape(sweep.current, shapes)
     lowered = (
         sweep.learn.lower({"all": shapes}, config.chunk, devices),
-        sweep.validate.lower(_keys(chunk, "validate"), shapes, *checked, devices),
+        sweep.evaluate.lower(_keys(chunk, "evaluate"), policies, shapes.params, *sizes, devices),
     )
     with ThreadPoolExecutor() as pool:  # compilation leaves Python free: both at once
-        learn, validate = pool.map(jax.stages.Lowered.compile, lowered)
-    size = max(memory.peak_bytes(each) for each in (learn, validate))
+        learn, evaluate = pool.map(jax.stages.Lowered.compile, lowered)
+    size = max(memory.peak_bytes(each) for each in (learn, evaluate))
     size *= memory.in_one_memory(devices)
-    return Programs(learn, validate, together, devices, size), size
+    return Programs(learn, evaluate, together, devices, size), size
 
 
 def _started(chunk: list[PlannedRun], devices: int, stores: Stores) -> Runs:

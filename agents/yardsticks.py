@@ -55,7 +55,7 @@ class Stores:
         path = self._place(run.scenario) / f"{name}.json"
         if not path.exists():
             self.announce(f"heuristics on the evaluation customers of seed {config.seed}")
-            pairs = {pair.name: _simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
+            pairs = {pair.name: simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
             best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
             profits = profit_per_period(pairs[best], config.evaluation_periods)
             measured = kpis(pairs[best], config.evaluation_periods)
@@ -67,11 +67,10 @@ class Stores:
         return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]
 
 
-def run_row(run: PlannedRun, departments: Policy, best: Yardstick) -> dict[str, Any]:
-    """One tidy row of a run: which it is, its settings, profit and KPIs with 95 % intervals, and
-    its paired gain over the best tuned pair."""
+def run_row(run: PlannedRun, totals: Totals, best: Yardstick) -> dict[str, Any]:
+    """One tidy row of a run from what its departments did on its evaluation customers: which it is,
+    its settings, profit and KPIs with 95 % intervals, its paired gain over the best tuned pair."""
     config = run.config
-    totals = _simulated(run, departments)
     profits = profit_per_period(totals, config.evaluation_periods)
     gain, (gain_low, gain_high) = interval(profits - best.profits)
     which = {"run": run.number, "scenario": run.scenario.name, "regime": config.regime}
@@ -99,7 +98,8 @@ def heuristic_row(run: PlannedRun, best: Yardstick) -> dict[str, Any]:
     )
 
 
-def _simulated(run: PlannedRun, policy: Policy) -> Totals:
+def simulated(run: PlannedRun, policy: Policy) -> Totals:
+    """What a policy does on a run's evaluation customers."""
     config = run.config
     totals = simulate(
         keys_of(config.seed)["evaluate"],

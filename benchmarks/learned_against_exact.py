@@ -32,6 +32,7 @@ from jaxsim.optimum import Optimum, optimum
 from jaxsim.params import Params
 
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
+STORES, PERIODS, BURN_IN = 512, 400, 60  # of each
 TOLERANCE = 1e-4  # money per period
 PAIR = TrainConfig(
     iterations=1200, twins=8, minibatches=16, fast_per_slow=2, trace=0.95, entropy=0.03,
@@ -63,7 +64,9 @@ def trained(groups: dict[str, Runs], config: TrainConfig, key: jax.Array) -> dic
         groups, _ = sweep.learn(groups, config.iterations // CHECKS)
         for name, runs in groups.items():
             customers = sweep.repeated(key, len(runs.kept_profit))
-            groups[name], _ = sweep.validate(customers, runs)
+            now = sweep.current(runs)
+            totals = sweep.evaluate(customers, now, runs.params, STORES, PERIODS, BURN_IN)
+            groups[name] = sweep.keep_better(runs, totals.profit.mean(-1) / PERIODS)
     return groups
 
 

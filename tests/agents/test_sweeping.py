@@ -20,7 +20,7 @@ from agents.runs import RunError
 from agents.study import StudyConfig, Variant, run_study
 from agents.sweep_folder import read_table
 from agents.sweeping import Progress, SweepConfig, run_sweep
-from agents.yardsticks import Stores, run_row
+from agents.yardsticks import Stores, run_row, simulated
 from jaxsim import scenarios
 
 SMALL = dict(
@@ -125,7 +125,7 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
     rows = pd.read_csv(folder / "runs.csv")
     for run in (planned[0], planned[-1]):
         departments = sweeping.kept_departments(folder, run, stores)
-        again = run_row(run, departments, stores.yardstick(run))
+        again = run_row(run, simulated(run, departments), stores.yardstick(run))
         row = rows.iloc[run.number].to_dict()
         assert {name: row[name] for name in again} == again
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from agents import runs
+from agents.markdown import table
 from agents.over_seeds import (
     apart,
     bootstrap_interval,
@@ -14,6 +15,7 @@ from agents.over_seeds import (
     paired_difference,
     probability_of_improvement,
 )
+from agents.results_convergence import convergence
 from agents.results_insights import insights
 from agents.results_pictures import draw_answers, draw_clocks, draw_convergence, draw_gains
 from agents.results_verdict import MTMA, ONE_CLOCK, missing, verdict
@@ -21,7 +23,6 @@ from agents.results_verdict import MTMA, ONE_CLOCK, missing, verdict
 HEURISTIC, REGIMES = "heuristic", "regimes"
 CLOCKS = {"joint": "equal", "mtma": "three", "mtma-reversed": "three, departments swapped"}
 BASES = {"critic, on one clock": "joint"}  # of an ablation, where it is not mtma
-CONVERGENCE = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
 
 
 # -- data ----------------------------------------------------------------------------------------
@@ -81,8 +82,9 @@ def write(
         runs.write_text(folder / "insights.csv", answers.to_csv(index=False))
         for scenario, own in answers.groupby("scenario"):
             draw_answers(own, folder / f"insights-{scenario}.png")
-    runs.write_text(out / "RESULTS.md", page(rows, about, converging, answers))
-    return verdict(rows[rows["part"] == REGIMES], about)
+    whole = page(rows, about, converging, answers)
+    runs.write_text(out / "RESULTS.md", whole)
+    return whole.split("\n\n")[1]
 
 
 # -- the page ------------------------------------------------------------------------------------
@@ -174,7 +176,7 @@ def regime_table(group: pd.DataFrame, heuristics: pd.DataFrame) -> str:
             ]
         )
     header = ["", "profit", "gain", "P(mtma better)", "fill rate", "holding paid", "turnover"]
-    return _table(header, body)
+    return table(header, body)
 
 
 def apart_from_the_pair(group: pd.DataFrame) -> str:
@@ -211,7 +213,7 @@ def clock_table(learned: pd.DataFrame) -> str:
                         f"{rows['worst_drop'].max():.2f} %",
                     ]
                 )
-    return _table(
+    return table(
         ["store", "regime", "clocks", "profit more than `joint`", "speed", "spread", "worst drop"],
         body,
     )
@@ -231,48 +233,8 @@ def ablation_tables(rows: pd.DataFrame, scenario: str) -> str:
         body = [[f"`{regime}` as it is", _estimate(base["gain"], "+,.2f"), ""]]
         for name, variant in group.groupby("variant", sort=False):
             body.append([str(name), _estimate(variant["gain"], "+,.2f"), _paired(variant, base)])
-        tables.append(_table([str(part), "gain", "difference"], body))
+        tables.append(table([str(part), "gain", "difference"], body))
     return "\n\n".join(tables)
-
-
-def convergence(rows: pd.DataFrame) -> list[str]:
-    """Plain policy gradient on a store solved exactly, schedules side by side, at the end."""
-    last = rows[rows["updates"] == rows["updates"].max()]
-    first = rows[rows["updates"] == 0]
-    body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in CONVERGENCE)]]
-    for schedule, own in last.groupby("schedule", sort=False):
-        holds = "yes" if all(own["satisfies"]) else "no"
-        body.append([str(schedule), holds, *(f"{own[each].mean():.2e}" for each in CONVERGENCE)])
-    header = ["schedule", "satisfies the conditions", "slates: gradient norm"]
-    header += ["orders: gradient norm", "slates below best response", "below optimum"]
-    return [
-        "Two tabular departments on a store of 36 states, by plain policy gradient (score function "
-        "times temporal difference, stochastic gradient steps, no clipping): after "
-        f"{last['updates'].iloc[0]:,} updates, means over {last['seed'].nunique()} seeds. Norms "
-        "and distances are exact (money per period); slates are the fast department, orders the "
-        "slow one. This, not PPO with Adam, is what the theory speaks about.",
-        _table(header, body),
-        convergence_reading(first, last),
-        "![Gradient norms and distances over updates](results/convergence.png)",
-    ]
-
-
-def convergence_reading(first: pd.DataFrame, last: pd.DataFrame) -> str:
-    """How far the schedules that satisfy the conditions came, and which others came nearer."""
-    held = last[last["satisfies"]]
-    slates, orders, response, optimum = (
-        f"{100 * held[each].mean() / first[each].mean():.3g} %" for each in CONVERGENCE
-    )
-    gaps = last.groupby("schedule", sort=False)["optimum_gap"].mean()
-    nearest = float(held["optimum_gap"].mean())
-    nearer = [str(schedule) for schedule, gap in gaps.items() if float(gap) < nearest]
-    others = f"Nearer to it after as many updates: {', '.join(nearer)}. " if nearer else ""
-    return (
-        f"Under the conditions the gradient norms of slates and orders went to {slates} and "
-        f"{orders} of what they were, the distance of slates from their best response to "
-        f"{response}, of both from the optimum to {optimum}. {others}The conditions promise that "
-        "the departments come to rest, not that they do it fast or at the joint optimum."
-    )
 
 
 def _gains(group: pd.DataFrame, regime: str) -> np.ndarray:
@@ -288,8 +250,3 @@ def _estimate(values: pd.Series, form: str) -> str:
 def _paired(rows: pd.DataFrame, base: pd.DataFrame) -> str:
     difference, (low, high) = paired_difference(rows, base)
     return f"{difference:+,.2f} [{low:+,.2f}, {high:+,.2f}]"
-
-
-def _table(header: list[str], body: list[list[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

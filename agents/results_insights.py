@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from agents import markdown
 from agents.evaluation import interval
 from agents.insights import (
     ACROSS,
@@ -150,8 +151,7 @@ def table(rows: pd.DataFrame, found: pd.DataFrame) -> str:
     policies = [each for each in (LEARNED, TUNED, EXACT) if each in set(found["policy"])]
     names = rows.drop_duplicates("policy").set_index("policy")["name"]
     titles = {LEARNED: "learned", TUNED: f"tuned pair, `{names[TUNED]}`", EXACT: "exact"}
-    lines = [["", "answers", "theory", *(titles[each] for each in policies)]]
-    lines.append(["---", "---", "---", *["---:"] * len(policies)])
+    header, lines = ["", "answers", "theory", *(titles[each] for each in policies)], []
     verdicts = {policy: _verdicts(found, policy) for policy in policies}
     for effect, sign in PREDICTED.items():
         marks = [{1: "", 0: "*", -1: "**"}[verdicts[policy][effect]] for policy in policies]
@@ -160,7 +160,7 @@ def table(rows: pd.DataFrame, found: pd.DataFrame) -> str:
             for policy, mark in zip(policies, marks, strict=True)
         ]
         lines.append([effect[0], COLUMNS[effect[1:]], "more" if sign > 0 else "less", *cells])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(header, lines, names=3)
 
 
 def beyond_the_pair(rows: pd.DataFrame, found: pd.DataFrame) -> str:

@@ -225,7 +225,7 @@ def whole_variants(rows: pd.DataFrame, seeds: int) -> pd.DataFrame:
 
 def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     """Policy gradient on a store solved exactly; kept in the folder for a second start."""
-    seeds, updates = (2, 5_000) if config.quick else (4, 200_000)
+    seeds, updates = (2, 5_000) if config.quick else (8, 200_000)
     path = config.folder / f"convergence-{seeds}-{updates}.csv"
     if not path.exists():
         progress.announce("policy gradient on a store solved exactly")

@@ -175,7 +175,8 @@ def _learned(
         if number in config.checks:
             now = sweep.current(runs)
             totals = _evaluated(chunk, programs, "validate", now, runs.params)
-            greedy = np.array([profit_per_period(each, config.evaluation_periods).mean() for each in totals])
+            profits = (profit_per_period(each, config.evaluation_periods) for each in totals)
+            greedy = np.array([each.mean() for each in profits])
             runs = sweep.keep_better(runs, jnp.float32(greedy))
         metrics = jax.device_get(metrics["all"])
         first = (number - 1) * config.chunk + 1

@@ -46,6 +46,18 @@ def test_both_departments_climb(small, learn):
     assert float(run.updates) == 500
 
 
+def test_the_fast_department_finds_its_best_response(small, learn):
+    """With steps too large it settles early, 0.1 below it, and stays there."""
+    run = started(jax.random.key(2), small)
+    run = learn(
+        run, *(jnp.array(each) for each in (SCHEDULES[0].exponents, SCHEDULES[0].rates)), 10_000
+    )
+    profit, start = (float(small.profit(each)) for each in (run.logits, small.start()))
+    distance = small.best_slates(run.logits.orders) - profit
+    assert 0 <= distance < 0.1 * (small.best_slates(small.start().orders) - start)
+    assert small.optimum() - profit < 0.1 * (small.optimum() - start)
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.name)
 def test_schedules_satisfy_the_conditions_or_break_them(schedule):
     _, fast, slow = schedule.exponents

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents import over_seeds, results, results_verdict, study
+from agents import over_seeds, results, results_convergence, results_verdict, study
 from agents.config import ConfigError
 from agents.regimes import REGIMES
 from agents.runs import RunError
@@ -168,20 +168,26 @@ def test_the_page_is_made_of_the_rows():
 def test_convergence_is_read_off_the_rows():
     measures = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
     rows = pd.DataFrame(
-        dict(schedule=schedule, satisfies=holds, seed=0, updates=updates)
+        dict(schedule=schedule, satisfies=holds, seed=seed, updates=updates)
         | dict(zip(measures, at, strict=True))
         for schedule, holds, end in (
             ("as asked", True, [0.01, 0.02, 0.3, 0.4]),
             ("constant", False, [0.01, 0.02, 0.3, 0.2]),
-            ("finite sums", False, [0.5, 0.5, 0.5, 0.5]),
+            ("finite sums", False, [0.5, 0.5, 0.6, 0.5]),
         )
         for updates, at in ((0, [1.0] * 4), (99, end))
+        for seed in range(2)
     )
-    page = "\n\n".join(results.convergence(rows))
-    assert "| constant | no | 1.00e-02 | 2.00e-02 | 3.00e-01 | 2.00e-01 |" in page
+    rows.loc[(rows["seed"] == 1) & (rows["schedule"] == "constant"), "optimum_gap"] = 0.4
+    page = "\n\n".join(results_convergence.convergence(rows))
+    same = "1.00e-02 [1.00e-02, 1.00e-02] | 2.00e-02 [2.00e-02, 2.00e-02] | 3.00e-01 [3.00e-01"
+    assert f"| constant | no | {same}, 3.00e-01] | 3.00e-01 [2.00e-01, 4.00e-01] |" in page
     assert "went to 1 % and 2 % of what they were" in page
     assert "best response to 30 %, of both from the optimum to 40 %. " in page
-    assert "Nearer to it after as many updates: constant. The" in page
+    assert (
+        "with a condition broken: constant, 1 and 0.75 times as far; "
+        "finite sums, 2 and 1.2 times as far. "
+    ) in page
 
 
 def test_budgets_are_told_apart_where_they_differ_by_store():

@@ -121,6 +121,11 @@ class TrainConfig:
         return self.out or Path("runs") / f"{name}-{self.regime}-{self.seed}"
 
     @property
+    def store_periods(self) -> int:
+        """Experience of the whole training."""
+        return self.iterations * self.stores * self.horizon
+
+    @property
     def chunk(self) -> int:
         """Iterations compiled into one program: the largest divisor not beyond LONGEST_CHUNK."""
         return max(d for d in range(1, LONGEST_CHUNK + 1) if self.iterations % d == 0)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from agents import health, logs, processes, runs
+from agents import compilation, health, logs, processes, runs
 from agents.checkpoints import Checkpoints, Standing
 from agents.config import TrainConfig
 from agents.departments import Departments
@@ -178,4 +178,5 @@ def _compile(training: Training, learner: Learner) -> Any:
     whole = training.shards.map(chunk, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
     # Told where, as the compiler would put parts without numbers elsewhere than it takes them.
     compiled = placed(whole, (specs, EVERYWHERE), training.shards, donate_argnums=1)
-    return compiled.lower(training.trainer, learner, training.params).compile()
+    lowered = compiled.lower(training.trainer, learner, training.params)
+    return lowered.compile(compilation.options(training.config.store_periods))

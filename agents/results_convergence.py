@@ -19,7 +19,7 @@ def convergence(rows: pd.DataFrame) -> list[str]:
     first, last = (rows[rows["updates"] == at] for at in (0, rows["updates"].max()))
     body = [["at the start", "", *(f"{first[each].mean():.2e}" for each in MEASURES)]]
     for schedule, own in last.groupby("schedule", sort=False):
-        holds = "yes" if own["satisfies"].all() else "no"
+        holds = "yes" if all(own["satisfies"]) else "no"
         body.append([str(schedule), holds, *(_estimate(own[each]) for each in MEASURES)])
     return [
         "Two tabular departments on a store of 36 states, by plain policy gradient (score function "

@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,12 @@ import numpy as np
 import pandas as pd
 import tyro
 
-from agents import memory, sweep, sweep_folder
+from agents import compilation, memory, sweep, sweep_folder
 from agents.config import ConfigError, TrainConfig, count_devices
 from agents.departments import Departments
 from agents.evaluation import Totals, profit_per_period
 from agents.grid import PlannedRun, parse_grid, planned_runs
+from agents.mtma import Trainer
 from agents.sweep import Runs
 from agents.training import departments_like, keys_of, starting_pair
 from agents.yardsticks import Stores, heuristic_row, run_row
@@ -60,13 +62,13 @@ class Progress:
 
 @dataclass(frozen=True)
 class Programs:
-    """The compiled parts of a chunk of trainings, and the bytes that the larger takes of one
+    """The compiled parts of a chunk of trainings, and the bytes that the largest takes of one
     memory."""
 
+    start: Any
     learn: Any
     evaluate: Any
     runs: int
-    devices: int
     size: int
 
 
@@ -167,7 +169,7 @@ def _learned(
 ) -> tuple[Runs, pd.DataFrame]:
     """Every run of a chunk to its end, and their learning curves."""
     config, whole = chunk[0].config, _filled(chunk, programs.runs)
-    runs, frames = _started(whole, programs.devices, stores), []
+    runs, frames = programs.start(*_beginning(whole, stores)), []
     share = len(chunk) * config.chunk / config.iterations
     for number in range(1, config.iterations // config.chunk + 1):
         groups, metrics = programs.learn({"all": runs})
@@ -215,29 +217,34 @@ def _compiled(
     left: list[PlannedRun], together: int, devices: int, stores: Stores
 ) -> tuple[Programs, int]:
     """The programs of a chunk, and the bytes they take."""
-    chunk = _filled(left[:together], together)
-    config = chunk[0].config
-    shapes = jax.eval_shape(lambda: _started(chunk, devices, stores))
+    lowered = _lowered(_filled(left[:together], together), devices, stores)
+    options = compilation.options(left[0].config.store_periods)
+    with ThreadPoolExecutor() as pool:  # compilation leaves Python free to trace the next
+        compiling = [pool.submit(each.compile, options) for each in lowered]
+        programs = [each.result() for each in compiling]
+    size = max(memory.peak_bytes(each) for each in programs) * memory.in_one_memory(devices)
+    return Programs(*programs, together, size), size
+
+
+def _lowered(chunk: list[PlannedRun], devices: int, stores: Stores) -> Iterator[jax.stages.Lowered]:
+    """Starting, learning and evaluating, traced one after the other."""
+    config, beginning = chunk[0].config, _beginning(chunk, stores)
+    shapes = jax.eval_shape(partial(sweep.start, devices=devices), *beginning)
+    yield sweep.start.lower(*beginning, devices=devices)
+    yield sweep.learn.lower({"all": shapes}, config.chunk, devices)
     sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
-    policies = jax.eval_shape(sweep.current, shapes)
-    lowered = (
-        sweep.learn.lower({"all": shapes}, config.chunk, devices),
-        sweep.evaluate.lower(_keys(chunk, "evaluate"), policies, shapes.params, *sizes, devices),
-    )
-    with ThreadPoolExecutor() as pool:  # compilation leaves Python free: both at once
-        learn, evaluate = pool.map(jax.stages.Lowered.compile, lowered)
-    size = max(memory.peak_bytes(each) for each in (learn, evaluate))
-    size *= memory.in_one_memory(devices)
-    return Programs(learn, evaluate, together, devices, size), size
+    policies, keys = jax.eval_shape(sweep.current, shapes), _keys(chunk, "evaluate")
+    yield sweep.evaluate.lower(keys, policies, shapes.params, *sizes, devices)
 
 
-def _started(chunk: list[PlannedRun], devices: int, stores: Stores) -> Runs:
+def _beginning(chunk: list[PlannedRun], stores: Stores) -> tuple[jax.Array, Trainer, Params]:
+    """What each run starts from."""
     trainers = []
     for run in chunk:
         pair = starting_pair(run.config, stores.tuned(run.scenario))
         trainers.append(run.config.trainer(pair.policy.knobs))
     params = sweep.stacked([run.scenario.params() for run in chunk])
-    return sweep.start(_keys(chunk, "learn"), sweep.stacked(trainers), params, devices)
+    return _keys(chunk, "learn"), sweep.stacked(trainers), params
 
 
 def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:

@@ -160,7 +160,7 @@ def compare(
         "scenario": scenario.name,
         "regime": config.regime,
         "seed": config.seed,
-        "store_periods": config.iterations * config.stores * config.horizon,
+        "store_periods": config.store_periods,
         "policies": rows,
         "best_heuristic": best,
         "gain_over_best_heuristic": {

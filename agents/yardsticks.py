@@ -78,7 +78,7 @@ def run_row(run: PlannedRun, totals: Totals, best: Yardstick) -> dict[str, Any]:
         which
         | {"seed": config.seed}
         | run.settings
-        | {"store_periods": config.iterations * config.stores * config.horizon}
+        | {"store_periods": config.store_periods}
         | _profit(profits)
         | {"gain": gain, "gain_low": gain_low, "gain_high": gain_high}
         | {"best_heuristic": best.name}

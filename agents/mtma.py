@@ -93,9 +93,7 @@ class Trainer(Parts):
         )
         return learner.replace(
             fast_optimizer=self._optimizer("fast").init(getattr(learner, self._fast_name)),
-            slow_optimizer=()
-            if self.shape.regime.one_network
-            else self._optimizer("slow").init(getattr(learner, self._slow_name)),
+            slow_optimizer=self._optimizer("slow").init(getattr(learner, self._slow_name)),
         )
 
     def iterate(self, learner: Learner, params: Params) -> tuple[Learner, dict[str, Array]]:

@@ -115,14 +115,8 @@ def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
             lambda carried, _: trainer.iterate(carried, params), learner, length=length
         )
 
-    alone = runs.kept_profit.shape[0] == 1  # then a batch would only be more to compile
-    each = partial(_one_by_one, one_run) if alone else jax.vmap(one_run)
-    learner, metrics = each(runs.trainer, runs.learner, runs.params)
+    learner, metrics = jax.vmap(one_run)(runs.trainer, runs.learner, runs.params)
     return runs.replace(learner=learner), metrics
-
-
-def _one_by_one(function: Callable, *arrays: Any) -> Any:
-    return jax.lax.map(lambda each: function(*each), arrays)
 
 
 def _departments(trainer: Trainer, learner: Learner) -> Departments:

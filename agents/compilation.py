@@ -1,5 +1,6 @@
 """How hard to compile: a long training is compiled to run fast, a short one to start soon."""
 
+from functools import cache
 from typing import Any
 
 import jax
@@ -7,9 +8,23 @@ import jax
 SHORT = 250_000
 """Store-periods up to which a training on a CPU gains more by an earlier start than it loses."""
 LIGHT = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Half the compilation, for kernels up to a sixth slower."""
+"""Half the compilation, for kernels up to a sixth slower; of these, an installed XLA may know some
+only."""
 
 
 def options(store_periods: int) -> dict[str, Any] | None:
     """XLA's options for the programs of a training of so many store-periods; none: its own."""
-    return LIGHT if jax.default_backend() == "cpu" and store_periods <= SHORT else None
+    if jax.default_backend() != "cpu" or store_periods > SHORT:
+        return None
+    return {name: value for name, value in LIGHT.items() if is_known(name, value)}
+
+
+@cache
+def is_known(option: str, value: Any) -> bool:
+    """Whether the installed XLA takes this compile option: a program of nothing is tried with it,
+    since no list of options is public."""
+    try:
+        jax.jit(lambda: 0).lower().compile({option: value})
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True

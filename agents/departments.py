@@ -21,7 +21,7 @@ from agents.heuristics import (
     recommendation_prior,
     safety_factor,
 )
-from agents.networks import Head, Memory, RecommendationActor, ReplenishmentActor
+from agents.networks import Carried, Head, Memory, RecommendationActor, ReplenishmentActor
 from jaxsim import choice, views
 from jaxsim.params import Params
 from jaxsim.records import Action, State
@@ -36,7 +36,7 @@ class OrderRecord:
     """One decision on orders, with all that is needed to assess it again."""
 
     view: View
-    memory: Float[Array, "N M"]  # as it was before the decision
+    memory: Carried  # as it was before the decision
     lower: Float[Array, " N"]  # corrections of the safety factor from here
     upper: Float[Array, " N"]  # to here order the same units
     log_probability: Float[Array, " N"]
@@ -48,7 +48,7 @@ class SlateRecord:
     """One decision on slates, with all that is needed to assess it again."""
 
     view: View
-    memory: Float[Array, "N M"]
+    memory: Carried
     prior: Float[Array, "K N"]
     slate: Int[Array, "K S"]
     log_probability: Float[Array, " K"]
@@ -67,7 +67,7 @@ class Replenishment:
     network: ReplenishmentActor | Head = struct.field(pytree_node=False)
     sees_attention: bool = struct.field(pytree_node=False, default=True)
 
-    def start(self, params: Params) -> Float[Array, "N M"]:
+    def start(self, params: Params) -> Carried:
         """The memory of a store not yet seen."""
         return _empty_memory(self.network, views.REPLENISHMENT_NEWS, params)
 
@@ -77,8 +77,8 @@ class Replenishment:
         return self.network.init(key, view, self.start(params))
 
     def order(
-        self, memory: Array, state: State, params: Params, attention: Float[Array, " N"]
-    ) -> tuple[Float[Array, " N"], Array]:
+        self, memory: Carried, state: State, params: Params, attention: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], Carried]:
         """Units to order, without exploration."""
         view = self._view(state, params, attention)
         mean, _, memory = self.network.apply(self.weights, view, memory)
@@ -87,11 +87,11 @@ class Replenishment:
     def explore(
         self,
         key: PRNGKeyArray,
-        memory: Array,
+        memory: Carried,
         state: State,
         params: Params,
         attention: Float[Array, " N"],
-    ) -> tuple[Float[Array, " N"], OrderRecord, Array]:
+    ) -> tuple[Float[Array, " N"], OrderRecord, Carried]:
         """Units to order, drawn, and the record of the draw."""
         view = self._view(state, params, attention)
         mean, log_std, after = self.network.apply(self.weights, view, memory)
@@ -110,8 +110,8 @@ class Replenishment:
         return order, record, after
 
     def assess(
-        self, weights: Any, record: OrderRecord, memory: Array
-    ) -> tuple[Float[Array, " N"], Float[Array, " N"], Array]:
+        self, weights: Any, record: OrderRecord, memory: Carried
+    ) -> tuple[Float[Array, " N"], Float[Array, " N"], Carried]:
         """Log-probability of a recorded decision under other weights, entropy, memory after."""
         mean, log_std, memory = self.network.apply(weights, record.view, memory)
         entropy = jnp.broadcast_to(log_std, mean.shape)
@@ -149,7 +149,7 @@ class Recommendation:
     network: RecommendationActor | Head = struct.field(pytree_node=False)
     sees_stock: bool = struct.field(pytree_node=False, default=True)
 
-    def start(self, params: Params) -> Float[Array, "N M"]:
+    def start(self, params: Params) -> Carried:
         """The memory of a store not yet seen."""
         both = isinstance(self.network, Head)
         news = views.REPLENISHMENT_NEWS if both else views.RECOMMENDATION_NEWS
@@ -160,15 +160,17 @@ class Recommendation:
         view = self._view(state, params)
         return self.network.init(key, view, self._prior(state, params), self.start(params))
 
-    def slate(self, memory: Array, state: State, params: Params) -> tuple[Int[Array, "K S"], Array]:
+    def slate(
+        self, memory: Carried, state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], Carried]:
         """The highest scores, without exploration."""
         view = self._view(state, params)
         logits, memory = self.network.apply(self.weights, view, self._prior(state, params), memory)
         return slates.top_slate(logits, params.slots), memory
 
     def explore(
-        self, key: PRNGKeyArray, memory: Array, state: State, params: Params
-    ) -> tuple[Int[Array, "K S"], SlateRecord, Array]:
+        self, key: PRNGKeyArray, memory: Carried, state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], SlateRecord, Carried]:
         """A drawn slate for each segment, and the record of the draw."""
         view = self._view(state, params)
         prior = self._prior(state, params)
@@ -185,8 +187,8 @@ class Recommendation:
         return slate, record, after
 
     def assess(
-        self, weights: Any, record: SlateRecord, memory: Array
-    ) -> tuple[Float[Array, " K"], Float[Array, " K"], Array]:
+        self, weights: Any, record: SlateRecord, memory: Carried
+    ) -> tuple[Float[Array, " K"], Float[Array, " K"], Carried]:
         """Log-probability of a recorded decision under other weights, entropy, memory after."""
         logits, memory = self.network.apply(weights, record.view, record.prior, memory)
         log_probability, entropy = slates.log_probability(logits, record.slate)
@@ -224,12 +226,12 @@ class Departments:
             recommendation=self.recommendation.replace(weights=weights["recommendation"]),
         )
 
-    def start(self, params: Params) -> tuple[Array, Array]:
+    def start(self, params: Params) -> tuple[Carried, Carried]:
         return self.replenishment.start(params), self.recommendation.start(params)
 
     def act(
-        self, key: PRNGKeyArray, memory: tuple[Array, Array], state: State, params: Params
-    ) -> tuple[Action, tuple[Array, Array]]:
+        self, key: PRNGKeyArray, memory: tuple[Carried, Carried], state: State, params: Params
+    ) -> tuple[Action, tuple[Carried, Carried]]:
         """Orders and slates of one store; `key` is not needed."""
         slate, slates_memory = self.recommendation.slate(memory[1], state, params)
         attention = choice.mean_attention(slate, params)
@@ -237,9 +239,11 @@ class Departments:
         return Action(order=order, slate=slate), (orders_memory, slates_memory)
 
 
-def _empty_memory(network: Any, news: int, params: Params) -> Float[Array, "N M"]:
-    memory = Memory(network.memory, network.width)
-    return jnp.zeros((params.products, memory.size(news)))
+def _empty_memory(network: Any, news: int, params: Params) -> Carried:
+    """Zeros; none without a memory: an array without numbers that crosses `jax.shard_map` crashes
+    the compiler of jax 0.11."""
+    size = Memory(network.memory, network.width).size(news)
+    return jnp.zeros((params.products, size)) if size else None
 
 
 def log_probability_between(lower: Array, upper: Array, mean: Array, log_std: Array) -> Array:

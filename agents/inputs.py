@@ -65,11 +65,12 @@ def inputs_of(department: Department, params: Params) -> dict[str, Input]:
         "period": Input(
             "period number; the season starts at 0", "periods", (), 0, 2**31 - 1, "int32", True
         ),
-        "memory": Input(
-            "what the last decision returned; zeros to begin with", "1",
-            department.start(params).shape, -FEATURE_LIMIT, FEATURE_LIMIT,
-        ),
     }  # fmt: skip
+    if has_memory(department):
+        fields["memory"] = Input(
+            "what the last decision returned; zeros to begin with", "1",
+            np.shape(department.start(params)), -FEATURE_LIMIT, FEATURE_LIMIT,
+        )  # fmt: skip
     return {name: fields[name] for name in _needed(department)}
 
 

@@ -7,6 +7,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.health import Health
+from agents.networks import Carried
 from agents.regimes import Regime
 from agents.shards import EVERYWHERE, ONE, SPREAD, Shards
 from agents.timescales import Clocks
@@ -64,7 +65,7 @@ class Learner:
     fast_optimizer: Any
     slow_optimizer: Any
     states: State  # leading axis: stores
-    memories: tuple[Array, Array]
+    memories: tuple[Carried, Carried]
     key: PRNGKeyArray
     iteration: Int[Array, ""]
     critic_updates: Int[Array, ""]

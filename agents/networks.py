@@ -17,6 +17,9 @@ MEMORIES = ("none", "ewma", "gru")
 EWMA_MEMORY = (0.5, 0.8, 0.95)
 """Weights of the past in the running averages that `ewma` keeps of the news."""
 
+Carried = Float[Array, "N M"] | None
+"""What a department carries from period to period; none where it has no memory."""
+
 small_start = nn.initializers.zeros_init()
 
 
@@ -27,9 +30,11 @@ class Encoder(nn.Module):
 
     @nn.compact
     def __call__(
-        self, view: View, memory: Float[Array, "N M"]
+        self, view: View, memory: Carried
     ) -> tuple[Float[Array, "N W"], Float[Array, " C"]]:
-        features = jnp.concatenate([view.product, memory], -1)
+        features = view.product
+        if memory is not None:
+            features = jnp.concatenate([features, memory], -1)
         hidden = nn.tanh(nn.Dense(self.width)(features))
         context = jnp.concatenate([hidden.mean(0), view.segment.mean(0), view.store])
         shared = nn.Dense(self.width)(context)
@@ -45,9 +50,9 @@ class Memory(nn.Module):
     width: int
 
     @nn.compact
-    def __call__(self, view: View, carried: Float[Array, "N M"]) -> Float[Array, "N M"]:
-        if self.kind == "none":
-            return carried
+    def __call__(self, view: View, carried: Carried) -> Carried:
+        if carried is None:
+            return None
         if self.kind == "ewma":
             rates = jnp.asarray(EWMA_MEMORY)
             past = carried.reshape(*view.news.shape, len(EWMA_MEMORY))
@@ -68,8 +73,8 @@ class Trunk(nn.Module):
 
     @nn.compact
     def __call__(
-        self, view: View, carried: Float[Array, "N M"]
-    ) -> tuple[Float[Array, "N W"], Float[Array, " C"], Float[Array, "N M"]]:
+        self, view: View, carried: Carried
+    ) -> tuple[Float[Array, "N W"], Float[Array, " C"], Carried]:
         return _read(self, view, carried)
 
 
@@ -88,8 +93,8 @@ class ReplenishmentActor(nn.Module):
 
     @nn.compact
     def __call__(
-        self, view: View, carried: Float[Array, "N M"]
-    ) -> tuple[Float[Array, " N"], Float[Array, ""], Float[Array, "N M"]]:
+        self, view: View, carried: Carried
+    ) -> tuple[Float[Array, " N"], Float[Array, ""], Carried]:
         hidden, _, carried = (self.trunk or partial(_read, self))(view, carried)
         mean = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         log_std = self.param("log_std", nn.initializers.constant(self.start_log_std), ())
@@ -106,8 +111,8 @@ class RecommendationActor(nn.Module):
 
     @nn.compact
     def __call__(
-        self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]
-    ) -> tuple[Float[Array, "K N"], Float[Array, "N M"]]:
+        self, view: View, prior: Float[Array, "K N"], carried: Carried
+    ) -> tuple[Float[Array, "K N"], Carried]:
         hidden, context, carried = (self.trunk or partial(_read, self))(view, carried)
         everybody = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         product = nn.Dense(self.width // 2, kernel_init=small_start)(hidden)
@@ -132,15 +137,15 @@ class SingleActor(nn.Module):
         self.replenishment = ReplenishmentActor(self.width, self.memory, trunk=self.trunk)
         self.recommendation = RecommendationActor(self.width, self.memory, trunk=self.trunk)
 
-    def orders(self, view: View, carried: Float[Array, "N M"]) -> tuple[Array, Array, Array]:
+    def orders(self, view: View, carried: Carried) -> tuple[Array, Array, Array]:
         return self.replenishment(view, carried)
 
     def slates(
-        self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]
+        self, view: View, prior: Float[Array, "K N"], carried: Carried
     ) -> tuple[Array, Array]:
         return self.recommendation(view, prior, carried)
 
-    def __call__(self, view: View, prior: Float[Array, "K N"], carried: Float[Array, "N M"]) -> Any:
+    def __call__(self, view: View, prior: Float[Array, "K N"], carried: Carried) -> Any:
         return self.orders(view, carried), self.slates(view, prior, carried)
 
 
@@ -178,8 +183,7 @@ class Critic(nn.Module):
     def __call__(
         self, view: View, decision: Float[Array, "N D"]
     ) -> tuple[Float[Array, " N"], Float[Array, "N E"]]:
-        nothing = jnp.zeros((view.product.shape[0], 0))
-        hidden, _ = Encoder(self.width)(view, nothing)
+        hidden, _ = Encoder(self.width)(view, None)
         value = nn.Dense(1, kernel_init=small_start)(hidden)[:, 0]
         decided = nn.tanh(nn.Dense(self.width)(jnp.concatenate([hidden, decision], -1)))
         both = jnp.concatenate([hidden, decided], -1)
@@ -188,8 +192,8 @@ class Critic(nn.Module):
 
 
 def _read(
-    module: Any, view: View, carried: Float[Array, "N M"]
-) -> tuple[Float[Array, "N W"], Float[Array, " C"], Float[Array, "N M"]]:
+    module: Any, view: View, carried: Carried
+) -> tuple[Float[Array, "N W"], Float[Array, " C"], Carried]:
     """What a module makes of its view, with a memory and an encoder of its own."""
     carried = Memory(module.memory, module.width, name="memory")(view, carried)
     return *Encoder(module.width)(view, carried), carried

@@ -56,7 +56,8 @@ class Shards:
         """The same numbers as a shard's own, so that a gradient by them is the shard's own too."""
         if self.count == 1:
             return tree
-        return jax.tree.map(_apart, tree)
+        here = jax.lax.axis_index(STORES) >= 0  # always true, but only known on the device
+        return jax.tree.map(lambda leaf: jnp.where(here, leaf, leaf), tree)
 
     def own_key(self, key: PRNGKeyArray) -> PRNGKeyArray:
         """For what a shard draws by itself."""
@@ -73,11 +74,6 @@ class Shards:
 
 
 ONE = Shards()
-
-
-def _apart(leaf: Array) -> Array:
-    already = STORES in jax.typeof(leaf).vma
-    return leaf if already else jax.lax.pcast(leaf, STORES, to="varying")
 
 
 def mapped(

@@ -9,24 +9,26 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import processes, reports, runs, sweep_reports, theory_reports, usage
-from agents.config import ConfigError, shards_of
-from agents.export import ExportConfig, export_run
-from agents.grid import parse_grid
-from agents.health import NumbersError
-from agents.interruption import Interrupted
-from agents.processes import LaunchConfig, PeerError
-from agents.report import ReportConfig, write_report
-from agents.runs import RunError
-from agents.study import StudyConfig, reproduce
-from agents.sweeping import SweepConfig, run_sweep
-from agents.theory_study import TheoryConfig, study
-from agents.timescales import ScheduleError
-from agents.training import compare, keys_of, load_departments, train
+from agents import usage
+from agents.learning.config import ConfigError, shards_of
+from agents.learning.health import NumbersError
+from agents.learning.timescales import ScheduleError
+from agents.report import sweep_tables, tables, theory_tables
+from agents.report.writing import ReportConfig, write_report
+from agents.runs import processes, run_folder
+from agents.runs.export import ExportConfig, export_run
+from agents.runs.interruption import Interrupted
+from agents.runs.pipeline import compare, keys_of, load_departments, train
+from agents.runs.processes import LaunchConfig, PeerError
+from agents.runs.run_folder import RunError
+from agents.study.study import StudyConfig, reproduce
+from agents.sweeps.grid import parse_grid
+from agents.sweeps.runner import SweepConfig, run_sweep
+from agents.theory.answers import TheoryConfig, study
 from agents.usage import UsageError
 from jaxsim import scenarios
-from jaxsim.calibrate import CalibrateConfig, CalibrationError, calibrate
-from jaxsim.scenario import ScenarioError
+from jaxsim.calibration.calibrate import CalibrateConfig, CalibrationError, calibrate
+from jaxsim.scenarios.scenario import ScenarioError
 
 USERS_MISTAKES = (
     UsageError, ConfigError, ScheduleError, ScenarioError, RunError, CalibrationError,
@@ -61,21 +63,21 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
     config = launch.training
     with processes.joined(launch):
         console.quiet = not processes.is_first()
-        with reports.TrainingProgress(console, config) as progress:
+        with tables.TrainingProgress(console, config) as progress:
             summary = train(config, progress.announce, progress.update)
         if not processes.is_first():
             return
         console.print("[dim]writing the report[/dim]")
         write_report(ReportConfig((config.folder,)))
-        console.print(reports.policy_table(summary))
-        console.print(reports.closing_line(summary, config.folder), soft_wrap=True)
+        console.print(tables.policy_table(summary))
+        console.print(tables.closing_line(summary, config.folder), soft_wrap=True)
 
 
 def run_many(config: SweepConfig, console: Console) -> None:
-    with sweep_reports.SweepProgress(console) as progress:
+    with sweep_tables.SweepProgress(console) as progress:
         rows = run_sweep(config, progress)
     write_report(ReportConfig((config.folder,)))
-    console.print(sweep_reports.sweep_table(rows, list(parse_grid(config.grid))))
+    console.print(sweep_tables.sweep_table(rows, list(parse_grid(config.grid))))
     console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
 
 
@@ -84,7 +86,7 @@ def run_report(config: ReportConfig, console: Console) -> None:
 
 
 def run_reproduce(config: StudyConfig, console: Console) -> None:
-    with sweep_reports.SweepProgress(console) as progress:
+    with sweep_tables.SweepProgress(console) as progress:
         found = reproduce(config, progress)
     console.print(found, markup=False, soft_wrap=True)
     console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
@@ -92,39 +94,41 @@ def run_reproduce(config: StudyConfig, console: Console) -> None:
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     shards = shards_of(config.devices, {"stores": config.stores})
-    trained = runs.read_config(config.run)
-    tuned = runs.read_heuristics(config.run)
+    trained = run_folder.read_config(config.run)
+    tuned = run_folder.read_heuristics(config.run)
     departments = load_departments(config.run, trained, tuned)
-    settings = runs.evaluation_settings(trained, config.stores, config.periods, config.burn_in)
+    settings = run_folder.evaluation_settings(
+        trained, config.stores, config.periods, config.burn_in
+    )
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
     summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key, shards)
-    runs.write_json(runs.open_folder(config.run) / "evaluation.json", summary)
-    console.print(reports.policy_table(summary))
-    console.print(reports.closing_line(summary, config.run), soft_wrap=True)
+    run_folder.write_json(run_folder.open_folder(config.run) / "evaluation.json", summary)
+    console.print(tables.policy_table(summary))
+    console.print(tables.closing_line(summary, config.run), soft_wrap=True)
 
 
 def run_export(config: ExportConfig, console: Console) -> None:
     export_run(config)
-    console.print(f"wrote {config.out}; agents.serving.load reads it", soft_wrap=True)
+    console.print(f"wrote {config.out}; agents.runs.serving.load reads it", soft_wrap=True)
 
 
 def run_calibrate(config: CalibrateConfig, console: Console) -> None:
     calibration = calibrate(config)
-    console.print(reports.calibration_table(calibration))
+    console.print(tables.calibration_table(calibration))
     command = f"python train.py --scenario {config.out}"
     console.print(f"wrote {config.out}; train on it with: {command}", soft_wrap=True)
 
 
 def run_scenarios(_: ScenariosConfig, console: Console) -> None:
-    console.print(reports.scenario_table([scenarios.get(name) for name in scenarios.names()]))
+    console.print(tables.scenario_table([scenarios.get(name) for name in scenarios.names()]))
 
 
 def run_theory(config: TheoryConfig, console: Console) -> None:
     found = study(config, lambda what: console.print(f"[dim]{what}[/dim]"))
-    console.print(theory_reports.lost_sales_table(found["lost_sales"]))
-    console.print(theory_reports.backlog_table(found["backlog"]))
-    console.print(theory_reports.coordination_table(found["pair"]))
-    console.print(theory_reports.foresight_table(found["foresight"]))
+    console.print(theory_tables.lost_sales_table(found["lost_sales"]))
+    console.print(theory_tables.backlog_table(found["backlog"]))
+    console.print(theory_tables.coordination_table(found["pair"]))
+    console.print(theory_tables.foresight_table(found["foresight"]))
     console.print(f"Everything is in {config.out}.", soft_wrap=True)
 
 

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 import tyro
 
-from agents.config import ConfigError
-from agents.runs import RunError
-from jaxsim.scenario import ScenarioError
+from agents.learning.config import ConfigError
+from agents.runs.run_folder import RunError
+from jaxsim.scenarios.scenario import ScenarioError
 
 Settings = TypeVar("Settings")
 

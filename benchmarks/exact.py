@@ -15,9 +15,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from agents.classics import PENALTIES, one_product
-from agents.runs import open_folder, write_json
-from jaxsim.optimum import optimum
+from agents.runs.run_folder import open_folder, write_json
+from agents.theory.classical import PENALTIES, one_product
+from jaxsim.exact.optimum import optimum
 from jaxsim.params import Params
 from jaxsim.scenarios import get
 

@@ -22,10 +22,10 @@ from jax.extend import core
 from jaxtyping import Array, PRNGKeyArray
 from rich.console import Console
 
-from agents.config import TrainConfig
-from agents.learning import Learner
-from agents.mtma import Trainer
-from agents.runs import open_folder, write_json
+from agents.learning.config import TrainConfig
+from agents.learning.train_state import Learner
+from agents.learning.trainer import Trainer
+from agents.runs.run_folder import open_folder, write_json
 from benchmarks import command, limits, measure
 from benchmarks.results import printed
 from benchmarks.workloads import default_knobs

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
-from agents import published
-from agents.base_stock import OrderUpTo, costs
-from agents.evaluation import interval
+from agents.evaluation.simulation import interval
+from agents.policies.base_stock import OrderUpTo, costs
+from agents.theory import published
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.scenarios import get
 

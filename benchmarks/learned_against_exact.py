@@ -18,17 +18,18 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from agents import classics, sweep
-from agents.agreement import agreement
-from agents.config import TrainConfig
-from agents.exact_policy import policy_of
-from agents.heuristics import knobs_of
-from agents.runs import open_folder, write_json
-from agents.sweep import Runs
-from agents.tuning import Effort, tune
+from agents.evaluation.agreement import agreement
+from agents.evaluation.tuning import Effort, tune
+from agents.learning.config import TrainConfig
+from agents.policies.exact_policy import policy_of
+from agents.policies.heuristics import knobs_of
+from agents.runs.run_folder import open_folder, write_json
+from agents.sweeps import vectorised
+from agents.sweeps.vectorised import Runs
+from agents.theory import classical
 from jaxsim import scenarios
-from jaxsim.one_product import best_capped_base_stock
-from jaxsim.optimum import Optimum, optimum
+from jaxsim.exact.one_product import best_capped_base_stock
+from jaxsim.exact.optimum import Optimum, optimum
 from jaxsim.params import Params
 
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
@@ -61,12 +62,12 @@ class Config:
 def trained(groups: dict[str, Runs], config: TrainConfig, key: jax.Array) -> dict[str, Runs]:
     """Every run to its end, keeping the weights best on validation customers."""
     for _ in range(CHECKS):
-        groups, _ = sweep.learn(groups, config.iterations // CHECKS)
+        groups, _ = vectorised.learn(groups, config.iterations // CHECKS)
         for name, runs in groups.items():
-            customers = sweep.repeated(key, len(runs.kept_profit))
-            now = sweep.current(runs)
-            totals = sweep.evaluate(customers, now, runs.params, STORES, PERIODS, BURN_IN)
-            groups[name] = sweep.keep_better(runs, totals.profit.mean(-1) / PERIODS)
+            customers = vectorised.repeated(key, len(runs.kept_profit))
+            now = vectorised.current(runs)
+            totals = vectorised.evaluate(customers, now, runs.params, STORES, PERIODS, BURN_IN)
+            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / PERIODS)
     return groups
 
 
@@ -79,21 +80,23 @@ def pair_rows(config: Config) -> list[dict[str, Any]]:
     start = next(pair for pair in tuned if pair.name.endswith("base-stock"))
     keys = jax.random.split(learn_key, config.pair_seeds)
     trainer = PAIR.trainer(start.policy.knobs)
-    runs = sweep.start(keys, *(sweep.repeated(each, len(keys)) for each in (trainer, params)))
+    runs = vectorised.start(
+        keys, *(vectorised.repeated(each, len(keys)) for each in (trainer, params))
+    )
     runs = trained({"pair": runs}, PAIR, check_key)["pair"]
     measured = partial(agreement, compare_key, exact=exact, params=params)
     rows = [
         {"policy": f"tuned {pair.name}"} | asdict(measured(pair.policy))
         for pair in (tuned[0], start)
     ]
-    for number, policy in enumerate(sweep.policies(runs)):
+    for number, policy in enumerate(vectorised.policies(runs)):
         rows.append({"policy": "learned", "seed": number} | asdict(measured(policy)))
     return rows
 
 
 def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
     """The replenishment department alone on every lost-sales store, a row for each."""
-    instances = list(classics.lost_sales_grid())
+    instances = list(classical.lost_sales_grid())
     stores = {instance: _store(*instance) for instance in instances}
     solved = {each: optimum(params, tolerance=TOLERANCE) for each, params in stores.items()}
     _, learn_key, check_key, compare_key = _keys(config.seed)
@@ -104,13 +107,13 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
     groups = {}
     for family in ("poisson", "geometric"):
         of_family = [params for (each, *_), params in stores.items() if each == family]
-        groups[family] = sweep.start(
+        groups[family] = vectorised.start(
             jax.random.split(jax.random.fold_in(learn_key, len(groups)), len(of_family)),
-            sweep.repeated(trainer, len(of_family)),
-            sweep.stacked(of_family),
+            vectorised.repeated(trainer, len(of_family)),
+            vectorised.stacked(of_family),
         )
     groups = trained(groups, LOST_SALES, check_key)
-    policies = {family: iter(sweep.policies(runs)) for family, runs in groups.items()}
+    policies = {family: iter(vectorised.policies(runs)) for family, runs in groups.items()}
     return [
         _lost_sales_row(compare_key, each, stores[each], solved[each], next(policies[each[0]]))
         for each in instances
@@ -119,7 +122,7 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
 
 def _store(family: str, penalty: float, lead_time: int) -> Params:
     """All of one shape, and with the rate of demand known, as the exact solver knows it."""
-    params = classics.one_product("lost-sales", penalty, lead_time, family)
+    params = classical.one_product("lost-sales", penalty, lead_time, family)
     return params.replace(max_lead_time=4, forecast_memory=jnp.ones(()))
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import psutil
 
-from agents.memory import peak_bytes
+from agents.sweeps.memory import peak_bytes
 from benchmarks.workloads import Row, program_of
 
 PACKAGES = ("jax", "jaxlib", "flax", "numpy", "numba")

@@ -23,12 +23,12 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from agents.config import TrainConfig
-from agents.heuristics import knobs_of
-from agents.learning import Learner, Shape, learner_specs
-from agents.mtma import Trainer
-from agents.runs import open_folder, write_json
-from agents.shards import EVERYWHERE, SPREAD, Shards, placed
+from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+from agents.learning.config import TrainConfig
+from agents.learning.train_state import Learner, Shape, learner_specs
+from agents.learning.trainer import Trainer
+from agents.policies.heuristics import knobs_of
+from agents.runs.run_folder import open_folder, write_json
 from benchmarks.measure import cores, machine, times
 from jaxsim import scenarios
 

@@ -16,13 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from agents import runs, serving
-from agents.config import TrainConfig
-from agents.departments import Recommendation, Replenishment
-from agents.export import write
-from agents.heuristics import knobs_of
-from agents.inputs import Department
-from agents.networks import RecommendationActor, ReplenishmentActor
+from agents.learning.config import TrainConfig
+from agents.policies.departments import Recommendation, Replenishment
+from agents.policies.heuristics import knobs_of
+from agents.policies.networks import RecommendationActor, ReplenishmentActor
+from agents.runs import run_folder, serving
+from agents.runs.export import write
+from agents.runs.export_schema import Department
 from jaxsim import scenarios, store
 from jaxsim.params import Params
 
@@ -117,7 +117,7 @@ def main(settings: Settings) -> None:
         times = "".join(f"{row[f'{what}_ms']:10.3f}" for what in ("median", "least", "most"))
         print(f"{row['department']:<16} {row['stores']:7d}{times}")
     if settings.out:
-        runs.write_json(settings.out, {"device": device, "rows": rows})
+        run_folder.write_json(settings.out, {"device": device, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from agents import memory, sweep
-from agents.config import TrainConfig
-from agents.runs import open_folder, write_json
-from agents.sweep import Runs
+from agents.learning.config import TrainConfig
+from agents.runs.run_folder import open_folder, write_json
+from agents.sweeps import memory, vectorised
+from agents.sweeps.vectorised import Runs
 from benchmarks import command
 from benchmarks.workloads import default_knobs
 from jaxsim import scenarios
@@ -30,7 +30,7 @@ class Config:
     """Time the learning of several seeds side by side, and weigh it."""
 
     out: Path = Path("runs/benchmark-sweep")
-    """Folder for sweep.json."""
+    """Folder for vectorised.json."""
     scenario: str = "boutique"
     """A registered scenario or the path of a scenario file."""
     seeds: tuple[int, ...] = (1, 4, 16)
@@ -46,7 +46,7 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
     training = TrainConfig(scenario=config.scenario, stores=config.stores)
     shapes = jax.eval_shape(lambda: started(training, seeds))
     began = time.perf_counter()
-    program = sweep.learn.lower({"all": shapes}, 1).compile()
+    program = vectorised.learn.lower({"all": shapes}, 1).compile()
     compiling = time.perf_counter() - began
     console.print(f"[dim]{seeds} seeds: compiled in {compiling:.0f} s[/dim]")
     groups = {"all": jax.block_until_ready(started(training, seeds))}
@@ -75,8 +75,10 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
 
 def started(training: TrainConfig, seeds: int) -> Runs:
     params = scenarios.get(training.scenario).params()
-    both = (sweep.repeated(each, seeds) for each in (training.trainer(default_knobs()), params))
-    return sweep.start(jax.random.split(jax.random.key(0), seeds), *both)
+    both = (
+        vectorised.repeated(each, seeds) for each in (training.trainer(default_knobs()), params)
+    )
+    return vectorised.start(jax.random.split(jax.random.key(0), seeds), *both)
 
 
 def watched(call: Callable[[], Any]) -> tuple[Any, int]:

@@ -15,17 +15,17 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents import published
-from agents.base_stock import OrderUpTo
-from agents.config import TrainConfig
-from agents.departments import Departments
-from agents.heuristics import Knobs, knobs_of
-from agents.mtma import Trainer
-from agents.shards import EVERYWHERE, SPREAD, Shards, placed
+from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+from agents.learning.config import TrainConfig
+from agents.learning.trainer import Trainer
+from agents.policies.base_stock import OrderUpTo
+from agents.policies.departments import Departments
+from agents.policies.heuristics import Knobs, knobs_of
+from agents.theory import published
 from jaxsim import ranking, sampling, scenarios, store
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
-from jaxsim.scenario import Scenario
+from jaxsim.scenarios.scenario import Scenario
 
 SEGMENTS, SLOTS, DEMAND = 8, 3, 5.0  # customer segments, slate slots, mean demand of a product
 LEVELS = {  # of one-product stores: the best base-stock, lead time 4

@@ -15,16 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from agents import loop, processes, sweep
-from agents.checkpoints import Checkpoints
-from agents.config import TrainConfig
-from agents.evaluation import evaluate
-from agents.heuristics import HeuristicPair, knobs_of
-from agents.interruption import Interruption
-from agents.loop import Training
-from agents.processes import LaunchConfig, PeerError
-from agents.shards import Shards
-from agents.training import keys_of
+from agents.devices import Shards
+from agents.evaluation.simulation import evaluate
+from agents.learning.config import TrainConfig
+from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.runs import loop, processes
+from agents.runs.checkpoints import Checkpoints
+from agents.runs.interruption import Interruption
+from agents.runs.loop import Training
+from agents.runs.pipeline import keys_of
+from agents.runs.processes import LaunchConfig, PeerError
+from agents.sweeps import vectorised
 from jaxsim.scenarios import get
 from tests.interrupted import QUIET, ROOT
 
@@ -112,10 +113,10 @@ def chunk(out: Path, count: int) -> tuple:
 def sweep_of(of: Training) -> tuple:
     """The third of four runs on four devices, each with a seed of its own."""
     keys = jnp.stack([keys_of(seed)["learn"] for seed in (1, 2, 0, 3)])
-    both = (sweep.repeated(each, DEVICES) for each in (of.trainer, of.params))
-    runs = sweep.start(keys, *both, DEVICES)
-    groups, _ = sweep.learn({"all": runs}, CHUNK, DEVICES)
-    groups, metrics = sweep.learn(groups, CHUNK, DEVICES)
+    both = (vectorised.repeated(each, DEVICES) for each in (of.trainer, of.params))
+    runs = vectorised.start(keys, *both, DEVICES)
+    groups, _ = vectorised.learn({"all": runs}, CHUNK, DEVICES)
+    groups, metrics = vectorised.learn(groups, CHUNK, DEVICES)
     third = lambda tree: jax.tree.map(lambda leaf: leaf[2], tree)  # noqa: E731
     return third(groups["all"].learner), third(metrics["all"])
 

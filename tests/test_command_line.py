@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 
 import train
-from agents import runs, serving
-from agents.interruption import Interrupted
-from agents.training import load_departments
-from agents.training import train as run_training
+from agents.runs import run_folder, serving
+from agents.runs.interruption import Interrupted
+from agents.runs.pipeline import load_departments
+from agents.runs.pipeline import train as run_training
 from jaxsim import choice, scenarios
 from tests.interrupted import (
     QUIET,
@@ -198,7 +198,9 @@ def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name)
     assert train.main(["export", str(run), "--department", name, "--out", str(out)]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["alone"]
     served = serving.load(out)
-    departments = load_departments(run, runs.read_config(run), runs.read_heuristics(run))
+    departments = load_departments(
+        run, run_folder.read_config(run), run_folder.read_heuristics(run)
+    )
     params = scenarios.get("pair").params()
     states = random_states(params, 50)
     memory = jax.vmap(lambda _: departments.start(params))(jnp.arange(50))

@@ -16,18 +16,25 @@ import pandas as pd
 import pytest
 
 import train
-from agents.config import TrainConfig
-from agents.export import write
-from agents.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
-from agents.over_seeds import interquartile_mean
-from agents.processes import LaunchConfig
-from agents.regimes import REGIMES
-from agents.study import REGIMES_PART, StudyConfig
-from agents.sweeping import SweepConfig
+from agents.evaluation.statistics import interquartile_mean
+from agents.learning.config import TrainConfig
+from agents.learning.regimes import REGIMES
+from agents.runs.export import write
+from agents.runs.processes import LaunchConfig
+from agents.study.study import REGIMES_PART, StudyConfig
+from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
+from agents.sweeps.runner import SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
-from jaxsim.calibrate import CalibrateConfig, calibrate
-from jaxsim.scenario import PRODUCT_FIELDS, SEGMENT_FIELDS, Scenario, ScenarioError, load, parse
+from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
+from jaxsim.scenarios.scenario import (
+    PRODUCT_FIELDS,
+    SEGMENT_FIELDS,
+    Scenario,
+    ScenarioError,
+    load,
+    parse,
+)
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]

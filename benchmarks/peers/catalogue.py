@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import jax
 
-from agents import published
+from agents.theory import published
 from benchmarks.peers.environments import ROOT
 from benchmarks.workloads import Row
 

@@ -3,7 +3,7 @@
 import difflib
 from pathlib import Path
 
-from jaxsim.scenario import Scenario, ScenarioError, load
+from jaxsim.scenarios.scenario import Scenario, ScenarioError, load
 
 FOLDER = Path(__file__).parent
 DEFAULT = "grocery"

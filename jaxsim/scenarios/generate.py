@@ -5,8 +5,8 @@
 
 import numpy as np
 
-from jaxsim.scenario import Scenario
 from jaxsim.scenarios import FOLDER
+from jaxsim.scenarios.scenario import Scenario
 
 SEED = 20251
 

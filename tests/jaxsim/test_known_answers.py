@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from agents.base_stock import OrderUpTo, costs
-from agents.evaluation import interval
+from agents.evaluation.simulation import interval
+from agents.policies.base_stock import OrderUpTo, costs
 from benchmarks.known_answers import PUBLISHED, Cell, agrees, newsvendor_cost, simulate_cells
 from jaxsim.scenarios import get
 

@@ -1,0 +1,107 @@
+"""How far a policy is from the exact one, in money and in what it does."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+from scipy import stats
+
+from agents.evaluation.responses import Answer, cross_response
+from agents.evaluation.simulation import Policy, profit_per_period, simulate
+from agents.policies.exact_policy import ExactPolicy
+from jaxsim import store
+from jaxsim.params import Params
+from jaxsim.records import Action
+
+CLEARLY = 5.0
+"""Standard errors from 0 at which the sign of an exact response counts as known."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A policy held against the exact one on the same customers."""
+
+    gap_percent: float  # profit per period short of the exact policy's, in percent of it
+    gap_error: float  # standard error of the gap over stores
+    same_slate: float  # share of segments and visited states that are shown the same slate
+    order_correlation: float  # Spearman's, of orders over visited states, mean over products
+    order_distance: float  # mean absolute difference of orders, units
+    same_signs: float  # share of clear exact responses to one more unit that have the same sign
+
+
+def agreement(
+    key: PRNGKeyArray,
+    policy: Policy,
+    exact: ExactPolicy,
+    params: Params,
+    stores: int = 1024,
+    periods: int = 1000,
+    burn_in: int = 100,
+) -> Agreement:
+    """Profit over `periods` after `burn_in`; decisions in the states that the policy itself is in
+    after `burn_in`."""
+    money_key, state_key, response_key = jax.random.split(key, 3)
+    earned, best = (
+        profit_per_period(simulate(money_key, each, params, stores, periods, burn_in), periods)
+        for each in (policy, exact)
+    )
+    short = 100 * (best - earned) / abs(best.mean())
+    mine, right = jax.device_get(decisions(state_key, policy, exact, params, stores, burn_in))
+    return Agreement(
+        gap_percent=float(short.mean()),
+        gap_error=float(stats.sem(short)),
+        same_slate=float((mine.slate == right.slate).all(-1).mean()),
+        order_correlation=_rank_correlation(mine.order, right.order),
+        order_distance=float(np.abs(mine.order - right.order).mean()),
+        same_signs=_same_signs(
+            *(cross_response(response_key, each, params, stores) for each in (policy, exact))
+        ),
+    )
+
+
+@partial(jax.jit, static_argnames=("stores", "burn_in"))
+def decisions(
+    key: PRNGKeyArray,
+    policy: Policy,
+    exact: ExactPolicy,
+    params: Params,
+    stores: int,
+    burn_in: int,
+) -> tuple[Action, Action]:
+    """What both would do in the states that the policy leads to: leading axis stores."""
+
+    def one_store(key: PRNGKeyArray) -> tuple[Action, Action]:
+        def one_period(carry: tuple, key: PRNGKeyArray) -> tuple[tuple, None]:
+            state, memory = carry
+            act_key, customers = jax.random.split(key)
+            action, memory = policy.act(act_key, memory, state, params)
+            return (store.step(customers, state, action, params)[0], memory), None
+
+        start = store.reset(key, params), policy.start(params)
+        (state, memory), _ = jax.lax.scan(one_period, start, jax.random.split(key, burn_in))
+        return policy.act(key, memory, state, params)[0], exact.act(key, (), state, params)[0]
+
+    return jax.vmap(one_store)(jax.random.split(key, stores))
+
+
+def _rank_correlation(mine: Array, right: Array) -> float:
+    """1 where one of the two never changes its order: there is no order of ranks to get wrong."""
+    found = [
+        float(stats.spearmanr(left, truth).statistic)
+        for left, truth in zip(mine.T, right.T, strict=True)
+        if np.ptp(left) > 0 and np.ptp(truth) > 0
+    ]
+    return float(np.mean(found)) if found else 1.0
+
+
+def _same_signs(mine: object, right: object) -> float:
+    pairs = [(vars(mine)[name], truth) for name, truth in vars(right).items()]
+    hits = np.concatenate([_hits(each, truth) for each, truth in pairs])
+    return float(hits.mean()) if len(hits) else 1.0
+
+
+def _hits(mine: Answer, truth: Answer) -> np.ndarray:
+    clear = np.abs(truth.mean) > CLEARLY * np.asarray(truth.error)
+    return (np.sign(mine.mean) == np.sign(truth.mean))[clear]

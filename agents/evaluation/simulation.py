@@ -1,0 +1,198 @@
+"""Comparing policies: the same customers for all, burn-in dropped, paired intervals, KPIs."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+from scipy import stats
+
+from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, gathered
+from jaxsim import store
+from jaxsim.params import Params
+from jaxsim.records import Action, Flows, State
+
+
+class Policy(Protocol):
+    """What decides in one store. A pytree, so that it can go through `jit` and `vmap`."""
+
+    def start(self, params: Params) -> Any:
+        """Memory of a store not yet seen."""
+        ...
+
+    def act(
+        self, key: PRNGKeyArray, memory: Any, state: State, params: Params
+    ) -> tuple[Action, Any]: ...
+
+
+@struct.dataclass
+class Totals:
+    """Sums over the measured periods of one store, from the ledger."""
+
+    profit: Float[Array, ""]
+    revenue: Float[Array, ""]
+    purchase: Float[Array, ""]
+    holding: Float[Array, ""]  # overflow included
+    penalty: Float[Array, ""]
+    demand_value: Float[Array, ""]  # what all first choices would have paid
+    asked: Float[Array, " N"]
+    served: Float[Array, " N"]
+    sold: Float[Array, " N"]
+    shown_sold: Float[Array, " N"]
+    left: Float[Array, " N"]
+    stockouts: Float[Array, " N"]  # periods that ended with nothing on hand
+    ordered: Float[Array, " N"]
+    ordered_squared: Float[Array, " N"]
+    asked_squared: Float[Array, " N"]
+    cost_of_sold: Float[Array, ""]
+    cost_of_left: Float[Array, ""]
+
+
+def totals_of(flows: Flows, params: Params) -> Totals:
+    """One period's contribution."""
+    return Totals(
+        profit=flows.profit.sum(),
+        revenue=flows.revenue.sum(),
+        purchase=(flows.purchase + flows.order_cost).sum(),
+        holding=(flows.holding + flows.overflow).sum(),
+        penalty=flows.penalty.sum(),
+        demand_value=(params.price * flows.asked).sum(),
+        asked=flows.asked,
+        served=flows.served,
+        sold=flows.sold,
+        shown_sold=flows.shown_sold,
+        left=flows.left,
+        stockouts=(flows.left <= 0).astype(jnp.float32),
+        ordered=flows.ordered,
+        ordered_squared=flows.ordered**2,
+        asked_squared=flows.asked**2,
+        cost_of_sold=(params.cost * flows.sold).sum(),
+        cost_of_left=(params.cost * flows.left).sum(),
+    )
+
+
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "shards"))
+def simulate(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    shards: Shards = ONE,
+) -> Totals:
+    """Totals per store over `periods` after `burn_in`, leading axis `stores`.
+
+    The customers depend on `key` alone: the same key under two policies is the same customers, on
+    however many devices. `stores` is a multiple of the shards.
+    """
+    own = partial(_simulate, stores=stores, periods=periods, burn_in=burn_in, shards=shards)
+    everywhere = (EVERYWHERE, EVERYWHERE, EVERYWHERE)
+    return shards.map(own, everywhere, SPREAD)(key, policy, params)
+
+
+def _simulate(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    shards: Shards,
+) -> Totals:
+    """The stores of one shard."""
+    reset_key, customers, decisions = jax.random.split(key, 3)
+    states = jax.vmap(store.reset, (0, None))(shards.own_keys(reset_key, stores), params)
+    store_ids = shards.own_numbers(stores)
+    memory = jax.vmap(lambda _: policy.start(params))(store_ids)
+
+    def one_store(state: State, memory: Any, store_id: Array, period: Array) -> tuple:
+        chance_key = jax.random.fold_in(jax.random.fold_in(customers, period), store_id)
+        act_key = jax.random.fold_in(jax.random.fold_in(decisions, period), store_id)
+        action, memory = policy.act(act_key, memory, state, params)
+        state, flows = store.step(chance_key, state, action, params)
+        return state, memory, totals_of(flows, params)
+
+    def one_period(carry: tuple, period: Array) -> tuple[tuple, None]:
+        states, memory, sums = carry
+        states, memory, news = jax.vmap(one_store, (0, 0, 0, None))(
+            states, memory, store_ids, period
+        )
+        counted = jnp.where(period >= burn_in, 1.0, 0.0)
+        sums = jax.tree.map(lambda total, new: total + counted * new, sums, news)
+        return (states, memory, sums), None
+
+    shapes = jax.eval_shape(jax.vmap(one_store, (0, 0, 0, None)), states, memory, store_ids, 0)[2]
+    sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    start = shards.apart((states, memory, sums))
+    (_, _, sums), _ = jax.lax.scan(one_period, start, jnp.arange(burn_in + periods))
+    return sums
+
+
+def kpis(totals: Totals, periods: int) -> dict[str, float]:
+    """What a department head reads, per period or as shares, averaged over stores.
+
+    `bullwhip` is the variance of orders over the variance of demand, by product, weighted by
+    demand; `turnover` is cost of sales over mean stock at cost, per period.
+    """
+    t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
+    mean = lambda leaf: float(np.mean(leaf) / periods)  # noqa: E731
+    return {
+        "profit": mean(t.profit),
+        "revenue": mean(t.revenue),
+        "margin": mean(t.revenue - t.cost_of_sold),
+        "purchase": mean(t.purchase),
+        "holding": mean(t.holding),
+        "penalty": mean(t.penalty),
+        "demand_value": mean(t.demand_value),
+        "fill_rate": _share(t.served, t.asked),
+        "stockout_share": float(np.mean(t.stockouts) / periods),
+        "turnover": _share(t.cost_of_sold, t.cost_of_left),
+        "shown_share": _share(t.shown_sold, t.sold),
+        "bullwhip": _bullwhip(t, periods),
+    }
+
+
+def profit_per_period(totals: Totals, periods: int) -> np.ndarray:
+    """One number per store."""
+    return np.asarray(totals.profit, np.float64) / periods
+
+
+def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, tuple[float, float]]:
+    """Mean and its t-interval over independent values (stores, or paired differences)."""
+    mean = float(np.mean(values))
+    spread = float(stats.sem(values))
+    half = spread * float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1)) if spread else 0.0
+    return mean, (mean - half, mean + half)
+
+
+def evaluate(
+    key: PRNGKeyArray,
+    policies: Mapping[str, Policy],
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    shards: Shards = ONE,
+) -> dict[str, Totals]:
+    """Every policy on the same customers."""
+    return {
+        name: gathered(simulate(key, policy, params, stores, periods, burn_in, shards))
+        for name, policy in policies.items()
+    }
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    total = float(np.sum(whole))
+    return float(np.sum(part)) / total if total > 0 else float("nan")
+
+
+def _bullwhip(t: Totals, periods: int) -> float:
+    variance = lambda squares, sums: squares / periods - (sums / periods) ** 2  # noqa: E731
+    of_orders = variance(t.ordered_squared, t.ordered).sum(0)
+    of_demand = variance(t.asked_squared, t.asked).sum(0)
+    return _share(of_orders, of_demand)

@@ -1,0 +1,160 @@
+"""Tuning the heuristics by simulation: every pair of recommender and order rule, same effort each.
+
+Cross-entropy search over the knobs with common random numbers. All candidates of all pairs run in
+one compiled program; the customers are never those of an evaluation (the caller splits the key).
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from agents.evaluation.simulation import simulate
+from agents.policies.heuristics import ORDER_RULES, RECOMMENDERS, HeuristicPair, Knobs, knobs_of
+from jaxsim.params import Params
+
+# safety, fractile, spread, stock_weight, cap (review intervals), gap (days), least_margin: where
+# search begins.
+LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0, 0.0])
+HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0, 0.8])
+FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0, 0.0])
+CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0, 1.0])
+RULE_KNOBS = [4, 5]  # those that only capped and (s, S) orders hear
+WIDEN = 0.5  # share of the first spread that the second search starts with at least
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard every pair is tuned: `candidates` in all per round, over `stores` × `periods`."""
+
+    first_rounds: int = 3  # on each recommender with plain base-stock
+    rounds: int = 3  # on every pair, from what its recommender reached
+    candidates: int = 360
+    elite_share: float = 0.15
+    stores: int = 48
+    periods: int = 84
+    burn_in: int = 28
+    batch: int = 24  # candidates simulated side by side
+
+    @property
+    def store_periods(self) -> int:
+        """What all pairs together are tuned on."""
+        rounds = self.first_rounds + self.rounds
+        return rounds * self.candidates * self.stores * (self.periods + self.burn_in)
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where each pair's search stands: (pairs, knobs)."""
+
+    pairs: list[tuple[str, str]]
+    centre: np.ndarray
+    spread: np.ndarray
+
+
+@dataclass(frozen=True)
+class TunedPair:
+    """One pair at the mean of its last elites, and their mean profit per period when tuned."""
+
+    name: str
+    policy: HeuristicPair
+    profit: float
+
+
+def tune(key: PRNGKeyArray, params: Params, effort: Effort) -> list[TunedPair]:
+    """Every pair, tuned; best first. A store with nothing to choose still has one recommender.
+
+    The recommenders are first tuned with plain base-stock; capped and (s, S) orders then start
+    from there, as base-stock is a special case of both.
+    """
+    first_key, key = jax.random.split(key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    plain = [(recommender, ORDER_RULES[0]) for recommender in recommenders(params)]
+    box = (LOWEST + HIGHEST) / 2, (HIGHEST - LOWEST) / np.sqrt(12)
+    search = Search(plain, *(np.tile(each, (len(plain), 1)) for each in box))
+    search, _ = _rounds(first_key, rng, search, effort.first_rounds, params, effort)
+
+    centre, spread = (
+        np.repeat(each, len(ORDER_RULES), 0) for each in (search.centre, search.spread)
+    )
+    centre[:, RULE_KNOBS], spread[:, RULE_KNOBS] = box[0][RULE_KNOBS], box[1][RULE_KNOBS]
+    spread = np.maximum(spread, WIDEN * box[1])
+    pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
+    search, reached = _rounds(
+        key, rng, Search(pairs, centre, spread), effort.rounds, params, effort
+    )
+    tuned = [
+        TunedPair("+".join(pair), HeuristicPair(knobs_of(*pair, jnp.asarray(at))), float(profit))
+        for pair, at, profit in zip(pairs, search.centre.astype(np.float32), reached, strict=True)
+    ]
+    return sorted(tuned, key=lambda pair: -pair.profit)
+
+
+def recommenders(params: Params) -> tuple[str, ...]:
+    """All of them, or one where every slate is the same."""
+    return RECOMMENDERS if params.products > params.slots else RECOMMENDERS[:1]
+
+
+def _rounds(
+    key: PRNGKeyArray,
+    rng: np.random.Generator,
+    search: Search,
+    rounds: int,
+    params: Params,
+    effort: Effort,
+) -> tuple[Search, np.ndarray]:
+    """Cross-entropy rounds, new customers in each; the search after, and its elites' profits."""
+    each = effort.candidates // len(search.pairs)
+    elites = max(2, round(effort.elite_share * each))
+    reached = np.zeros(len(search.pairs))
+    for round_key in jax.random.split(key, rounds):
+        settings = _candidates(rng, search, each)
+        profits = _profits(round_key, search.pairs, settings, params, effort)
+        best = np.argsort(-profits, -1)[:, :elites]
+        chosen = np.take_along_axis(settings, best[..., None], 1)
+        search = Search(search.pairs, chosen.mean(1), chosen.std(1) + 0.02)
+        reached = np.take_along_axis(profits, best, 1).mean(1)
+    return search, reached
+
+
+def _candidates(rng: np.random.Generator, search: Search, each: int) -> np.ndarray:
+    """(pairs, candidates, knobs): normal around the search's centre, which is one of them."""
+    shape = (len(search.pairs), each, len(LOWEST))
+    noise = rng.standard_normal(shape)
+    noise[:, 0] = 0.0
+    drawn = search.centre[:, None] + search.spread[:, None] * noise
+    return np.clip(drawn, FLOOR, CEILING).astype(np.float32)
+
+
+def _profits(
+    key: PRNGKeyArray,
+    pairs: list[tuple[str, str]],
+    settings: np.ndarray,
+    params: Params,
+    effort: Effort,
+) -> np.ndarray:
+    """(pairs, candidates): mean profit per period."""
+    knobs = [
+        jax.tree.map(np.asarray, knobs_of(*pair, jnp.asarray(setting)))
+        for pair, of_pair in zip(pairs, settings, strict=True)
+        for setting in of_pair
+    ]
+    stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *knobs)
+    profits = _simulate_all(key, stacked, params, effort)
+    return np.asarray(profits).reshape(settings.shape[:2])
+
+
+@partial(jax.jit, static_argnames="effort")
+def _simulate_all(
+    key: PRNGKeyArray, knobs: Knobs, params: Params, effort: Effort
+) -> Float[Array, " candidates"]:
+    def profit(one: Knobs) -> Float[Array, ""]:
+        totals = simulate(
+            key, HeuristicPair(one), params, effort.stores, effort.periods, effort.burn_in
+        )
+        return totals.profit.mean() / effort.periods
+
+    return jax.lax.map(profit, knobs, batch_size=effort.batch)

@@ -1,0 +1,256 @@
+"""The settings of a training as a user gives them: every field is a flag with help."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from agents.devices import ONE, Shards
+from agents.learning import timescales
+from agents.learning.regimes import REGIMES
+from agents.learning.timescales import Clocks
+from agents.learning.train_state import Rates, Shape
+from agents.learning.trainer import Trainer
+from agents.policies.heuristics import Knobs
+
+LONGEST_CHUNK = 10
+
+RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
+Department = Literal["recommendation", "replenishment"]
+MemoryKind = Literal["none", "ewma", "gru"]
+LogName = Literal["tensorboard", "wandb", "mlflow"]
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be: the message names the field, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train both departments of a store, then compare them with the tuned heuristics."""
+
+    scenario: str = "grocery"
+    """A registered scenario (see the verb `scenarios`) or the path of a scenario file."""
+    regime: RegimeName = "mtma"
+    """How the departments learn: apart (silo, independent), as one network (single), or for one
+    profit on one clock (joint), on three (mtma), or on three with the departments' swapped."""
+    seed: int = 0
+    """Seed of everything random: the same seed on the same machine gives the same numbers."""
+    iterations: int = 240
+    """Rounds of experience and updates; each is stores × horizon store-periods."""
+    out: Path | None = None
+    """Run folder; by default runs/SCENARIO-REGIME-SEED. A training with the same settings that
+    was stopped there goes on from its newest checkpoint."""
+    log: tuple[LogName, ...] = ("tensorboard",)
+    """Where the metrics are logged besides metrics.csv; the last two are extras to be installed.
+    Nothing after the flag: nowhere. A sweep leaves its curves in its own folder only."""
+    devices: int | None = None
+    """Devices that share the stores (of a sweep: the runs); by default all there are."""
+
+    stores: int = 256
+    """Stores simulated side by side."""
+    twins: int = 4
+    """Stores that meet the same customers, each a yardstick for the others; divides stores."""
+    horizon: int = 32
+    """Periods per iteration."""
+    critic_passes: int = 4
+    """The critic's passes over an iteration's experience, before the departments learn from it."""
+    epochs: int = 1
+    """The departments' passes over it."""
+    minibatches: int = 4
+    """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
+    passes, then of the fast department."""
+    fast_per_slow: int = 4
+    """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
+    fast: Department = "recommendation"
+    """Which department is fast (mtma-reversed: slow)."""
+    critic_rate: float = 2e-3
+    """Base rate of the critic."""
+    fast_rate: float = 4e-3
+    """Base rate of the fast department."""
+    slow_rate: float = 4e-3
+    """Base rate of the slow department."""
+    fast_exponent: float = 0.55
+    """α: the fast rates fall as (1 + n/n0)^(−α), n counting fast updates."""
+    slow_exponent: float = 0.7
+    """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
+    schedule_offset: float = 1000.0
+    """n0, in fast updates (the other clocks' n0 is the same moment in their own updates)."""
+    warm_up: float = 16.0
+    """Updates of a department's own clock over which its rate rises to the schedule."""
+    timescales: Literal["decaying", "constant"] = "decaying"
+    """`constant` keeps the base rates and waives the conditions on the exponents."""
+
+    average_rate: float = 0.1
+    """Step size of the average profit per iteration."""
+    trace: float = 0.9
+    """λ of generalised advantages: how many periods a decision answers for."""
+    clip: float = 0.2
+    """PPO's clipping range."""
+    entropy: float = 0.01
+    """Bonus on the entropy of slates."""
+    others: float = 1.0
+    """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
+    kpi_mix: float = 1.0
+    """Share of a department's own KPI in its reward, the rest profit (silo and independent)."""
+    values: Literal["product", "store"] = "product"
+    """What the critic values: each product, or the store as a whole."""
+    width: int = 32
+    """Width of all networks."""
+    replenishment_memory: MemoryKind = "ewma"
+    """What the replenishment department (in single: the network) carries from period to period."""
+    recommendation_memory: MemoryKind = "none"
+    """What the recommendation department carries from period to period."""
+
+    evaluation_stores: int = 1024
+    """Stores in each evaluation."""
+    evaluation_periods: int = 200
+    """Periods measured in each evaluation."""
+    burn_in: int = 60
+    """Periods dropped before."""
+    evaluations: int = 6
+    """Greedy evaluations on validation customers while training; the best weights are kept."""
+    save_seconds: float = 60.0
+    """Seconds between checkpoints: the most work that is lost when the process is killed."""
+
+    @property
+    def folder(self) -> Path:
+        name = Path(self.scenario).stem
+        return self.out or Path("runs") / f"{name}-{self.regime}-{self.seed}"
+
+    @property
+    def store_periods(self) -> int:
+        """Experience of the whole training."""
+        return self.iterations * self.stores * self.horizon
+
+    @property
+    def chunk(self) -> int:
+        """Iterations compiled into one program: the largest divisor not beyond LONGEST_CHUNK."""
+        return max(d for d in range(1, LONGEST_CHUNK + 1) if self.iterations % d == 0)
+
+    @property
+    def checks(self) -> set[int]:
+        """After which chunks (counted from 1) the departments are evaluated."""
+        chunks = self.iterations // self.chunk
+        return {round(chunks * (i + 1) / self.evaluations) for i in range(self.evaluations)}
+
+    def validate(self) -> None:
+        """Raises `ConfigError`, or `ScheduleError` where the clocks break a condition."""
+        counts = (
+            "iterations", "stores", "twins", "horizon", "critic_passes", "epochs", "minibatches",
+            "fast_per_slow", "width", "evaluation_periods", "evaluations",
+        )  # fmt: skip
+        for field in counts:
+            _require(self, field, getattr(self, field) >= 1, "1 or more")
+        _require(self, "devices", self.devices is None or self.devices >= 1, "1 or more")
+        _require(self, "evaluation_stores", self.evaluation_stores >= 2, "2 or more")
+        _require(self, "burn_in", self.burn_in >= 0, "0 or more")
+        _require(self, "seed", 0 <= self.seed < 2**31, "0 to 2147483647")
+        for field in ("critic_rate", "fast_rate", "slow_rate", "schedule_offset", "clip"):
+            _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
+        for field in ("average_rate", "trace", "others", "kpi_mix"):
+            _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
+        _require(self, "save_seconds", self.save_seconds >= 0, "0 or more")
+        _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
+        _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
+        _require(self, "twins", self.stores % self.twins == 0, f"a divisor of stores={self.stores}")
+        _require(
+            self, "minibatches", self.stores % self.minibatches == 0,
+            f"a divisor of stores={self.stores}",
+        )  # fmt: skip
+        _require(
+            self, "fast_per_slow", self.minibatches % self.fast_per_slow == 0,
+            f"a divisor of minibatches={self.minibatches}",
+        )  # fmt: skip
+        timescales.check(self.fast_exponent, self.slow_exponent, self.timescales)
+
+    def shards(self) -> Shards:
+        """The stores spread over devices. Raises `ConfigError` where they cannot be."""
+        parts = {
+            "stores / twins": self.stores // self.twins,
+            "stores / minibatches": self.stores // self.minibatches,
+            "evaluation_stores": self.evaluation_stores,
+        }
+        return shards_of(self.devices, parts)
+
+    def trainer(self, knobs: Knobs, shards: Shards = ONE) -> Trainer:
+        """The algorithm with these settings, starting from a tuned heuristic pair."""
+        return Trainer(rates=self.rates(), knobs=knobs, shape=self.shape(shards))
+
+    def shape(self, shards: Shards = ONE) -> Shape:
+        regime = REGIMES[self.regime]
+        return Shape(
+            regime=regime,
+            fast=_other(self.fast) if regime.clocks == "reversed" else self.fast,
+            stores=self.stores,
+            twins=self.twins,
+            horizon=self.horizon,
+            epochs=self.epochs,
+            critic_passes=self.critic_passes,
+            minibatches=self.minibatches,
+            fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
+            by_product=self.values == "product",
+            width=self.width,
+            replenishment_memory=self.replenishment_memory,
+            recommendation_memory=self.recommendation_memory,
+            shards=shards,
+        )
+
+    def rates(self) -> Rates:
+        one_clock = not REGIMES[self.regime].three_clocks
+        settings = dict(
+            critic_rate=self.critic_rate,
+            fast_rate=self.fast_rate,
+            slow_rate=self.fast_rate if one_clock else self.slow_rate,
+            fast_exponent=self.fast_exponent,
+            slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
+            # The same moment of the training, counted in each clock's own updates.
+            critic_offset=self.schedule_offset * self.critic_passes / self.epochs,
+            fast_offset=self.schedule_offset,
+            slow_offset=self.schedule_offset / (1 if one_clock else self.fast_per_slow),
+            warm_up=self.warm_up,
+        )
+        clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
+        if self.timescales == "constant":
+            clocks = timescales.constant(clocks)
+        return Rates(
+            clocks=clocks,
+            average_rate=jnp.float32(self.average_rate),
+            trace=jnp.float32(self.trace),
+            clip=jnp.float32(self.clip),
+            entropy=jnp.float32(self.entropy),
+            others=jnp.float32(self.others),
+            kpi_mix=jnp.float32(self.kpi_mix),
+        )
+
+
+def count_devices(devices: int | None) -> int:
+    """So many devices, or all there are. Raises `ConfigError` where there are not so many."""
+    there, processes = jax.device_count(), jax.process_count()
+    if devices is None or devices == there:
+        return there
+    if processes > 1:
+        raise ConfigError(f"devices: {devices}; allowed: {there}, all that the processes have")
+    if not 1 <= devices <= there:
+        raise ConfigError(f"devices: {devices}; allowed: 1 to {there}, as many as there are")
+    return devices
+
+
+def shards_of(devices: int | None, parts: dict[str, int]) -> Shards:
+    """One shard to a device, if they divide these numbers. Raises `ConfigError`."""
+    count = count_devices(devices)
+    for name, number in parts.items():
+        if number % count:
+            raise ConfigError(f"devices: {count}; allowed: a divisor of {name} = {number}")
+    return Shards(count)
+
+
+def _other(department: Department) -> Department:
+    return "recommendation" if department == "replenishment" else "replenishment"
+
+
+def _require(config: TrainConfig, field: str, holds: bool, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{field}: {getattr(config, field)}; allowed: {allowed}")

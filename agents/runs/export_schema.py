@@ -1,0 +1,207 @@
+"""What an exported department is given, in words and numbers: the JSON schema that goes with it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.policies.departments import Recommendation, Replenishment
+from agents.policies.heuristics import RECOMMENDERS, STOCK_BLIND
+from jaxsim.params import Params
+from jaxsim.scenarios.scenario import Scenario
+from jaxsim.views import FEATURE_LIMIT
+
+Department = Replenishment | Recommendation
+MOST_UNITS = 2**24
+"""Whole units up to this are exact in float32."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One field of one store."""
+
+    about: str
+    unit: str
+    shape: tuple[int, ...]
+    low: float
+    high: float
+    kind: str = "float32"
+    whole: bool = False
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the field as nested lists; `unit`, `shape` and `dtype` are annotations."""
+        number = {
+            "type": "integer" if self.whole else "number",
+            "minimum": self.low,
+            "maximum": self.high,
+        }
+        for length in reversed(self.shape):
+            number = {"type": "array", "minItems": length, "maxItems": length, "items": number}
+        words = {"description": self.about, "unit": self.unit}
+        return words | {"shape": list(self.shape), "dtype": self.kind} | number
+
+
+def inputs_of(department: Department, params: Params) -> dict[str, Input]:
+    """The fields of `jaxsim.records.State` that the department's decision depends on, the attention
+    of today's slates for replenishment, and its memory if it has one."""
+    n, k, rows = params.products, params.segments, params.max_lead_time
+    fields = {
+        "on_hand": _units("on hand after the day's receipts", (n,)),
+        "pipeline": _units("on order; row l arrives l + 1 receipts from now", (rows, n)),
+        "backlog": _units("owed to waiting customers", (n,)),
+        "goodwill": Input(
+            "multiplies the customers of each segment", "1", (k,),
+            float(params.goodwill_floor), float(params.goodwill_ceiling),
+        ),
+        "fatigue": Input("running average of the attention given", "attention", (k, n), 0.0, 1.0),
+        "attention": Input(
+            "what today's slates give, mean over customers", "attention", (n,), 0.0, 1.0
+        ),
+        "forecast": Input(
+            "running estimate of demand, season taken out", "units per period", (n,), 0, MOST_UNITS
+        ),
+        "sold": _units("sold in the last period, not to waiting customers", (n,)),
+        "lost": _units("lost in the last period", (n,)),
+        "period": Input(
+            "period number; the season starts at 0", "periods", (), 0, 2**31 - 1, "int32", True
+        ),
+    }  # fmt: skip
+    if has_memory(department):
+        fields["memory"] = Input(
+            "what the last decision returned; zeros to begin with", "1",
+            np.shape(department.start(params)), -FEATURE_LIMIT, FEATURE_LIMIT,
+        )  # fmt: skip
+    return {name: fields[name] for name in _needed(department)}
+
+
+def schema_of(name: str, department: Department, params: Params, scenario: Scenario) -> dict:
+    """The inputs as a JSON Schema (draft 2020-12) of one store, with the outputs, what the numbers
+    are turned into inside the program, and the names of products and segments."""
+    inputs = inputs_of(department, params)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"{name} of {scenario.name}",
+        "description": "One store's inputs. A batch has one more axis in front of every field.",
+        "type": "object",
+        "required": list(inputs),
+        "additionalProperties": False,
+        "properties": {field: each.schema() for field, each in inputs.items()},
+        "outputs": _outputs(name, department, params),
+        "normalisation": {
+            "where": "inside the program: inputs are given raw",
+            "clipped_to": [-FEATURE_LIMIT, FEATURE_LIMIT],
+            "features": COLUMNS[name],
+        },
+        "products": scenario.products,
+        "segments": scenario.segments,
+    }
+
+
+def has_memory(department: Department) -> bool:
+    return department.network.memory != "none"
+
+
+def _units(about: str, shape: tuple[int, ...]) -> Input:
+    return Input(about, "units", shape, 0, MOST_UNITS, whole=True)
+
+
+def _needed(department: Department) -> list[str]:
+    """A siloed department is not asked for what it does not look at."""
+    if isinstance(department, Replenishment):
+        names = ["on_hand", "pipeline", "backlog", "forecast", "sold", "lost", "period"]
+        names += ["fatigue", "attention"] * department.sees_attention
+    else:
+        names = ["goodwill", "fatigue", "forecast", "period"]
+        starts_blind = RECOMMENDERS[int(department.knobs.recommender)] in STOCK_BLIND
+        names += ["on_hand", "pipeline"] * (department.sees_stock or not starts_blind)
+        names += ["sold"] * (department.network.memory == "ewma")
+    return names + ["memory"] * has_memory(department)
+
+
+def _outputs(name: str, department: Department, params: Params) -> dict[str, dict]:
+    decision = {
+        "replenishment": {
+            "order": {
+                "description": "whole units to order; heard in review periods only",
+                "unit": "units", "shape": [params.products], "dtype": "float32",
+            }
+        },
+        "recommendation": {
+            "slate": {
+                "description": "positions in `products`, from 0, best place first",
+                "unit": "product", "shape": [params.segments, params.slots], "dtype": "int32",
+            }
+        },
+    }[name]  # fmt: skip
+    if has_memory(department):
+        shape = list(np.shape(department.start(params)))
+        memory = {"description": "for the next decision", "unit": "1", "shape": shape}
+        decision["memory"] = memory | {"dtype": "float32"}
+    return decision
+
+
+_MONEY = [
+    "(price - cost) / price",
+    "2 u / (u + holding) - 1, u = price - cost + penalty",
+    "log(u / holding) / 4",
+    "log u - mean of log u over products",
+]
+_CALENDAR = [
+    "sin of the season's angle",
+    "cos of the season's angle",
+    "season index today - 1",
+    "season index tomorrow - 1",
+    "room taken / capacity, at most 2",
+]
+COLUMNS = {
+    "replenishment": {
+        "product": [
+            "(position - m) / sqrt(m + 1), m: forecast of lead time and review interval",
+            "(on_hand - d) / sqrt(d + 1), d: forecast of today",
+            *(f"pipeline row {row} / (d + 1)" for row in (0, 1, 2)),
+            "pipeline rows from 3 on / (d + 1)",
+            "backlog / (d + 1)",
+            "log(forecast + 0.1)",
+            "log(m + 0.1)",
+            "sold / (d + 1)",
+            "lost / (d + 1)",
+            "fatigue, mean over customers",
+            *_MONEY,
+            "order_cost / (price - cost + price / 100) / (d + 1)",
+            "lead_time / 4",
+            "log review",
+            "1 in review periods",
+            "4 stall",
+            "demand_noise",
+            "attention",
+        ],
+        "segment": [],
+        "pair": [],
+        "store": _CALENDAR,
+    },
+    "recommendation": {
+        "product": [
+            "(on_hand - d) / sqrt(d + 1), d: forecast of today",
+            "on_hand / (d + 1) / 4",
+            "1 if on hand",
+            "pipeline row 0 / (d + 1)",
+            "pipeline row 1 / (d + 1)",
+            "log(forecast + 0.1)",
+            *_MONEY,
+            "lead_time / 4",
+        ],
+        "segment": [
+            "log(goodwill + 0.01)",
+            "customers today / mean over segments - 1",
+            "lift",
+            "log(no_purchase + 0.1)",
+        ],
+        "pair": [
+            "utility - mean over products",
+            "log(N * choice share with nothing shown + 0.01)",
+            "fatigue",
+        ],
+        "store": _CALENDAR,
+    },
+}
+"""The columns of each department's view, in the order of `jaxsim.views`."""

@@ -1,0 +1,173 @@
+"""One training by several processes: how they meet, what the first tells the others, how they part.
+
+JAX's own runtime does the work (`jax.distributed`). All processes do the same, each on its own
+devices; the first alone reads and writes files and speaks, so no file system need be shared.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NoReturn
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from jax.experimental import multihost_utils
+
+from agents.learning.config import ConfigError, TrainConfig
+from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+
+AUTO = "auto"
+HEARTBEAT_SECONDS = 30
+"""Without a sign of life for so long, a process counts as dead."""
+MEETING_SECONDS = 120
+PARTING_SECONDS = 60
+
+
+class PeerError(RuntimeError):
+    """Another process of this training is gone, or cannot be reached."""
+
+
+@dataclass(frozen=True)
+class LaunchConfig:
+    """Train both departments of a store, then compare them with the tuned heuristics."""
+
+    training: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    coordinator: str | None = None
+    """Several processes train together: HOST:PORT of process 0, where all of them can reach it, or
+    `auto`, where a scheduler knows (Slurm, Open MPI, Kubernetes, a TPU pod)."""
+    processes: int | None = None
+    """How many processes there are; not with `--coordinator auto`."""
+    process_id: int | None = None
+    """Which of them this is, from 0; not with `--coordinator auto`."""
+
+    def validate(self) -> None:
+        """Raises `ConfigError`, or `ScheduleError`."""
+        self.training.validate()
+        alone, told = self.coordinator is None, self.coordinator != AUTO
+        for name in ("processes", "process_id"):
+            value = getattr(self, name)
+            if value is not None and (alone or not told):
+                where = "a --coordinator" if alone else f"a --coordinator that is not {AUTO}"
+                raise ConfigError(f"{name}: {value}; allowed: with {where}")
+        if alone or not told:
+            return
+        if not re.fullmatch(r".+:[0-9]{1,5}", self.coordinator or ""):
+            raise ConfigError(f"coordinator: {self.coordinator}; allowed: HOST:PORT, or {AUTO}")
+        if (self.processes or 0) < 1:
+            raise ConfigError(f"processes: {self.processes}; allowed: 1 or more")
+        if self.process_id not in range(self.processes or 0):
+            most = (self.processes or 0) - 1
+            raise ConfigError(f"process_id: {self.process_id}; allowed: 0 to {most}")
+
+
+@contextmanager
+def joined(config: LaunchConfig) -> Iterator[None]:
+    """Waits for all processes, and at the end again. To be entered before JAX is used.
+
+    Raises `ConfigError` where they do not meet, `PeerError` where one is lost.
+    """
+    if config.coordinator is None:
+        yield
+        return
+    _meet(config)
+    try:
+        yield
+        multihost_utils.sync_global_devices("end")
+    except (jax.errors.JaxRuntimeError, ValueError) as error:
+        if isinstance(error, ValueError) and "Gloo" not in str(error):
+            raise  # a user's mistake; the collectives of CPUs fail with a ValueError too
+        reason = str(error).strip().splitlines()[0][:200]
+        raise PeerError(
+            f"another process of this training is gone or cannot be reached ({reason}); started "
+            "again, all go on from the newest checkpoint"
+        ) from None
+
+
+def is_first() -> bool:
+    """Whether this process is the one that reads, writes and speaks."""
+    return jax.process_index() == 0
+
+
+def from_first(tell: Callable[[], Any]) -> Any:
+    """What the first process finds, told to all of them: anything that JSON can hold."""
+    if jax.process_count() == 1:
+        return tell()
+    text = json.dumps(tell()).encode() if is_first() else b""
+    return json.loads(_bytes_from_first(text))
+
+
+def arrays_from_first(arrays: Any, shapes: Any) -> Any:
+    """A tree of the first process's arrays, on all hosts, to the bit; elsewhere `arrays` is not
+    looked at. `shapes` has shapes and types."""
+    if jax.process_count() == 1:
+        return arrays
+    leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(arrays)] if is_first() else []
+    data, found, at = _bytes_from_first(b"".join(leaf.tobytes() for leaf in leaves)), [], 0
+    for shape in jax.tree.leaves(shapes):
+        flat = np.frombuffer(data, shape.dtype, shape.size, at)
+        found.append(flat.reshape(shape.shape))
+        at += flat.nbytes
+    return jax.tree.unflatten(jax.tree.structure(shapes), found)
+
+
+def agreed(due: bool, asked: int | None) -> tuple[bool, int | None]:
+    """Whether the first process finds something due, and the signal that any was asked to end
+    with."""
+    if jax.process_count() == 1:
+        return due, asked
+    said = multihost_utils.process_allgather(np.array([due, asked or 0], np.int32))
+    return bool(said[0, 0]), int(said[:, 1].max()) or None
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process; one that fails does not wait at the exit for others, who then notice."""
+    if code in (1, 2) and jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _meet(config: LaunchConfig) -> None:
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # signals are ours to hear
+    where = {} if config.coordinator == AUTO else dict(
+        coordinator_address=config.coordinator,
+        num_processes=config.processes,
+        process_id=config.process_id,
+    )  # fmt: skip
+    try:
+        jax.distributed.initialize(
+            **where,
+            initialization_timeout=MEETING_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=PARTING_SECONDS,
+        )
+        _connect_devices()
+    except (jax.errors.JaxRuntimeError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise ConfigError(
+            f"coordinator: {config.coordinator}; allowed: where process 0 is, or is found by a "
+            f"scheduler ({reason})"
+        ) from None
+
+
+def _connect_devices() -> None:
+    """One sum over all devices while the processes are together: gloo gives devices 30 seconds to
+    find each other the first time, and compilation may set processes further apart."""
+    shards = Shards(jax.device_count())
+    ones = placed(lambda: jnp.ones(shards.count), SPREAD, shards)()
+    add = jax.jit(shards.map(lambda each: shards.total(each.sum()), (SPREAD,), EVERYWHERE))
+    jax.block_until_ready(add(ones))
+
+
+def _bytes_from_first(data: bytes) -> bytes:
+    size = int(multihost_utils.broadcast_one_to_all(np.int32(len(data))))
+    buffer = np.frombuffer(data, np.uint8) if is_first() else np.zeros(size, np.uint8)
+    return multihost_utils.broadcast_one_to_all(buffer).tobytes()

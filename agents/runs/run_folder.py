@@ -1,0 +1,224 @@
+"""A run folder: what a training leaves behind, each file whole or not there at all."""
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+import pandas as pd
+
+from agents import usage
+from agents.learning.config import TrainConfig
+from agents.policies.heuristics import HeuristicPair, Knobs
+from agents.runs.processes import is_first
+from agents.evaluation.tuning import TunedPair
+
+CONFIG, METRICS, SUMMARY, HEURISTICS = (
+    "config.json", "metrics.csv", "summary.json", "heuristics.json",
+)  # fmt: skip
+
+BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
+"""Orbax writes and waits in the first process only."""
+
+
+class RunError(ValueError):
+    """A run folder that cannot be written, or does not hold what is asked for."""
+
+
+def open_folder(folder: Path) -> Path:
+    """Makes the folder and proves that it can be written to. Raises `RunError`.
+
+    Of several processes the first alone does this, and writes whatever is written here.
+    """
+    if not is_first():
+        return folder
+    probe = folder / f".writable.{os.getpid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
+    return folder
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes to a temporary name beside the file, then renames. Raises `RunError`."""
+    if not is_first():
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, body: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(body, indent=2, default=_plain) + "\n")
+
+
+def write_config(folder: Path, config: TrainConfig) -> None:
+    write_json(folder / CONFIG, dataclasses.asdict(config) | {"out": str(config.folder)})
+
+
+def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
+    """One row per iteration; no clock times, so that the same seed writes the same bytes."""
+    write_text(folder / METRICS, metrics.to_csv(index=False, float_format="%.9g"))
+
+
+def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
+    """Every tuned pair with its knobs, best first."""
+    body = [
+        {"name": pair.name, "profit_when_tuned": pair.profit, "knobs": _knobs_as_json(pair)}
+        for pair in tuned
+    ]
+    write_json(folder / HEURISTICS, {"pairs": body})
+
+
+def read_heuristics(folder: Path) -> list[TunedPair]:
+    """The tuned pairs of a run. Raises `RunError`."""
+    return pairs_from(read_json(folder / HEURISTICS), folder / HEURISTICS)
+
+
+def pairs_from(body: Any, path: Path) -> list[TunedPair]:
+    """The tuned pairs in the document that was read there. Raises `RunError`."""
+    try:
+        return [
+            TunedPair(
+                pair["name"],
+                HeuristicPair(_knobs_from_json(pair["knobs"])),
+                pair["profit_when_tuned"],
+            )
+            for pair in body["pairs"]
+        ]
+    except (TypeError, KeyError) as error:
+        raise RunError(f"{path}: not tuned pairs of this version ({error})") from None
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The settings a run was made with. Raises `RunError`, naming the nearest run."""
+    if not (folder / CONFIG).exists():
+        near = usage.nearest(str(folder), [str(each) for each in _runs_near(folder)])
+        hint = f"did you mean {near}? " if near else ""
+        raise RunError(
+            f"{folder}: no run ({CONFIG} is not there); {hint}allowed: a folder of train"
+        )
+    body = read_json(folder / CONFIG)
+    try:
+        log = tuple(body.get("log", ()))
+        return TrainConfig(**body | {"out": Path(body["out"]), "log": log})
+    except (TypeError, KeyError) as error:
+        raise RunError(
+            f"{folder / CONFIG}: not a configuration of this version ({error})"
+        ) from None
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """What a run came to. Raises `RunError`."""
+    return read_json(folder / SUMMARY)
+
+
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """One row per iteration. Raises `RunError`."""
+    try:
+        return pd.read_csv(folder / METRICS)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / METRICS}: not the metrics of a run ({error})") from None
+
+
+def read_metrics_until(folder: Path, iteration: int) -> pd.DataFrame:
+    """The rows up to that iteration. Raises `RunError` where some are missing."""
+    if iteration == 0:
+        return pd.DataFrame()
+    metrics = read_metrics(folder)
+    if len(metrics) < iteration:
+        raise RunError(
+            f"{folder / METRICS}: has {len(metrics)} rows; allowed: at least the {iteration} "
+            "iterations of the newest checkpoint"
+        )
+    return metrics.head(iteration)
+
+
+def versions() -> dict[str, str]:
+    """What a run was made with."""
+    packages = ("closing-the-loop", "jax", "flax", "optax", "numpy")
+    return {
+        **{package: metadata.version(package) for package in packages},
+        "python": platform.python_version(),
+        "device": jax.devices()[0].device_kind,
+    }
+
+
+def evaluation_settings(
+    config: TrainConfig, stores: int, periods: int, burn_in: int
+) -> TrainConfig:
+    """The run's settings with another evaluation."""
+    return dataclasses.replace(
+        config, evaluation_stores=stores, evaluation_periods=periods, burn_in=burn_in
+    )
+
+
+def save_weights(folder: Path, name: str, weights: Any) -> None:
+    """A pytree of arrays under checkpoints/NAME, by orbax: complete or absent."""
+    if not is_first():
+        return
+    path = (folder / "checkpoints" / name).absolute()
+    with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
+        checkpointer.save(path, weights, force=True)
+
+
+def load_weights(folder: Path, name: str, like: Any) -> Any:
+    """The pytree saved under checkpoints/NAME, of the shapes of `like`. Raises `RunError`."""
+    path = (folder / "checkpoints" / name).absolute()
+    if not path.exists():
+        raise RunError(f"{path}: no checkpoint here")
+    try:
+        with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
+            return checkpointer.restore(path, like)
+    except (ValueError, KeyError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
+
+
+def read_json(path: Path) -> Any:
+    """The document in a JSON file of a run. Raises `RunError`."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def _runs_near(folder: Path) -> list[Path]:
+    """Folders of runs beside a folder and where runs are left by default."""
+    files = [*folder.parent.glob(f"*/{CONFIG}"), *Path("runs").glob(f"*/{CONFIG}")]
+    return sorted({file.parent for file in files})
+
+
+def _knobs_as_json(pair: TunedPair) -> dict[str, float]:
+    return {field: value.item() for field, value in vars(pair.policy.knobs).items()}
+
+
+def _knobs_from_json(body: dict[str, float]) -> Knobs:
+    arrays = {
+        field: jnp.asarray(value, jnp.int32 if field == "recommender" else jnp.float32)
+        for field, value in body.items()
+    }
+    return Knobs(**arrays)
+
+
+def _plain(value: Any) -> Any:
+    """JSON for the types that configurations and summaries hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

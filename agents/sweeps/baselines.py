@@ -1,0 +1,125 @@
+"""How runs of a sweep did on their evaluation customers, against the best tuned pair there."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from agents.evaluation.simulation import Policy, Totals, interval, kpis, profit_per_period, simulate
+from agents.evaluation.tuning import Effort, TunedPair, tune
+from agents.runs import run_folder
+from agents.runs.pipeline import keys_of
+from agents.sweeps.grid import STORE_FIELDS, PlannedRun
+from jaxsim.scenarios.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """The best tuned pair on the evaluation customers of one store and seed."""
+
+    name: str
+    profits: np.ndarray  # money per period, by store of the evaluation
+    kpis: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Tuned pairs and yardsticks, kept in a folder: each is computed once for each store."""
+
+    folder: Path
+    announce: Callable[[str], None]
+
+    def tune(self, stores: list[Scenario]) -> None:
+        """Tunes every pair on the stores that are new."""
+        new = {self._place(store): store for store in stores}
+        new = {place: new[place] for place in new if not (place / run_folder.HEURISTICS).exists()}
+        for number, (place, store) in enumerate(new.items(), 1):
+            self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
+            pairs = tune(keys_of(0)["tune"], store.params(), Effort())
+            run_folder.write_heuristics(run_folder.open_folder(place), pairs)
+
+    def tuned(self, store: Scenario) -> list[TunedPair]:
+        """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned."""
+        return run_folder.read_heuristics(self._place(store))
+
+    def yardstick(self, run: PlannedRun) -> Yardstick:
+        """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
+        heuristics' favour."""
+        config = run.config
+        sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+        name = "-".join(map(str, ("best", config.seed, *sizes)))
+        path = self._place(run.scenario) / f"{name}.json"
+        if not path.exists():
+            self.announce(f"heuristics on the evaluation customers of seed {config.seed}")
+            pairs = {pair.name: simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
+            best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
+            profits = profit_per_period(pairs[best], config.evaluation_periods)
+            measured = kpis(pairs[best], config.evaluation_periods)
+            run_folder.write_json(
+                path, {"name": best, "profits": profits.tolist(), "kpis": measured}
+            )
+        body = run_folder.read_json(path)
+        return Yardstick(body["name"], np.asarray(body["profits"]), body["kpis"])
+
+    def _place(self, store: Scenario) -> Path:
+        return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]
+
+
+def run_row(run: PlannedRun, totals: Totals, best: Yardstick) -> dict[str, Any]:
+    """One tidy row of a run from what its departments did on its evaluation customers: which it is,
+    its settings, profit and KPIs with 95 % intervals, its paired gain over the best tuned pair."""
+    config = run.config
+    profits = profit_per_period(totals, config.evaluation_periods)
+    gain, (gain_low, gain_high) = interval(profits - best.profits)
+    which = {"run": run.number, "scenario": run.scenario.name, "regime": config.regime}
+    return (
+        which
+        | {"seed": config.seed}
+        | run.settings
+        | {"store_periods": config.store_periods}
+        | _profit(profits)
+        | {"gain": gain, "gain_low": gain_low, "gain_high": gain_high}
+        | {"best_heuristic": best.name}
+        | _other_kpis(kpis(totals, config.evaluation_periods))
+    )
+
+
+def heuristic_row(run: PlannedRun, best: Yardstick) -> dict[str, Any]:
+    """One tidy row of the best tuned pair on the customers of a run's store and seed."""
+    store = {field: value for field, value in run.settings.items() if field in STORE_FIELDS}
+    return (
+        {"scenario": run.scenario.name, "heuristic": best.name, "seed": run.config.seed}
+        | store
+        | {"store_periods": Effort().store_periods}
+        | _profit(best.profits)
+        | _other_kpis(best.kpis)
+    )
+
+
+def simulated(run: PlannedRun, policy: Policy) -> Totals:
+    """What a policy does on a run's evaluation customers."""
+    config = run.config
+    totals = simulate(
+        keys_of(config.seed)["evaluate"],
+        policy,
+        run.scenario.params(),
+        config.evaluation_stores,
+        config.evaluation_periods,
+        config.burn_in,
+    )
+    return jax.device_get(totals)
+
+
+def _profit(profits: np.ndarray) -> dict[str, float]:
+    profit, (low, high) = interval(profits)
+    return {"profit": profit, "profit_low": low, "profit_high": high}
+
+
+def _other_kpis(measured: dict[str, float]) -> dict[str, float]:
+    """All but profit; money that is also the name of a store's number is called paid."""
+    named = {f"{name}_paid" if name in STORE_FIELDS else name: measured[name] for name in measured}
+    return {name: value for name, value in named.items() if name != "profit"}

@@ -1,0 +1,83 @@
+"""How many trainings fit side by side: the memory a compiled program asks for, against a limit."""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import psutil
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from agents.learning.config import ConfigError
+
+SHARE_OF_FREE = 0.7
+"""Of the memory that is free when a sweep starts, what it may take if it is not told."""
+
+Program = TypeVar("Program")
+
+
+def parse_size(text: str) -> int:
+    """Bytes of `8GiB`, `500MB`… Raises `ConfigError`."""
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        size = 0
+    if size <= 0:
+        raise ConfigError(f"memory: {text}; allowed: a size such as 8GiB or 500MB")
+    return size
+
+
+def limit_of(text: str | None) -> int:
+    """Bytes that trainings may take: as told, or most of what is free. Raises `ConfigError`."""
+    return int(SHARE_OF_FREE * free_memory()) if text is None else parse_size(text)
+
+
+def readable(size: float) -> str:
+    """`1.5GiB`."""
+    return ByteSize(round(size)).human_readable()
+
+
+def free_memory() -> int:
+    """Bytes free on the device, or on the host where the device has none of its own."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats and "bytes_limit" in stats:
+        return stats["bytes_limit"] - stats["bytes_in_use"]
+    return psutil.virtual_memory().available
+
+
+def peak_bytes(compiled: jax.stages.Compiled) -> int:
+    """Bytes alive at once while a program runs: its arguments, its results and its scratch."""
+    stats: Any = compiled.memory_analysis()
+    alive = stats.argument_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes
+    return alive + stats.temp_size_in_bytes
+
+
+def in_one_memory(devices: int) -> int:
+    """Of how many of these devices `free_memory` is the memory: the host's is that of all."""
+    return 1 if jax.local_devices()[0].memory_stats() else devices
+
+
+def fit(
+    compile_for: Callable[[int], tuple[Program, int]], runs: int, most: int, limit: int
+) -> tuple[Program, int]:
+    """The programs for as many of `runs` at once as fit `limit` bytes (and not over `most`), and
+    how many that is. `compile_for` gives the programs for a number of runs, and their bytes.
+
+    Chunks are made equal, so that one program serves all. Raises `ConfigError` where one run alone
+    is too much.
+    """
+    together = _evened(runs, min(runs, most))
+    while True:
+        programs, size = compile_for(together)
+        if size <= limit:
+            return programs, together
+        if together == 1:
+            raise ConfigError(
+                f"memory: {readable(limit)}; allowed: at least {readable(size)}, what one run takes"
+            )
+        together = _evened(runs, max(1, min(together - 1, int(together * limit / size))))
+
+
+def _evened(runs: int, most: int) -> int:
+    """The size of chunks, as few and as equal as can be, none over `most`."""
+    return math.ceil(runs / math.ceil(runs / most))

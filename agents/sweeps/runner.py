@@ -1,0 +1,267 @@
+"""A sweep from grid to tables: chunks of runs in one program each, every run's numbers kept."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import tyro
+
+from agents.evaluation.simulation import Totals, profit_per_period
+from agents.learning import compilation
+from agents.learning.config import ConfigError, TrainConfig, count_devices
+from agents.learning.trainer import Trainer
+from agents.policies.departments import Departments
+from agents.runs.pipeline import departments_like, keys_of, starting_pair
+from agents.sweeps import memory, sweep_folder, vectorised
+from agents.sweeps.baselines import Stores, heuristic_row, run_row
+from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
+from agents.sweeps.vectorised import Runs
+from jaxsim import scenarios
+from jaxsim.params import Params
+
+
+@dataclass(frozen=True)
+class SweepConfig:
+    """Train many runs side by side: seeds and settings, in chunks that fit memory."""
+
+    training: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    """The settings that all runs share."""
+    seeds: int = 8
+    """Trainings of each combination of settings, with seeds seed, seed + 1, …"""
+    grid: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """FIELD=VALUE,VALUE…, any number of times: a rate or the like of the training, or a number of
+    the store (for all its products or segments; x2 is twice the scenario's)."""
+    memory: str | None = None
+    """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
+    together: int | None = None
+    """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
+    is faster there."""
+
+    @property
+    def folder(self) -> Path:
+        name = Path(self.training.scenario).stem
+        return self.training.out or Path("runs") / f"{name}-{self.training.regime}-sweep"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a sweep is, told while it runs."""
+
+    announce: Callable[[str], None]
+    begin: Callable[[int, int], None]  # runs in all, and how many of them are done already
+    advance: Callable[[str, float], None]  # news, and how many runs' worth was trained
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The compiled parts of a chunk of trainings, and the bytes that the largest takes of one
+    memory."""
+
+    start: Any
+    learn: Any
+    evaluate: Any
+    runs: int
+    size: int
+
+
+def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
+    """Trains whatever is not yet in the folder, and leaves runs.csv, heuristics.csv and
+    curves.parquet there; returns the rows of runs.csv.
+
+    Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
+    """
+    limit, grid = _checked(config), parse_grid(config.grid)
+    devices = count_devices(config.training.devices)
+    scenario = scenarios.get(config.training.scenario)
+    planned = planned_runs(config.training, scenario, grid, config.seeds)
+    folder = config.folder
+    training = dataclasses.asdict(config.training) | {"out": None, "devices": None}
+    which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
+    sweep_folder.open_sweep(folder, training | which)
+
+    stores = Stores(folder / sweep_folder.STORES, progress.announce)
+    return train_planned(folder, planned, config.together, limit, stores, progress, devices)
+
+
+def train_planned(
+    folder: Path,
+    planned: list[PlannedRun],
+    most: int | None,
+    limit: int,
+    stores: Stores,
+    progress: Progress,
+    devices: int,
+) -> pd.DataFrame:
+    """Trains the runs that are not yet in the folder, at most `most` in one program and within
+    `limit` bytes, and gathers the tables of all. They share their static settings, and `devices`
+    (or as many as there are runs) share them."""
+    finished = sweep_folder.finished_runs(folder)
+    left = [run for run in planned if run.number not in finished]
+    progress.begin(len(planned), len(planned) - len(left))
+    if left:
+        stores.tune([run.scenario for run in left])
+        progress.announce("compiling")
+        most = min(most or most_together(len(left), devices), len(left))
+        devices = min(devices, most)
+        programs, _ = memory.fit(
+            lambda each: _compiled(left, each * devices, devices, stores),
+            math.ceil(len(left) / devices),
+            most // devices,
+            limit,
+        )
+        chunks = math.ceil(len(left) / programs.runs)
+        progress.announce(
+            f"{len(left)} runs in {chunks} chunks of {programs.runs}; a chunk "
+            f"takes {memory.readable(programs.size)} of memory by estimate, "
+            f"{memory.readable(limit)} is the limit"
+        )
+        _train_chunks(folder, left, programs, stores, progress)
+    return sweep_folder.gather(folder)
+
+
+def most_together(runs: int, devices: int) -> int:
+    """Runs in one program, if memory were no limit: all of them, but on a CPU one for each device.
+    A single training keeps a CPU busy, and several at once leave its cache."""
+    return devices if jax.default_backend() == "cpu" else runs
+
+
+def kept_departments(folder: Path, run: PlannedRun, stores: Stores) -> Departments:
+    """The departments that a finished run kept, ready to decide. Raises `RunError`."""
+    like = departments_like(run.config, run.scenario.params(), stores.tuned(run.scenario))
+    return like.with_weights(sweep_folder.read_weights(folder, run.number, like.weights))
+
+
+def _train_chunks(
+    folder: Path,
+    left: list[PlannedRun],
+    programs: Programs,
+    stores: Stores,
+    progress: Progress,
+) -> None:
+    for start in range(0, len(left), programs.runs):
+        chunk = left[start : start + programs.runs]
+        learned, curves = _learned(chunk, programs, stores, progress)
+        totals = _evaluated(chunk, programs, "evaluate", learned.kept, learned.params)
+        rows, heuristics, weights = [], [], {}
+        for run, departments, own in zip(chunk, vectorised.policies(learned), totals, strict=False):
+            best = stores.yardstick(run)
+            rows.append(run_row(run, own, best))
+            heuristics.append(heuristic_row(run, best))
+            weights[run.number] = departments.weights
+        tables = {
+            sweep_folder.RUNS: pd.DataFrame(rows),
+            sweep_folder.HEURISTICS: pd.DataFrame(heuristics),
+            sweep_folder.CURVES: curves,
+        }
+        sweep_folder.write_chunk(folder, tables, weights)
+
+
+def _learned(
+    chunk: list[PlannedRun], programs: Programs, stores: Stores, progress: Progress
+) -> tuple[Runs, pd.DataFrame]:
+    """Every run of a chunk to its end, and their learning curves."""
+    config, whole = chunk[0].config, _filled(chunk, programs.runs)
+    runs, frames = programs.start(*_beginning(whole, stores)), []
+    share = len(chunk) * config.chunk / config.iterations
+    for number in range(1, config.iterations // config.chunk + 1):
+        groups, metrics = programs.learn({"all": runs})
+        runs, greedy = groups["all"], np.full(len(whole), np.nan)
+        if number in config.checks:
+            now = vectorised.current(runs)
+            totals = _evaluated(chunk, programs, "validate", now, runs.params)
+            profits = (profit_per_period(each, config.evaluation_periods) for each in totals)
+            greedy = np.array([each.mean() for each in profits])
+            runs = vectorised.keep_better(runs, jnp.float32(greedy))
+        metrics = jax.device_get(metrics["all"])
+        first = (number - 1) * config.chunk + 1
+        for at, run in enumerate(chunk):
+            own = {name: values[at] for name, values in metrics.items()}
+            frames.append(_curve(run, first, own, greedy[at]))
+        progress.advance(f"profit {metrics['profit'][: len(chunk), -1].mean():,.2f}", share)
+    return runs, pd.concat(frames, ignore_index=True)
+
+
+def _evaluated(
+    chunk: list[PlannedRun],
+    programs: Programs,
+    purpose: str,
+    policies: Departments,
+    params: Params,
+) -> list[Totals]:
+    """What each run's departments did on its customers of this purpose."""
+    keys = _keys(_filled(chunk, programs.runs), purpose)
+    totals = jax.device_get(programs.evaluate(keys, policies, params))
+    return [jax.tree.map(lambda leaf, at=at: leaf[at], totals) for at in range(programs.runs)]
+
+
+def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) -> pd.DataFrame:
+    """A row for each iteration; `greedy` belongs to the last."""
+    frame = pd.DataFrame(metrics)
+    iteration = first + np.arange(len(frame))
+    frame.insert(0, "run", run.number)
+    frame.insert(1, "iteration", iteration)
+    frame.insert(2, "store_periods", iteration * run.config.stores * run.config.horizon)
+    frame["greedy_profit"] = np.where(np.arange(len(frame)) == len(frame) - 1, greedy, np.nan)
+    return frame
+
+
+def _compiled(
+    left: list[PlannedRun], together: int, devices: int, stores: Stores
+) -> tuple[Programs, int]:
+    """The programs of a chunk, and the bytes they take."""
+    lowered = _lowered(_filled(left[:together], together), devices, stores)
+    options = compilation.options(left[0].config.store_periods)
+    with ThreadPoolExecutor() as pool:  # compilation leaves Python free to trace the next
+        compiling = [pool.submit(each.compile, options) for each in lowered]
+        programs = [each.result() for each in compiling]
+    size = max(memory.peak_bytes(each) for each in programs) * memory.in_one_memory(devices)
+    return Programs(*programs, together, size), size
+
+
+def _lowered(chunk: list[PlannedRun], devices: int, stores: Stores) -> Iterator[jax.stages.Lowered]:
+    """Starting, learning and evaluating, traced one after the other."""
+    config, beginning = chunk[0].config, _beginning(chunk, stores)
+    shapes = jax.eval_shape(partial(vectorised.start, devices=devices), *beginning)
+    yield vectorised.start.lower(*beginning, devices=devices)
+    yield vectorised.learn.lower({"all": shapes}, config.chunk, devices)
+    sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+    policies, keys = jax.eval_shape(vectorised.current, shapes), _keys(chunk, "evaluate")
+    yield vectorised.evaluate.lower(keys, policies, shapes.params, *sizes, devices)
+
+
+def _beginning(chunk: list[PlannedRun], stores: Stores) -> tuple[jax.Array, Trainer, Params]:
+    """What each run starts from."""
+    trainers = []
+    for run in chunk:
+        pair = starting_pair(run.config, stores.tuned(run.scenario))
+        trainers.append(run.config.trainer(pair.policy.knobs))
+    params = vectorised.stacked([run.scenario.params() for run in chunk])
+    return _keys(chunk, "learn"), vectorised.stacked(trainers), params
+
+
+def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:
+    """A chunk that is short repeats its last run, so that one program serves all chunks."""
+    return chunk + [chunk[-1]] * (size - len(chunk))
+
+
+def _keys(chunk: list[PlannedRun], purpose: str) -> jax.Array:
+    return jnp.stack([keys_of(run.config.seed)[purpose] for run in chunk])
+
+
+def _checked(config: SweepConfig) -> int:
+    """Checks every number; the limit on memory in bytes."""
+    config.training.validate()
+    for name in ("seeds", "together"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ConfigError(f"{name}: {value}; allowed: 1 or more")
+    return memory.limit_of(config.memory)

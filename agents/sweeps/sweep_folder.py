@@ -1,0 +1,134 @@
+"""The folder of a sweep: settings, finished chunks with the weights of their runs, and the tables
+made of them.
+
+A chunk is on disk complete or not at all, so that a sweep that was stopped goes on with the runs
+that are not there yet.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from agents.runs import run_folder
+from agents.runs.run_folder import RunError
+
+SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
+RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
+WEIGHTS = "weights.safetensors"
+
+
+def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
+    """A new folder, or one that holds a sweep of the same settings. Raises `RunError`."""
+    settings = json.loads(json.dumps(settings, default=str))
+    if (folder / SETTINGS).exists():
+        before = run_folder.read_json(folder / SETTINGS)
+        for field, value in settings.items():
+            if before.get(field) != value:
+                raise RunError(
+                    f"{field}: {_short(value)}; allowed: {_short(before.get(field))}, of which "
+                    f"{folder} holds a sweep, or another --out"
+                )
+    run_folder.open_folder(folder)
+    run_folder.write_json(folder / SETTINGS, settings)
+
+
+def write_chunk(
+    folder: Path, tables: Mapping[str, pd.DataFrame], weights: Mapping[int, Any]
+) -> None:
+    """A finished chunk of runs, named by its first: tables by file name, and the weights of every
+    run by its number. Replaces a chunk that has no weights. Raises `RunError`."""
+    whole = folder / CHUNKS / f"{min(weights):05d}"
+    tensors = {
+        _tensor(number, path): np.array(leaf, order="C")
+        for number, tree in weights.items()
+        for path, leaf in jax.tree.leaves_with_path(tree)
+    }
+    temporary = whole.with_name(f".{whole.name}.{os.getpid()}")
+    try:
+        temporary.mkdir(parents=True)
+        for name, table in tables.items():
+            _write(table, temporary / name)
+        (temporary / WEIGHTS).write_bytes(save(tensors))
+        shutil.rmtree(whole, ignore_errors=True)
+        temporary.replace(whole)
+    except OSError as error:
+        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def finished_runs(folder: Path) -> set[int]:
+    """Numbers of the runs that are on disk."""
+    return {number for table in _chunks(folder, RUNS) for number in table["run"]}
+
+
+def read_weights(folder: Path, number: int, like: Any) -> Any:
+    """The weights that a run kept, of the structure of `like`. Raises `RunError`."""
+    for chunk in _finished(folder):
+        try:
+            with safe_open(chunk / WEIGHTS, framework="numpy") as file:
+                names = file.keys()
+                if any(name.startswith(_tensor(number, ())) for name in names):
+                    return jax.tree.map_with_path(
+                        lambda path, _: file.get_tensor(_tensor(number, path)), like
+                    )
+        except (OSError, SafetensorError) as error:
+            raise RunError(f"{chunk / WEIGHTS}: not weights of this sweep ({error})") from None
+    raise RunError(f"{folder}: no weights of run {number}; allowed: a run that is finished")
+
+
+def gather(folder: Path) -> pd.DataFrame:
+    """Writes the tables of all chunks as one each, and returns the rows of runs."""
+    tables = {name: pd.concat(_chunks(folder, name)) for name in (RUNS, HEURISTICS, CURVES)}
+    tables[RUNS] = tables[RUNS].sort_values("run", ignore_index=True)
+    tables[CURVES] = tables[CURVES].sort_values(["run", "iteration"], ignore_index=True)
+    tables[HEURISTICS] = tables[HEURISTICS].drop_duplicates(ignore_index=True)
+    for name, table in tables.items():
+        temporary = folder / f".{os.getpid()}.{name}"
+        _write(table, temporary)
+        temporary.replace(folder / name)
+    return tables[RUNS]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table of a sweep or a program of the study. A variant may be called 1 and stays a name."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, dtype={"variant": str})
+
+
+def _finished(folder: Path) -> list[Path]:
+    """Chunks, in order; one without weights is left by an earlier version, and does not count."""
+    return sorted(path.parent for path in (folder / CHUNKS).glob(f"[0-9]*/{WEIGHTS}"))
+
+
+def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
+    try:
+        return [read_table(chunk / name) for chunk in _finished(folder)]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    if path.name.endswith(".parquet"):
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)
+
+
+def _tensor(number: int, path: Any) -> str:
+    return f"{number}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

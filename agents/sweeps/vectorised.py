@@ -1,0 +1,134 @@
+"""Many trainings in one compiled program: over seeds, stores and rates alike.
+
+Runs are independent and share only their shapes: what is static is one for all, every array has a
+leading axis of runs. Several devices share the runs, whose number they must divide, and never speak
+to each other.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from agents.devices import RUNS, mapped
+from agents.evaluation.simulation import Totals, simulate
+from agents.learning.train_state import Learner
+from agents.learning.trainer import Trainer
+from agents.policies.departments import Departments
+from jaxsim.params import Params
+
+
+@struct.dataclass
+class Runs:
+    """Trainings side by side, each with the weights that did best on validation customers."""
+
+    trainer: Trainer
+    params: Params
+    learner: Learner
+    kept: Departments
+    kept_profit: Float[Array, " runs"]  # money per period, on validation customers
+
+
+def repeated(tree: Any, times: int) -> Any:
+    """The same for every run."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times, *jnp.shape(leaf))), tree)
+
+
+def stacked(trees: list[Any]) -> Any:
+    """One for each run."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
+@partial(jax.jit, static_argnames="devices")
+def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1) -> Runs:
+    """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
+
+    def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
+        learner = jax.vmap(Trainer.init)(trainer, keys, params)
+        worst = -jnp.inf * jnp.ones(len(keys))
+        return Runs(trainer, params, learner, _departments(trainer, learner), worst)
+
+    return _shared_out(started, devices)(keys, trainer, params)
+
+
+@partial(jax.jit, static_argnames=("length", "devices"), donate_argnums=0)
+def learn(
+    groups: dict[str, Runs], length: int, devices: int = 1
+) -> tuple[dict[str, Runs], dict[str, dict]]:
+    """`length` iterations of every run of every group, whose static settings may differ: the runs,
+    and metrics with leading axes (runs, iterations)."""
+    learn_one = _shared_out(partial(_learn, length=length), devices)
+    learned = {name: learn_one(runs) for name, runs in groups.items()}
+    return tuple({name: each[part] for name, each in learned.items()} for part in (0, 1))
+
+
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "devices"))
+def evaluate(
+    keys: PRNGKeyArray,
+    policies: Departments,
+    params: Params,
+    stores: int,
+    periods: int,
+    burn_in: int,
+    devices: int = 1,
+) -> Totals:
+    """The departments of every run without exploration, each on the customers of its own key:
+    totals with leading axes (runs, stores)."""
+
+    def evaluated(*runs: Any) -> Totals:
+        return jax.lax.map(lambda run: simulate(*run, stores, periods, burn_in), runs)
+
+    return _shared_out(evaluated, devices)(keys, policies, params)
+
+
+@jax.jit
+def keep_better(runs: Runs, earned: Float[Array, " runs"]) -> Runs:
+    """Keeps the departments as they are now where they earn more (money per period, on validation
+    customers) than those kept before."""
+    better = earned > runs.kept_profit
+    choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
+    kept = jax.tree.map(choose, current(runs), runs.kept)
+    return runs.replace(kept=kept, kept_profit=jnp.maximum(earned, runs.kept_profit))
+
+
+def current(runs: Runs) -> Departments:
+    """The departments of every run as they are now."""
+    return _departments(runs.trainer, runs.learner)
+
+
+def policies(runs: Runs) -> list[Departments]:
+    """The kept departments of every run, one by one, on the host."""
+    kept = jax.device_get(runs.kept)
+    return [
+        jax.tree.map(lambda leaf, at=number: leaf[at], kept)
+        for number in range(runs.kept_profit.shape[0])
+    ]
+
+
+def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
+    def one_run(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
+        return jax.lax.scan(
+            lambda carried, _: trainer.iterate(carried, params), learner, length=length
+        )
+
+    learner, metrics = jax.vmap(one_run)(runs.trainer, runs.learner, runs.params)
+    return runs.replace(learner=learner), metrics
+
+
+def _departments(trainer: Trainer, learner: Learner) -> Departments:
+    return jax.vmap(lambda trainer, learner: Departments(*trainer.departments(learner)))(
+        trainer, learner
+    )
+
+
+def _shared_out(function: Callable, devices: int) -> Callable:
+    """The function of some runs, each device with runs of its own; every array has them in front.
+
+    Nothing is replicated here, so there is no replication to check.
+    """
+    runs = jax.P(RUNS)
+    return mapped(function, RUNS, devices, runs, runs, check_vma=False)

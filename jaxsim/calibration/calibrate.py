@@ -1,0 +1,378 @@
+"""Transactions to a scenario: arrivals, tastes, season and noise from data; the rest assumed.
+
+One unit of the store is one purchase: a line of a receipt, whatever its number of pieces, at the
+mean price and cost of such lines. Who comes is counted, who buys nothing is the rest of them.
+Method: moments and multinomial-logit frequencies with an empirical-Bayes prior; this project.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Bool, Float
+from scipy import optimize, special
+
+from jaxsim.calibration.replay import daily_sales
+from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
+from jaxsim.scenarios.scenario import Scenario, parse
+
+WEEKS = 520
+"""Simulated weeks that a scenario's sales are averaged over in the report."""
+
+MOST_PRODUCTS = 20
+"""Products that are kept unless it is said how many."""
+
+MOST_BUYING = 0.98
+"""Share of a segment's visitors that buy at most: beyond it, there are more visitors."""
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """Turn a file of transactions into a scenario."""
+
+    transactions: Path
+    """CSV (also zipped) or Parquet, one row per purchase."""
+    out: Path
+    """The scenario file to write (.json)."""
+    columns: tuple[str, ...] = ("date=date", "product=product", "price=price")
+    """Which column is what, as ROLE=COLUMN: date, product and price are needed; customer, segment,
+    cost, group (a product's category) and quantity are optional. Price and cost are of the whole
+    row, or of one piece where there is a quantity."""
+    name: str | None = None
+    """Name of the scenario; by default that of the file."""
+    products: int | None = None
+    """How many products to keep: those bought most, from the largest groups. By default 20, or all
+    that can be kept where they are fewer."""
+    groups: int = 5
+    """From how many groups, where there is a group column."""
+    segments: int = 8
+    """At most so many segments: the largest, the rest joined as `other`."""
+    train_days: int = 0
+    """Days to fit on, the rest to report on; 0: the first three quarters."""
+    margin: float = 0.25
+    """Margin over price where there is no cost column."""
+    least_margin: float = 0.0
+    """Leave out products whose margin over price is below (loss leaders)."""
+    conversion: float = 0.3
+    """Share of visitors who buy one of these products, where there is no customer column."""
+    lead_times: tuple[int, ...] = (2,)
+    """Assumed lead times in days, given to the groups in turn."""
+    holding_a_day: float = 0.03
+    """Assumed holding cost per day, as a share of cost: spoilage and capital."""
+    penalty: float = 0.0
+    """Assumed penalty of a lost sale beyond its margin, as a share of price."""
+    capacity_days: float = 0.0
+    """Assumed shelf room in days of mean sales; 0: no limit."""
+    overflow: float = 0.05
+    """Assumed cost of a unit beyond the shelf per day, as a share of mean cost."""
+    substitution: float = 0.45
+    """Assumed share of turned-away customers who choose once more."""
+    lift: float = 0.6
+    """Assumed utility of a full slot of attention (not in such data)."""
+    slot_weight: tuple[float, ...] = (1.0, 0.8, 0.2)
+    """Assumed attention of each slot of the slate, first 1, not increasing."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted scenario and how well it does on days it has not seen."""
+
+    scenario: Scenario
+    report: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the fit needs of the data. D days, K segments, N products."""
+
+    days: pd.DatetimeIndex
+    products: list[str]
+    groups: list[str]
+    segments: list[str]
+    purchases: Float[np.ndarray, "D K N"]
+    visitors: Float[np.ndarray, "D K"]
+    price: Float[np.ndarray, " N"]
+    cost: Float[np.ndarray, " N"]
+
+    @property
+    def weekday(self) -> np.ndarray:
+        """Monday is 0."""
+        return self.days.day_of_week.to_numpy()
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What the data say about demand."""
+
+    tastes: Float[np.ndarray, "K N"]
+    season: Float[np.ndarray, "K 7"]
+    persistence: float
+    market: float
+    noise: Float[np.ndarray, " N"]
+
+
+def calibrate(config: CalibrateConfig) -> Calibration:
+    """Reads, fits, writes the scenario file. Raises `CalibrationError` before it writes."""
+    _check(config)
+    table = read_transactions(config.transactions, parse_columns(config.columns), config.margin)
+    calibration = fit(table, config)
+    try:
+        calibration.scenario.save(config.out)
+    except OSError as error:
+        raise CalibrationError(f"out: {config.out} cannot be written ({error.strerror})") from None
+    return calibration
+
+
+def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibration:
+    """Fits the first days and reports on the rest; `words` go into the scenario as they are."""
+    counts = count(table, config)
+    train = config.train_days or int(0.75 * len(counts.days))
+    if not 28 <= train <= len(counts.days) - 7:
+        raise CalibrationError(
+            f"train_days: {train} of {len(counts.days)} days; allowed: at least 28, and 7 days left"
+        )
+    whole = without_gaps(counts)
+    past = _days(counts, whole & (np.arange(len(whole)) < train))
+    future = _days(counts, whole & (np.arange(len(whole)) >= train))
+    season = weekly_season(past)
+    expected = (past.visitors.mean(0) * season.T[past.weekday]).sum(1)
+    persistence, market = market_state(past, expected)
+    fitted = Fitted(
+        tastes=shrunken_tastes(past),
+        season=season,
+        persistence=persistence,
+        market=market,
+        noise=demand_noise(past, expected, market**2 / (1 - persistence**2)),
+    )
+    scenario = _scenario(past, fitted, config, words)
+    report = {"days left out as gaps": float((~whole).sum())}
+    return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
+
+
+def without_gaps(counts: Counts) -> Bool[np.ndarray, " D"]:
+    """False on days with less than half the median visitors of their weekday: closed, or lost
+    from the data."""
+    visitors = counts.visitors.sum(1)
+    usual = np.array([np.median(visitors[counts.weekday == day]) for day in range(7)])
+    return visitors >= 0.5 * usual[counts.weekday]
+
+
+def count(table: pd.DataFrame, config: CalibrateConfig) -> Counts:
+    """Chooses products and segments, and counts purchases and visitors by day."""
+    kept = choose_products(table, config)
+    by_size = table["segment"].value_counts().index
+    named = list(by_size if len(by_size) <= config.segments else by_size[: config.segments - 1])
+    segment = table["segment"].where(table["segment"].isin(named), "other")
+    segments = sorted(segment.unique())
+    days = pd.date_range(table["date"].min(), table["date"].max())
+    table = table.assign(segment=segment)
+    bought = table[table["product"].isin(kept.index)]
+    shape = (len(days), len(segments), len(kept))
+    index = pd.MultiIndex.from_product([days, segments, kept.index])
+    purchases = bought.groupby(["date", "segment", "product"]).size().reindex(index, fill_value=0)
+    visitors = _visitors(table, purchases, pd.MultiIndex.from_product([days, segments]), config)
+    return Counts(
+        days=days,
+        products=[str(product) for product in kept.index],
+        groups=list(kept["group"]),
+        segments=[str(each) for each in segments],
+        purchases=purchases.to_numpy(float).reshape(shape),
+        visitors=visitors.reshape(shape[:2]),
+        price=kept["price"].to_numpy(),
+        cost=kept["cost"].to_numpy(),
+    )
+
+
+def choose_products(table: pd.DataFrame, config: CalibrateConfig) -> pd.DataFrame:
+    """The products bought most among those sold on five days in six, with a margin, from the
+    groups that sell most of these. Columns: group, price and cost per purchase."""
+    of_product = table.groupby("product")
+    all_days = (table["date"].max() - table["date"].min()).days + 1
+    goods = pd.DataFrame(
+        {
+            "group": of_product["group"].first(),
+            "days": of_product["date"].nunique(),
+            "purchases": of_product.size(),
+            "price": of_product["price"].mean(),
+            "cost": of_product["cost"].mean(),
+        }
+    )
+    sound = (goods["price"] > 0) & (goods["days"] >= all_days * 5 / 6)
+    goods = goods[sound & (1 - goods["cost"] / goods["price"] > config.least_margin)]
+    largest = goods.groupby("group")["purchases"].sum().nlargest(config.groups).index
+    goods = goods[goods["group"].isin(largest)]
+    number = min(MOST_PRODUCTS, len(goods)) if config.products is None else config.products
+    if not 1 <= number <= len(goods):
+        raise CalibrationError(
+            f"products: {number}; allowed: 1 to {len(goods)}, those sold on five days in six "
+            f"with a margin above {config.least_margin}"
+        )
+    goods = goods.sort_index().sort_values("purchases", ascending=False, kind="stable")
+    return goods.head(number)
+
+
+def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
+    """Shares of products in each segment's purchases, drawn towards everybody's by a Dirichlet
+    prior whose weight maximises the likelihood of the segments' counts."""
+    by_segment = counts.purchases.sum(0)
+    everybody = (by_segment.sum(0) + 0.5) / (by_segment.sum() + 0.5 * by_segment.shape[1])
+
+    def loss(log_weight: float) -> float:
+        prior = np.exp(log_weight) * everybody
+        return -float(
+            (special.gammaln(by_segment + prior) - special.gammaln(prior)).sum()
+            - (
+                special.gammaln(by_segment.sum(1) + prior.sum()) - special.gammaln(prior.sum())
+            ).sum()
+        )
+
+    best = optimize.minimize_scalar(loss, bounds=(0.0, 12.0), method="bounded")
+    posterior = by_segment + np.exp(best.x) * everybody
+    return posterior / posterior.sum(1, keepdims=True)
+
+
+def weekly_season(counts: Counts) -> Float[np.ndarray, "K 7"]:
+    """Mean visitors of each weekday over the mean of all, by segment; Monday first."""
+    of_day = [counts.visitors[counts.weekday == day].mean(0) for day in range(7)]
+    means = np.stack(of_day, -1)
+    return means / np.maximum(means.mean(1, keepdims=True), 1e-9)
+
+
+def market_state(counts: Counts, expected: Float[np.ndarray, " D"]) -> tuple[float, float]:
+    """ρ and σ of the AR(1) in logs behind the day's visitors over their expectation, counting
+    noise taken out; ρ from neighbouring days only."""
+    ratio = counts.visitors.sum(1) / np.maximum(expected, 1e-9)
+    ratio = ratio / ratio.mean() - 1
+    variance = max(float(ratio.var() - (1 / np.maximum(expected, 1.0)).mean()), 1e-6)
+    neighbours = np.diff(counts.days) == np.timedelta64(1, "D")
+    covariance = float((ratio[1:] * ratio[:-1])[neighbours].mean())
+    persistence = float(np.clip(covariance / variance, 0.0, 0.95))
+    return persistence, float(np.sqrt(np.log1p(variance) * (1 - persistence**2)))
+
+
+def demand_noise(
+    counts: Counts, expected: Float[np.ndarray, " D"], market_variance: float
+) -> Float[np.ndarray, " N"]:
+    """σ_i of the lognormal shocks: what Poisson and the market leave of the daily variance."""
+    daily = counts.purchases.sum(1)
+    mean = daily.mean(0) * (expected / expected.mean())[:, None]
+    excess = ((daily - mean) ** 2 - mean).mean(0) / (mean**2).mean(0)
+    left = (1 + np.maximum(excess, 0)) / np.exp(market_variance)
+    return np.sqrt(np.log(np.maximum(left, 1.0)))
+
+
+def hold_out(
+    future: Counts, past: Counts, tastes: Float[np.ndarray, "K N"], scenario: Scenario
+) -> dict[str, float]:
+    """The days not fitted: log-likelihood per purchase against popularity alone, and sales by
+    product, a week each, against the scenario's with nothing shown and shelves full."""
+    seen = future.purchases.sum(0)
+    popularity = past.purchases.sum((0, 1)) + 0.5
+    popularity = popularity / popularity.sum()
+    total = max(seen.sum(), 1.0)
+    real = 7 * future.purchases.sum(1).mean(0)
+    fitted_days = 7 * past.purchases.sum(1).mean(0)
+    simulated = daily_sales(scenario, 7 * WEEKS)
+    level = 7 * simulated.mean(0)
+    return {
+        "hold-out days": float(len(future.days)),
+        "log-likelihood per purchase": float((seen * np.log(tastes)).sum() / total),
+        "log-likelihood per purchase, popularity only": float(
+            (seen * np.log(popularity)).sum() / total
+        ),
+        "weekly sales, real, all products": float(real.sum()),
+        "weekly sales, simulated, all products": float(level.sum()),
+        "correlation over products, hold-out": float(np.corrcoef(level, real)[0, 1]),
+        "correlation over products, fitted days": float(np.corrcoef(level, fitted_days)[0, 1]),
+        "daily variance over mean, real, median product": _dispersion(future.purchases.sum(1)),
+        "daily variance over mean, fitted days, median product": _dispersion(past.purchases.sum(1)),
+        "daily variance over mean, simulated, median product": _dispersion(simulated),
+    }
+
+
+def _scenario(
+    past: Counts, fitted: Fitted, config: CalibrateConfig, words: dict[str, Any]
+) -> Scenario:
+    each_buys = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
+    buying = np.clip(each_buys, 1e-4, MOST_BUYING)
+    # In the store a customer buys one unit: who buys several comes several times.
+    occasions = past.visitors.mean(0) * np.maximum(each_buys / MOST_BUYING, 1.0)
+    suppliers = sorted(set(past.groups), key=past.groups.index)
+    lead = [config.lead_times[suppliers.index(g) % len(config.lead_times)] for g in past.groups]
+    limits = {}
+    if config.capacity_days > 0:
+        limits["capacity"] = _rounded(config.capacity_days * past.purchases.sum((1, 2)).mean())
+        limits["overflow"] = _rounded(config.overflow * past.cost.mean())
+    # The market factor e^m has mean exp(variance / 2); arrivals are what came on average.
+    drift = np.exp(-0.5 * fitted.market**2 / (1 - fitted.persistence**2))
+    body = dict(
+        max_lead_time=max(1, *lead),
+        products=past.products,
+        segments=past.segments,
+        price=_rounded(past.price),
+        cost=_rounded(past.cost),
+        holding=_rounded(past.cost * config.holding_a_day),
+        penalty=_rounded(past.price * config.penalty),
+        lead_time=lead,
+        demand_noise=_rounded(fitted.noise),
+        arrivals=_rounded(occasions * drift),
+        utility=[_rounded(row) for row in np.log(fitted.tastes) + special.logit(buying)[:, None]],
+        no_purchase=1.0,
+        lift=config.lift,
+        slot_weight=list(config.slot_weight),
+        season=[_rounded(row) for row in fitted.season],
+        substitution=config.substitution,
+        hide_stockouts=True,
+        market_persistence=_rounded(fitted.persistence),
+        market_noise=_rounded(fitted.market),
+    )
+    return parse({"name": config.name or config.out.stem} | words | body | limits, "calibration")
+
+
+def _visitors(
+    table: pd.DataFrame, purchases: pd.Series, index: pd.MultiIndex, config: CalibrateConfig
+) -> np.ndarray:
+    """Distinct customers by day and segment, or purchases over the assumed conversion."""
+    if "customer" in table:
+        seen = table.groupby(["date", "segment"])["customer"].nunique()
+        return seen.reindex(index, fill_value=0).to_numpy(float)
+    bought = purchases.groupby(level=[0, 1]).sum().reindex(index, fill_value=0)
+    return bought.to_numpy(float) / config.conversion
+
+
+def _days(counts: Counts, part: Bool[np.ndarray, " D"]) -> Counts:
+    """Some of the days."""
+    fields = vars(counts) | {
+        "days": counts.days[part],
+        "purchases": counts.purchases[part],
+        "visitors": counts.visitors[part],
+    }
+    return Counts(**fields)
+
+
+def _dispersion(daily: Float[np.ndarray, "D N"]) -> float:
+    """Median over products of the variance of daily sales over their mean."""
+    return float(np.median(daily.var(0) / np.maximum(daily.mean(0), 1e-9)))
+
+
+def _rounded(values: Any) -> Any:
+    """Five significant digits, as plain numbers: files that a person can read."""
+    plain = np.vectorize(lambda value: float(f"{value:.5g}"))(np.asarray(values, float))
+    return plain.tolist()
+
+
+def _check(config: CalibrateConfig) -> None:
+    allowed = {
+        "groups": (1, 100_000), "segments": (1, 10_000),
+        "margin": (0, 0.99), "least_margin": (-1, 0.99), "conversion": (0.001, 1),
+        "holding_a_day": (0, 1), "penalty": (0, 10), "capacity_days": (0, 10_000),
+        "overflow": (0, 10), "substitution": (0, 1), "lift": (-10, 10),
+    }  # fmt: skip
+    for field, (low, high) in allowed.items():
+        value = getattr(config, field)
+        if not low <= value <= high:
+            raise CalibrationError(f"{field}: {value}; allowed: {low} to {high}")
+    if config.out.suffix != ".json":
+        raise CalibrationError(f"out: {config.out}; allowed: a name that ends in .json")

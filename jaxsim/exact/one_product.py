@@ -1,0 +1,78 @@
+"""Base-stock policies of a store with one product, exactly, where unmet sales are lost.
+
+Source: this project; the cost of plain ones is convex in the level (Janakiraman and Roundy, 2004).
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+
+from jaxsim.exact import truncation
+from jaxsim.exact.grid import Grid
+from jaxsim.exact.optimum import sales_profit
+from jaxsim.exact.period_tables import Day, day_of, joint_slates
+from jaxsim.exact.stationary import Rule, average
+from jaxsim.params import Params
+
+
+def base_stock_cost(params: Params, level: int, cap: int | None = None) -> float:
+    """Average cost per period of a base-stock level, orders of at most `cap` units."""
+    return _cost(params, _day(params, level), level, level if cap is None else cap)
+
+
+def best_base_stock_level(params: Params) -> tuple[int, float]:
+    """The best base-stock level and its average cost per period."""
+    most = _most(params)
+    day = _day(params, most)
+    cost = cache(lambda level: _cost(params, day, level, level))
+    level = 3 * most // 4
+    step = 1 if cost(level + 1) < cost(level) else -1
+    while 0 <= level + step <= most and cost(level + step) < cost(level):
+        level += step
+    return level, cost(level)
+
+
+def best_capped_base_stock(params: Params) -> tuple[int, int, float]:
+    """The best base-stock level with a cap on orders, the cap, and their average cost per period.
+
+    Climbs from the best plain level and a cap of mean demand: no neighbour is better, but a
+    better pair far away is not ruled out.
+    """
+    most = 2 * _most(params)
+    day = _day(params, most)
+    cost = cache(lambda level, cap: _cost(params, day, level, cap))
+    start, _ = best_base_stock_level(params)
+    here, moved = (start, math.ceil(float(params.arrivals.sum()))), True
+    while moved:
+        level, cap = here
+        near = [(level + up, cap + wide) for up in (-1, 0, 1) for wide in (-1, 0, 1)]
+        best = min((c for c in near if 0 < c[1] <= c[0] <= most), key=lambda c: cost(*c))
+        moved = cost(*best) < cost(*here)
+        here = best if moved else here
+    return *here, cost(*here)
+
+
+def _most(params: Params) -> int:
+    (most,) = truncation.first_grid(params, joint_slates(params)).on_hand
+    return most
+
+
+def _day(params: Params, most: int) -> Day:
+    truncation.require_solvable(params, 1.0)
+    grid = Grid((most,), (0,), (most,), (int(params.lead_time[0]),))
+    return day_of(joint_slates(params), params, grid)
+
+
+def _cost(params: Params, day: Day, level: int, cap: int) -> float:
+    """From a level, days only reach stocks up to it: that corner of the table is enough."""
+    grid = Grid((level,), (0,), (cap,), (int(params.lead_time[0]),))
+    position = np.indices(grid.shape).sum(0).reshape(-1)
+    rule = Rule(
+        grid=grid,
+        leaves=np.asarray(day.leaves)[:, :, : level + 1, : level + 1],
+        order=np.clip(level - position, 0, cap)[:, None],
+        slate=np.zeros(math.prod(grid.shape), int),
+    )
+    worth = np.asarray(sales_profit(day.flows, params), np.float64)[..., : level + 1]
+    return -average(rule, worth, params)

@@ -1,0 +1,180 @@
+"""The optimum of a whole store: it is cut off at caps, the best policy is found, and if that
+touches a cap in more than one of 10⁸ periods, the cap grows.
+
+Source: this project.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from jaxsim.exact import solver, truncation
+from jaxsim.exact.grid import Grid
+from jaxsim.exact.period_tables import Day, day_of, joint_slates
+from jaxsim.exact.solver import FREE, Problem, Solution
+from jaxsim.exact.stationary import LongRun, Rule, average
+from jaxsim.exact.truncation import ExactError
+from jaxsim.params import Params
+from jaxsim.records import Flows
+
+GROWTHS = 12
+Worth = Callable[[Flows, Params], Float[Array, "M A Z"]]
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may be chosen: joint slates by the net stock seen, orders up to a level or `FREE`."""
+
+    slates: Bool[Array, "M A Z"]
+    level: Float[Array, " N"]
+
+
+Restriction = Callable[["Tables", Day, Grid], Allowed]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A store with its day tables, each made once however many optima are asked for."""
+
+    params: Params
+    made: dict[Grid, Day] = field(default_factory=dict)
+
+    @cached_property
+    def slates(self) -> np.ndarray:
+        """Every joint slate: (A, K, S)."""
+        return joint_slates(self.params)
+
+    def day(self, grid: Grid) -> Day:
+        """The day's table on this grid. Raises `ExactError` where it would be too large."""
+        truncation.require_small(grid, len(self.slates))
+        if grid not in self.made:
+            self.made[grid] = day_of(self.slates, self.params, grid)
+        return self.made[grid]
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best policy of one kind, exactly, with all that is needed to look at it."""
+
+    tables: Tables
+    grid: Grid
+    solution: Solution
+
+    @property
+    def profit(self) -> float:
+        """Profit per period (or what else the day was worth): see `solver.Solution`."""
+        return float(self.solution.profit)
+
+    @property
+    def bound(self) -> float:
+        """Certified error of `profit`."""
+        return float(self.solution.bound)
+
+    @cached_property
+    def orders(self) -> np.ndarray:
+        """Units ordered in every state of the grid: (..., N)."""
+        return self.grid.orders[np.asarray(self.solution.order)]
+
+    @cached_property
+    def rule(self) -> Rule:
+        return Rule(
+            grid=self.grid,
+            leaves=np.asarray(self.tables.day(self.grid).leaves),
+            order=self.orders.reshape(-1, self.grid.products),
+            slate=np.asarray(self.solution.slate).reshape(-1),
+        )
+
+    @property
+    def long_run(self) -> LongRun:
+        """Where the policy spends its time."""
+        return self.rule.long_run
+
+
+def anything(tables: Tables, day: Day, grid: Grid) -> Allowed:
+    """Every slate and every order."""
+    return Allowed(jnp.ones(day.leaves.shape[:3], bool), jnp.full(grid.products, FREE))
+
+
+def sales_profit(flows: Flows, params: Params) -> Float[Array, "..."]:
+    """Profit of a day without orders. Units that wait are paid for when they are asked for, which
+    leaves the average unchanged."""
+    return (flows.profit + params.price * flows.waiting).sum(-1)
+
+
+def optimum(
+    store: Params | Tables,
+    restriction: Restriction = anything,
+    tolerance: float = 1e-3,
+    worth: Worth = sales_profit,
+    unit_cost: Float[Array, " N"] | None = None,
+    discount: float = 1.0,
+    grid: Grid | None = None,
+) -> Optimum:
+    """The best policy among those allowed, its worth per period known to within `tolerance`.
+
+    worth: what a day's expected ledger is worth without orders, by default profit. unit_cost: what
+    an ordered unit is charged at, by default its cost. discount: what money of tomorrow is worth
+    today; 1 is for the average. grid: the first cut-off to try, by default chosen from the store.
+    Raises `ExactError` for a store with features outside the exact model, or too large for it.
+    """
+    tables = store if isinstance(store, Tables) else Tables(store)
+    truncation.require_solvable(tables.params, discount)
+    grid = grid or truncation.first_grid(tables.params, tables.slates)
+    for _ in range(GROWTHS):
+        day = tables.day(grid)
+        allowed = restriction(tables, day, grid)
+        problem = problem_of(tables.params, day, allowed, worth, unit_cost, discount)
+        found = Optimum(tables, grid, best(problem, grid, tolerance))
+        wider = truncation.widened(found.rule, tables.params)
+        if wider == grid:
+            return found
+        grid = wider
+    raise ExactError(f"no caps found: at {grid} the best policy still touches them")
+
+
+def problem_of(
+    params: Params,
+    day: Day,
+    allowed: Allowed,
+    worth: Worth = sales_profit,
+    unit_cost: Float[Array, " N"] | None = None,
+    discount: float = 1.0,
+) -> Problem:
+    """What `solver.solve` is to solve; defaults as in `optimum`."""
+    return Problem(
+        worth=worth(day.flows, params),
+        leaves=day.leaves,
+        slates=allowed.slates,
+        level=allowed.level,
+        unit_cost=params.cost if unit_cost is None else unit_cost,
+        order_cost=params.order_cost,
+        discount=np.float64(discount),
+    )
+
+
+def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
+    """`solver.solve` in double precision, brought back to this side of it."""
+    slates = np.arange(problem.worth.shape[1])
+    if any(grid.rows) and grid.remembered == 1:
+        # Slates never allowed are left out; on small grids that is not worth another compilation.
+        slates = np.flatnonzero(np.asarray(problem.slates.any((0, 2))))
+        problem = problem.replace(
+            worth=problem.worth[:, slates],
+            leaves=problem.leaves[:, slates],
+            slates=problem.slates[:, slates],
+        )
+    with jax.enable_x64(True):
+        found = jax.device_get(solver.solve(solver.doubled(problem), grid, tolerance))
+    return found.replace(slate=slates[found.slate])
+
+
+def average_worth(found: Optimum, worth: Worth = sales_profit) -> float:
+    """What the policy earns per period where a day is worth `worth`, units bought at their cost."""
+    params = found.tables.params
+    day = worth(found.tables.day(found.grid).flows, params)
+    return average(found.rule, np.asarray(day, np.float64), params)

@@ -1,0 +1,174 @@
+"""What a day does to the stock it starts with, exactly: expected ledger and stock in the evening.
+
+Demand, substitution and money come from `jaxsim.store`: there is one model and no second copy of
+it. Its chance is replaced by sums over every demand, and over every outcome of the systematic
+sampling of substitutes. Source: this project.
+"""
+
+import itertools
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax.scipy.special import gammainc, gammaln, xlog1py, xlogy
+from jaxtyping import Array, Float, Int
+
+from jaxsim import choice, store
+from jaxsim.exact.grid import Grid
+from jaxsim.params import Params
+from jaxsim.records import Action, Chance, Flows, State
+
+
+@struct.dataclass
+class Day:
+    """Under every joint slate A, from every net stock Z that demand may meet, where customers
+    remember one of M joint slates (M is 1 where they do not tire)."""
+
+    flows: Flows  # the expected ledger of a day without orders: leaves (M, A, Z, N)
+    leaves: Float[Array, "M A Z Z"]  # probability of each net stock in the evening
+
+
+def joint_slates(params: Params) -> np.ndarray:
+    """Every choice of a slate for each segment: (A, K, S)."""
+    slates = itertools.permutations(range(params.products), params.slots)
+    return np.array(list(itertools.product(slates, repeat=params.segments)))
+
+
+def day_of(slates: np.ndarray, params: Params, grid: Grid) -> Day:
+    """The day's table on the shelf of `grid`. Compiled once for each shelf and size of store."""
+    remembered = slates if grid.remembered > 1 else slates[:1]
+    attention = jax.vmap(partial(choice.attention_of, params=params))(jnp.asarray(remembered))
+    fatigue = attention if grid.remembered > 1 else jnp.zeros_like(attention)
+    shelf = Grid(grid.on_hand, grid.owed, (0,) * grid.products, (0,) * grid.products)
+    # The pipeline plays no part in a day: its length must not ask for another compilation.
+    return _table(jnp.asarray(slates), fatigue, params.replace(max_lead_time=1), shelf)
+
+
+@partial(jax.jit, static_argnames="shelf")
+def _table(
+    slates: Int[Array, "A K S"], fatigue: Float[Array, "M K N"], params: Params, shelf: Grid
+) -> Day:
+    one = partial(_outcomes, params=params, shelf=shelf)
+    over_slates = jax.vmap(jax.vmap(one, (None, 0, None)), (0, None, None))
+    day = jax.lax.map(partial(over_slates, fatigue, slates), jnp.asarray(shelf.stocks))
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 2), day)
+
+
+def _outcomes(
+    fatigue: Float[Array, "K N"],
+    slate: Int[Array, "K S"],
+    net: Float[Array, " N"],
+    params: Params,
+    shelf: Grid,
+) -> Day:
+    """One point of the table: leaves (N,) of the ledger, and (Z,) of evening stocks."""
+    state = _state(net, fatigue, params)
+    action = Action(order=jnp.zeros(params.products), slate=slate)
+    wish = store.demand(_any_chance(params), state, action, params)
+    asked, mass = _demands(wish.rates.sum(0), params.family, shelf)
+    shift, share = jax.vmap(partial(_spills, state=state, wish=wish, params=params))(asked)
+    evening = jax.vmap(partial(_evening, state=state, wish=wish, params=params), (None, 0))
+    ledger, net_after = jax.vmap(evening)(asked, shift)
+    mass = mass[:, None] * share
+    leaves = jax.ops.segment_sum(
+        mass.reshape(-1), _index(net_after, shelf).reshape(-1), len(shelf.stocks)
+    )
+    expected = jnp.einsum("ds,dsfn->fn", mass, ledger, precision="highest")
+    return Day(Flows(*expected), leaves)
+
+
+def _demands(
+    rates: Float[Array, " N"], family: str, shelf: Grid
+) -> tuple[Float[Array, "D N"], Float[Array, " D"]]:
+    """Joint demands up to one more than any stock can serve (the last stands for all beyond, its
+    units their conditional mean) and their probabilities."""
+    units, masses = [], []
+    for rate, most in zip(rates, shelf.stock_shape, strict=True):
+        count = jnp.arange(most)
+        beyond, mean_beyond = TAILS[family](most, rate)
+        units.append(jnp.append(count, mean_beyond))
+        masses.append(jnp.append(jnp.exp(LOG_MASSES[family](count, rate)), beyond))
+    joint = jnp.stack(jnp.meshgrid(*units, indexing="ij"), -1).reshape(-1, len(units))
+    chances = jnp.stack(jnp.meshgrid(*masses, indexing="ij"), -1).reshape(-1, len(units))
+    return joint, chances.prod(-1)
+
+
+def _poisson_log_mass(count: Array, mean: Array) -> Array:
+    return xlogy(count, mean) - mean - gammaln(count + 1)
+
+
+def _geometric_log_mass(count: Array, mean: Array) -> Array:
+    return xlogy(count, mean) - xlog1py(count + 1, mean)
+
+
+def _poisson_tail(least: int, mean: Array) -> tuple[Array, Array]:
+    """P(D ≥ least) and E(D | D ≥ least) = mean · P(D ≥ least − 1) / P(D ≥ least), least ≥ 1."""
+    chance = gammainc(least, mean)
+    before = gammainc(least - 1, mean) if least > 1 else 1.0
+    return chance, jnp.maximum(mean * before / jnp.maximum(chance, 1e-37), least)
+
+
+def _geometric_tail(least: int, mean: Array) -> tuple[Array, Array]:
+    """P(D ≥ least), and E(D | D ≥ least) of a law without memory."""
+    return jnp.exp(xlogy(least, mean) - xlog1py(least, mean)), least + mean
+
+
+LOG_MASSES = {"poisson": _poisson_log_mass, "geometric": _geometric_log_mass}
+TAILS = {"poisson": _poisson_tail, "geometric": _geometric_tail}
+
+
+def _spills(
+    asked: Float[Array, " N"], state: State, wish: store.Demand, params: Params
+) -> tuple[Float[Array, " N+1"], Float[Array, " N+1"]]:
+    """Shifts of systematic sampling, one from each interval with the same counts, and the lengths
+    of these intervals."""
+    unmet = jnp.maximum(asked - state.on_hand, 0.0)
+    turned_away = jnp.where(params.backlogged, 0.0, unmet)
+    left = jnp.maximum(state.on_hand - asked, 0.0)
+    reached = jnp.cumsum(store.second_choices(wish, turned_away, left, params))
+    steps = jnp.sort(1 - (reached - jnp.floor(reached)))
+    ends = jnp.concatenate([jnp.zeros(1), steps, jnp.ones(1)])
+    return (ends[1:] + ends[:-1]) / 2, jnp.diff(ends)
+
+
+def _evening(
+    asked: Float[Array, " N"], spill: Array, state: State, wish: store.Demand, params: Params
+) -> tuple[Float[Array, "F N"], Float[Array, " N"]]:
+    """The ledger of one outcome, its fields stacked, and net stock after it."""
+    chance = _any_chance(params).replace(spill=spill)
+    left, backlog, flows = store.fulfil(chance, state, wish.replace(asked=asked), params)
+    flows = store.account(flows, params)
+    return jnp.stack(jax.tree.leaves(flows)), left - backlog
+
+
+def _index(net: Float[Array, "... N"], shelf: Grid) -> Int[Array, "..."]:
+    """Position of net stock among the shelf's stocks; deeper backlog counts as the deepest."""
+    units = jnp.maximum(net + jnp.asarray(shelf.owed), 0.0).astype(jnp.int32)
+    strides = np.cumprod((1, *shelf.stock_shape[:0:-1]))[::-1]
+    return (units * jnp.asarray(strides.copy())).sum(-1)
+
+
+def _state(net: Float[Array, " N"], fatigue: Float[Array, "K N"], params: Params) -> State:
+    """A store with this net stock and fatigue and nothing else to remember."""
+    n, k = params.products, params.segments
+    return State(
+        on_hand=jnp.maximum(net, 0.0),
+        pipeline=jnp.zeros((params.max_lead_time, n)),
+        backlog=jnp.maximum(-net, 0.0),
+        market=jnp.zeros(()),
+        goodwill=jnp.ones(k),
+        fatigue=fatigue,
+        forecast=jnp.zeros(n),
+        sold=jnp.zeros(n),
+        lost=jnp.zeros(n),
+        period=jnp.zeros((), jnp.int32),
+    )
+
+
+def _any_chance(params: Params) -> Chance:
+    """A chance whose parts are replaced by exact sums."""
+    n = params.products
+    half, nothing = jnp.full(n, 0.5), jnp.zeros(())
+    return Chance(demand=half, shock=jnp.zeros(n), stall=half, market=nothing, spill=nothing)

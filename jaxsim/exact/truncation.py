@@ -1,0 +1,132 @@
+"""Where to cut a store off so that its best policy never notices: first caps, and wider ones.
+
+Source: this project.
+"""
+
+import math
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from jaxsim import choice
+from jaxsim.exact import solver
+from jaxsim.exact.grid import Grid
+from jaxsim.exact.stationary import Rule
+from jaxsim.params import Params
+
+LIMIT = 2 * 2**30  # bytes
+NEGLIGIBLE = 1e-8  # probability
+STEP = 8  # caps come in multiples of this, so that stores share compiled programs
+LAW = {
+    "poisson": lambda mean, periods: stats.poisson(mean * periods),
+    "geometric": lambda mean, periods: stats.nbinom(periods, 1 / (1 + mean)),
+}
+
+
+class ExactError(ValueError):
+    """A store that the exact solver does not take: the message says why, and what is allowed."""
+
+
+def require_solvable(params: Params, discount: float) -> None:
+    """The exact model: nothing to remember but stock and the last slates, and no chance but the
+    customers. Raises `ExactError`."""
+    neutral = {"review": 1, "stall": 0, "demand_noise": 0, "market_noise": 0, "goodwill_rate": 0}
+    if tires(params):
+        neutral["fatigue_memory"] = 0
+    for field, allowed in neutral.items():
+        values = np.asarray(getattr(params, field))
+        if (values != allowed).any():
+            raise ExactError(f"{field}: {values.tolist()}; the exact solver allows {allowed} only")
+    if np.ptp(np.asarray(params.season), -1).any():
+        raise ExactError("season: it varies; the exact solver allows a constant one only")
+    if not 0 < discount <= 1:
+        raise ExactError(f"discount: {discount}; allowed: above 0, up to 1")
+    if discount < 1 and bool((params.backlogged & (params.price > 0)).any()):
+        # The optimum's day books a waiting customer's price when asked; only an average forgives.
+        raise ExactError(f"discount: {discount}; allowed: 1 where paying customers wait")
+
+
+def require_small(grid: Grid, slates: int) -> None:
+    """Raises `ExactError` before memory is touched."""
+    points, values = math.prod(grid.stock_shape), math.prod(grid.shape)
+    orders = math.prod(most + 1 for most in grid.order)
+    at_once = values * max(1, min(orders, solver.CHUNK // values))
+    size = 8 * (2 * grid.remembered * slates * points**2 + 6 * slates * at_once)
+    if size > LIMIT:
+        raise ExactError(
+            f"a store of {values:,} states and {slates:,} joint slates needs about "
+            f"{size / 2**30:.1f} GiB; allowed: {LIMIT / 2**30:.0f} GiB"
+        )
+
+
+def tires(params: Params) -> bool:
+    """Whether customers remember what they were shown."""
+    return bool((params.fatigue_weight > 0).any())
+
+
+def first_grid(params: Params, slates: np.ndarray) -> Grid:
+    """Caps from the newsvendor over lead time and a day, at the highest rate of each product."""
+    leads = np.asarray(params.lead_time)
+    under = np.asarray(params.price - params.cost + params.penalty)
+    fractile = under / np.maximum(under + np.asarray(params.holding), 1e-9)
+    on_hand, owed, order = [], [], []
+    for i, rate in enumerate(highest_rates(params, slates)):
+        law = LAW[params.family]
+        wanted = min(max(fractile[i], 0.5), 0.999)
+        level, daily = (int(law(rate, days).ppf(wanted)) for days in (leads[i] + 1, 1))
+        deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level
+        # A pipeline multiplies the states: there caps start as small as they may, and grow.
+        on_hand.append(_rounded(level + 3) if leads[i] <= 1 else level + 3)
+        owed.append(_rounded(max(int(deepest), 0)) if bool(params.backlogged[i]) else 0)
+        # Where customers wait, a base-stock policy orders what was asked for, however much.
+        most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
+        order.append(_rounded(max(level, most) + 2) if leads[i] <= 1 else most + 2)
+    order = np.minimum(order, np.asarray(params.max_order, int)).tolist()
+    remembered = len(slates) if tires(params) else 1
+    return Grid(
+        tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads), remembered
+    )
+
+
+def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
+    """Each product's mean demand under the slate and fatigue that favour it most: (N,)."""
+    attention = jax.vmap(lambda slate: choice.attention_of(slate, params))(jnp.asarray(slates))
+    fatigues = attention if tires(params) else jnp.zeros_like(attention[:1])
+
+    def rates(shown: jax.Array, fatigue: jax.Array) -> jax.Array:
+        weights = choice.weights_of(shown, fatigue, params)
+        everything = jnp.ones(params.products)
+        return params.arrivals @ choice.choice_shares(weights, everything, params.no_purchase)
+
+    over = jax.vmap(jax.vmap(rates, (None, 0)), (0, None))
+    return np.asarray(over(attention, fatigues).max((0, 1)), np.float64)
+
+
+def widened(rule: Rule, params: Params) -> Grid:
+    """The grid, with a quarter more of every cap that the policy touches in more than a negligible
+    share of periods (of orders, up to what the store itself allows)."""
+    grid, over = rule.grid, rule.long_run
+    shelves = np.stack(np.unravel_index(rule.met_by_demand(over.states), grid.stock_shape), -1)
+    evenings = np.stack(np.unravel_index(np.arange(len(over.evening)), grid.stock_shape), -1)
+    full = over.share @ (shelves >= np.array(grid.stock_shape) - 1)
+    deep = over.evening @ (evenings == 0)
+    most = over.share @ (rule.order[over.states] >= np.array(grid.order))
+    grown = lambda caps, touches, step: tuple(  # noqa: E731
+        step(cap + max(2, cap // 4)) if touch > NEGLIGIBLE else cap
+        for cap, touch in zip(caps, touches, strict=True)
+    )
+    order = np.minimum(grown(grid.order, most, int), np.asarray(params.max_order, int)).tolist()
+    return replace(
+        grid,
+        on_hand=grown(grid.on_hand, full, _rounded),
+        owed=grown(grid.owed, deep * (np.array(grid.owed) > 0), _rounded),
+        order=tuple(order),
+    )
+
+
+def _rounded(units: int) -> int:
+    """The next cap that makes a multiple of `STEP` with the empty shelf counted."""
+    return -(-(units + 1) // STEP) * STEP - 1

@@ -1,0 +1,55 @@
+"""Comparisons are paired, intervals are the textbook's, KPIs come from the ledger."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from agents.evaluation.simulation import Totals, interval, kpis, simulate
+from agents.policies.heuristics import HeuristicPair, knobs_of
+from jaxsim.scenarios import get
+
+
+def policy(safety):
+    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([safety, 0, 0, 0, 0, 0, 0.0])))
+
+
+def test_the_same_key_brings_the_same_customers_to_every_policy():
+    params = get("lost-sales").params()
+    run = lambda safety: simulate(jax.random.key(5), policy(safety), params, 16, 30, 5)  # noqa: E731
+    lean, full = run(0.0), run(3.0)
+    np.testing.assert_array_equal(lean.asked, full.asked)
+    assert (lean.sold < full.sold).any()
+
+
+def test_interval_is_the_t_interval():
+    values = np.random.default_rng(0).normal(3, 2, 50)
+    mean, (low, high) = interval(values)
+    expected = stats.t.interval(0.95, 49, values.mean(), stats.sem(values))
+    np.testing.assert_allclose((mean, low, high), (values.mean(), *expected))
+
+
+def test_kpis_of_a_hand_made_ledger():
+    fields = {name: jnp.zeros((1, 1)) for name in Totals.__dataclass_fields__}
+    for name, value in dict(
+        profit=40.0, revenue=100.0, cost_of_sold=60.0, cost_of_left=30.0
+    ).items():
+        fields[name] = jnp.full((1,), value)
+    for name, value in dict(
+        asked=20.0, served=15.0, sold=16.0, shown_sold=4.0, stockouts=5.0
+    ).items():
+        fields[name] = jnp.full((1, 1), value)
+    got = kpis(Totals(**fields), periods=10)
+    assert got["profit"] == 4 and got["margin"] == 4
+    assert got["fill_rate"] == 0.75 and got["shown_share"] == 0.25
+    assert got["stockout_share"] == 0.5 and got["turnover"] == 2
+
+
+def test_bullwhip_is_one_when_orders_repeat_demand():
+    params = (
+        get("lost-sales")
+        .params()
+        .replace(backlogged=jnp.ones(1, bool), forecast_memory=jnp.float32(1))
+    )
+    totals = jax.device_get(simulate(jax.random.key(0), policy(2.0), params, 64, 400, 50))
+    assert abs(kpis(totals, 400)["bullwhip"] - 1) < 0.02

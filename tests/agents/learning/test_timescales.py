@@ -1,0 +1,63 @@
+"""Schedules follow their formula; a configuration that breaks a condition is refused by name."""
+
+import jax.numpy as jnp
+import pytest
+
+from agents.learning import timescales
+from agents.learning.config import ConfigError, TrainConfig
+from agents.learning.timescales import ScheduleError
+
+
+def test_rates_follow_the_formula():
+    rate = timescales.rate_at(jnp.float32(0.1), jnp.float32(0.6), jnp.float32(100.0), 300)
+    assert float(rate) == pytest.approx(0.1 * 4**-0.6, rel=1e-5)
+
+
+def test_slow_over_fast_falls_from_the_start():
+    clocks = TrainConfig().rates().clocks
+    per_slow = TrainConfig().fast_per_slow
+    ratios = [
+        float(
+            timescales.rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.slow_offset, n)
+            / timescales.rate_at(
+                clocks.fast_rate, clocks.fast_exponent, clocks.fast_offset, n * per_slow
+            )
+        )
+        for n in (0, 100, 1000, 10_000, 1_000_000)
+    ]
+    assert ratios == sorted(ratios, reverse=True)
+    assert ratios[-1] < 0.4 * ratios[0]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "beta", "words"),
+    [
+        (0.5, 0.9, "fast_exponent: 0.5; allowed: above 0.5"),
+        (0.6, 1.1, "slow_exponent: 1.1; allowed: at most 1"),
+        (0.8, 0.7, "slow above fast"),
+        (0.7, 0.7, "slow above fast"),
+    ],
+)
+def test_broken_conditions_are_named(alpha, beta, words):
+    with pytest.raises(ScheduleError, match=words):
+        TrainConfig(fast_exponent=alpha, slow_exponent=beta).validate()
+    TrainConfig(fast_exponent=alpha, slow_exponent=beta, timescales="constant").validate()
+
+
+def test_constant_rates_stay():
+    clocks = TrainConfig(timescales="constant", warm_up=0.0).rates().clocks
+    assert float(timescales.fast_rate(clocks, 10**6)) == pytest.approx(float(clocks.fast_rate))
+    assert float(timescales.slow_rate(clocks, 10**6)) == pytest.approx(float(clocks.slow_rate))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("iterations", 0), ("minibatches", 3), ("twins", 3), ("fast_per_slow", 3), ("seed", -1),
+        ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0),
+        ("burn_in", -1),
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_named(field, value):
+    with pytest.raises(ConfigError, match=rf"^{field}: {value}; allowed: "):
+        TrainConfig(**{field: value}).validate()

@@ -1,0 +1,324 @@
+"""The learner: clocks tick as configured, advantages are right, networks fit any store."""
+
+from dataclasses import replace
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.learning.config import TrainConfig
+from agents.learning.critic import CHANCE_COLUMNS, DECISION_COLUMNS, advantages_of, chance_columns
+from agents.learning.ppo import assessed
+from agents.learning.regimes import REGIMES
+from agents.learning.rewards import profit_on_sale
+from agents.learning.trainer import Trainer
+from agents.policies.departments import Departments
+from agents.policies.heuristics import knobs_of
+from agents.policies.networks import Critic, RecommendationActor, ReplenishmentActor
+from jaxsim import store, views
+from jaxsim.scenarios import get
+from tests.random_stores import random_action, random_params, random_state
+
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+TINY = dict(stores=8, horizon=4, width=8, warm_up=0.0)
+
+
+def trainer_of(**settings):
+    return TrainConfig(scenario="pair", **TINY | settings).trainer(KNOBS)
+
+
+def started(trainer, params):
+    return jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+
+
+def rolled_out(trainer, learner, params):
+    """The learner after its second rollout, which starts with something to remember."""
+    roll_out = jax.jit(Trainer.roll_out)
+    return roll_out(trainer, roll_out(trainer, learner, params)[0], params)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return get("pair").params()
+
+
+@pytest.fixture(scope="module")
+def mtma(pair):
+    trainer = trainer_of()
+    return trainer, started(trainer, pair)
+
+
+@pytest.fixture(scope="module")
+def experience(mtma, pair):
+    trainer, learner = mtma
+    return rolled_out(trainer, learner, pair)
+
+
+@pytest.fixture(scope="module")
+def lesson(mtma, experience, pair):
+    return jax.jit(Trainer.advantages)(mtma[0], *experience, pair)[1]
+
+
+@pytest.fixture(scope="module")
+def remembering(pair):
+    trainer = trainer_of(replenishment_memory="gru", recommendation_memory="ewma")
+    return trainer, *rolled_out(trainer, started(trainer, pair), pair)
+
+
+def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
+    trainer = mtma[0]
+    learner, rollout = experience
+    after, _ = jax.jit(Trainer.learn_values)(trainer, learner, rollout, pair)
+    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
+    assert int(after.critic_updates) - int(learner.critic_updates) == 4 * 4  # passes × minibatches
+    assert not same(after.critics, learner.critics)
+    assert same(after.replenishment, learner.replenishment)
+    assert same(after.recommendation, learner.recommendation)
+
+
+def test_twins_meet_the_same_customers_and_decide_for_themselves(mtma, experience):
+    rollout = experience[1]
+    groups = (4, 2, 4, -1)  # periods, groups of twins, twins, the rest
+    chance = np.asarray(rollout.seen[0].chance).reshape(groups)
+    assert (chance == chance[:, :, :1]).all()
+    assert not (chance[:, 0] == chance[:, 1]).all()
+    drawn = np.asarray(rollout.orders.lower).reshape(groups)
+    assert not (drawn == drawn[:, :, :1]).all(-1)[:, :, 1:].any()
+
+
+@pytest.mark.parametrize("fast_per_slow", [1, 2, 4])
+def test_both_clocks_tick_as_configured(mtma, lesson, fast_per_slow):
+    trainer = trainer_of(fast_per_slow=fast_per_slow, epochs=3, minibatches=4)
+    learner = mtma[1]
+    for _ in range(2):
+        learner, _ = jax.jit(Trainer.update)(trainer, learner, lesson)
+    fast, slow = 2 * 3 * 4, 2 * 3 * 4 // fast_per_slow
+    assert (int(learner.fast_updates), int(learner.slow_updates)) == (fast, slow)
+    counted = [
+        {int(leaf) for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32}
+        for state in (learner.fast_optimizer, learner.slow_optimizer)
+    ]
+    assert counted == [{fast}, {slow}]
+
+
+def test_each_clock_moves_its_own_group_only(mtma, lesson):
+    trainer, learner = mtma
+    after_fast, _ = jax.jit(Trainer._fast_update)(trainer, learner, lesson)
+    after_slow, _ = jax.jit(Trainer._slow_update)(trainer, learner, lesson)
+    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
+    assert same(after_fast.replenishment, learner.replenishment)
+    assert not same(after_fast.recommendation, learner.recommendation)
+    assert same(after_fast.critics, learner.critics)
+    assert not same(after_slow.replenishment, learner.replenishment)
+    assert same(after_slow.recommendation, learner.recommendation)
+    assert same(after_slow.critics, learner.critics)
+
+
+def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience):
+    trainer = mtma[0]
+    learner, rollout = experience
+    rng = np.random.default_rng(0)
+    critic = jax.tree.map(
+        lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), learner.critics[0]
+    )
+    last = jax.vmap(trainer._critic_views, (0, None))(learner.states, pair)[0]
+    average = jnp.array([0.3, -0.1])
+    network = Critic(8, CHANCE_COLUMNS)
+    seen = rollout.seen[0]
+    advantage, lesson, off = advantages_of(
+        network, critic, average, seen, last, trainer.rates.trace, twins=2
+    )
+    value = jax.vmap(lambda view, decision: network.apply(critic, view, decision))
+    values, responses = jax.vmap(value)(seen.view, seen.decision)
+    following = np.concatenate([values[1:], value(last, seen.decision[-1])[0][None]])
+    delta = np.asarray(seen.reward) - average + following - values
+    explained = delta - (np.asarray(responses) * seen.chance).sum(-1)
+    twin = explained[:, [1, 0, 3, 2, 5, 4, 7, 6]]
+    summed, expected = np.zeros_like(delta), np.zeros_like(delta)
+    for t in range(4):
+        for later in range(t, 4):
+            weight = float(trainer.rates.trace) ** (later - t)
+            summed[t] += weight * explained[later]
+            expected[t] += weight * (explained - twin)[later]
+    np.testing.assert_allclose(lesson.surprise, delta, atol=1e-4)
+    np.testing.assert_allclose(lesson.target, summed + values, atol=1e-4)
+    np.testing.assert_allclose(advantage, expected, atol=1e-4)
+    np.testing.assert_allclose(off, explained.mean((0, 1)), atol=1e-5)
+
+
+def test_the_control_variate_has_mean_zero(pair):
+    draws = jax.vmap(lambda key: chance_columns(store.draw(key, pair)))(
+        jax.random.split(jax.random.key(0), 200_000)
+    )
+    error = np.asarray(draws).std(0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(0)) < 4.5 * error).all()
+
+
+def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
+    key, total, on_sale = jax.random.key(0), 0.0, 0.0
+    state = store.reset(key, pair)
+    worth = lambda s: float(pair.cost @ (s.on_hand + s.pipeline.sum(0) - s.backlog))  # noqa: E731
+    start = worth(state)
+    for period in range(10):
+        action = random_action(period, pair)
+        state, flows = jax.jit(store.step)(jax.random.fold_in(key, period), state, action, pair)
+        total += float(flows.profit.sum())
+        on_sale += float(profit_on_sale(flows, pair).sum())
+    assert on_sale == pytest.approx(total + worth(state) - start, rel=1e-4)
+
+
+@pytest.mark.parametrize("learns_to_remember", [False, True])
+def test_decisions_assessed_again_are_as_likely_as_when_made(
+    mtma, experience, remembering, learns_to_remember
+):
+    trainer, learner, rollout = remembering if learns_to_remember else (mtma[0], *experience)
+    for department, record in zip(
+        trainer.departments(learner), (rollout.orders, rollout.slates), strict=True
+    ):
+        again, _ = jax.jit(assessed)(department, department.weights, record)
+        np.testing.assert_allclose(again, record.log_probability, atol=1e-4)
+
+
+def test_a_learned_memory_is_carried_and_learned(pair, remembering):
+    trainer, learner, rollout = remembering
+    assert float(jnp.abs(learner.memories[0]).sum()) > 0
+    _, lesson = jax.jit(Trainer.advantages)(trainer, learner, rollout, pair)
+    after = learner
+    for _ in range(2):  # the head starts at zero: only the second update reaches what is behind it
+        after, _ = jax.jit(Trainer._slow_update)(trainer, after, lesson)
+    before, moved = (each.replenishment["params"]["memory"] for each in (learner, after))
+    assert not all(jax.tree.leaves(jax.tree.map(np.array_equal, before, moved)))
+
+
+def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
+    trainer, learner = mtma
+    iterate = jax.jit(chex.assert_max_traces(trainer.iterate, n=1))
+    runs = []
+    for _ in range(2):
+        now, metrics = iterate(learner, pair)
+        now, metrics = iterate(now, pair)
+        runs.append(jax.device_get(metrics))
+    assert all(np.isfinite(value) for value in metrics.values())
+    chex.assert_trees_all_equal(*runs)
+    chex.clear_trace_counter()
+
+
+@pytest.mark.parametrize("regime", ["silo", "independent", "single", "joint"])
+def test_every_other_regime_learns_finite_numbers(pair, regime):
+    trainer = trainer_of(regime=regime)
+    learner, metrics = jax.jit(Trainer.iterate)(trainer, started(trainer, pair), pair)
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert len(learner.critics) == (2 if REGIMES[regime].own_kpi else 1)
+    assert int(learner.fast_updates) == int(learner.slow_updates) == 4
+
+
+def test_reversed_clocks_are_three_with_the_departments_swapped():
+    swapped = TrainConfig(regime="mtma-reversed").shape()
+    turned = TrainConfig(regime="mtma", fast="replenishment").shape()
+    assert replace(swapped, regime=turned.regime) == turned
+
+
+def test_one_network_decides_both_and_sees_both_halves():
+    params = random_params(3, 5, 3, 2, 3)
+    state = random_state(3, params)
+    trainer = trainer_of(regime="single")
+    learner = wiggled(started(trainer, params))
+    assert not jax.tree.leaves(learner.replenishment)
+    departments = Departments(*trainer.departments(learner))
+    assert departments.replenishment.weights is departments.recommendation.weights
+
+    @jax.jit
+    def drawn(state):
+        key, memory = jax.random.key(0), departments.start(params)
+        shown = jnp.zeros(params.products)
+        order = departments.replenishment.explore(key, memory[0], state, params, shown)[1]
+        slate = departments.recommendation.explore(key, memory[1], state, params)[1]
+        return order.log_probability, slate.log_probability
+
+    orders, log_probability = drawn(state)
+    tired = state.replace(fatigue=state.fatigue[:, ::-1] + 0.5)
+    assert not np.allclose(orders, drawn(tired)[0])
+    late = state.replace(pipeline=state.pipeline[::-1] * 3.0)
+    assert not np.allclose(log_probability, drawn(late)[1])
+
+
+def test_a_silo_does_not_see_the_other_half():
+    params = random_params(3, 5, 3, 2, 3)
+    state = random_state(3, params)
+    trainer = trainer_of(regime="silo")
+    departments = Departments(*trainer.departments(wiggled(started(trainer, params))))
+    act = jax.jit(lambda s: departments.act(None, departments.start(params), s, params)[0])
+    tired = state.replace(fatigue=state.fatigue + 1.0)
+    np.testing.assert_array_equal(act(state).order, act(tired).order)
+    rich = state.replace(on_hand=state.on_hand + 5.0, pipeline=state.pipeline + 2.0)
+    np.testing.assert_array_equal(act(state).slate, act(rich).slate)
+
+
+def test_departments_decide_without_the_critic(mtma, pair):
+    trainer, learner = mtma
+    blank = learner.replace(critics=jax.tree.map(jnp.zeros_like, learner.critics))
+    state = store.reset(jax.random.key(1), pair)
+    actions = [
+        Departments(*trainer.departments(each)) for each in (wiggled(learner), wiggled(blank))
+    ]
+    act = jax.jit(lambda each: each.act(None, each.start(pair), state, pair)[0])
+    first, second = (act(each) for each in actions)
+    chex.assert_trees_all_equal(first, second)
+
+
+def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
+    params = random_params(5, 4, 2, 2, 3)
+    state, order = random_state(5, params), np.array([2, 0, 3, 1])
+    actor, critic = ReplenishmentActor(8, "none"), Critic(8, CHANCE_COLUMNS)
+    scorer = RecommendationActor(8, "none")
+    key, nothing = jax.random.key(0), jnp.zeros((4, 0))
+    left, right = views.replenishment_view(state, params), views.recommendation_view(state, params)
+    everything = views.critic_view(state, params)
+    rng = np.random.default_rng(0)
+    prior = jnp.asarray(rng.normal(size=(2, 4)), jnp.float32)
+    decision = jnp.asarray(rng.normal(size=(4, DECISION_COLUMNS)), jnp.float32)
+    weights = [
+        wiggled(each)
+        for each in (
+            jax.jit(actor.init)(key, left, nothing),
+            jax.jit(scorer.init)(key, right, prior, nothing),
+            jax.jit(critic.init)(key, everything, decision),
+        )
+    ]
+    mixed = [permuted(view, order) for view in (left, right, everything)]
+    levels = jax.jit(lambda view: actor.apply(weights[0], view, nothing)[0])
+    scores = jax.jit(lambda view, prior: scorer.apply(weights[1], view, prior, nothing)[0])
+    values = jax.jit(lambda view: critic.apply(weights[2], view, decision)[0])
+    close = partial(np.testing.assert_allclose, atol=1e-5)
+    close(levels(left)[order], levels(mixed[0]))
+    close(scores(right, prior)[:, order], scores(mixed[1], prior[:, order]))
+    close(values(everything)[order], values(mixed[2]))
+    larger = random_params(6, 20, 7, 3, 3)
+    crowd = views.replenishment_view(random_state(6, larger), larger)
+    sized = jax.eval_shape(actor.apply, weights[0], crowd, jnp.zeros((20, 0)))
+    assert sized[0].shape == (20,)
+
+
+def wiggled(tree):
+    """Weights away from their start, so that nothing is zero by design."""
+    rng = np.random.default_rng(0)
+
+    def wiggle(leaf):
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return leaf
+        return leaf + 0.2 * jnp.asarray(rng.standard_normal(leaf.shape), leaf.dtype)
+
+    if hasattr(tree, "replenishment"):
+        return tree.replace(
+            replenishment=wiggled(tree.replenishment), recommendation=wiggled(tree.recommendation)
+        )
+    return jax.tree.map(wiggle, tree)
+
+
+def permuted(view, order):
+    return view.replace(
+        product=view.product[order], pair=view.pair[:, order], news=view.news[order]
+    )

@@ -1,0 +1,140 @@
+"""The classical rules do what their names say, and tuning finds the known best."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.evaluation.simulation import evaluate, profit_per_period
+from agents.evaluation.tuning import Effort, tune
+from agents.policies.heuristics import (
+    HeuristicPair,
+    balancing_penalty,
+    knobs_of,
+    levels_ordering,
+    order_quantity,
+    recommend,
+    recommendation_prior,
+)
+from jaxsim import store
+from jaxsim.params import UNLIMITED
+from jaxsim.scenarios import get
+from jaxsim.views import stock_of
+
+PLAIN = jnp.array([1.0, 0.5, 0.1, 1.0, 1.0, 2.0, 0.0])
+
+
+@pytest.fixture(scope="module")
+def boutique():
+    params = get("boutique").params()
+    return params, store.reset(jax.random.key(0), params)
+
+
+def ordered(rule, params, state, settings=PLAIN):
+    pair = HeuristicPair(knobs_of("margin", rule, settings))
+    return pair.act(jax.random.key(0), (), state, params)[0].order
+
+
+def test_base_stock_orders_up_to_its_level(boutique):
+    params, state = boutique
+    order = ordered("base-stock", params, state)
+    level = order + stock_of(state, params).position
+    emptier = state.replace(on_hand=jnp.maximum(state.on_hand - 2, 0))
+    again = ordered("base-stock", params, emptier) + stock_of(emptier, params).position
+    raised = (order > 0) & (again > 0)
+    assert raised.any()
+    np.testing.assert_array_equal(np.where(raised, level, 0), np.where(raised, again, 0))
+
+
+def test_capped_and_s_S_are_base_stock_when_their_knobs_are_idle(boutique):
+    params, state = boutique
+    plain = ordered("base-stock", params, state)
+    idle = PLAIN.at[4].set(1e6).at[5].set(0.0)
+    np.testing.assert_array_equal(ordered("capped", params, state, idle), plain)
+    np.testing.assert_array_equal(ordered("s-S", params, state, idle), plain)
+
+
+def test_a_cap_caps_and_a_gap_waits(boutique):
+    params, state = boutique
+    empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
+    capped = ordered("capped", params, empty)
+    np.testing.assert_array_less(capped, jnp.ceil(empty.forecast) + 0.5)
+    knobs = knobs_of("margin", "s-S", PLAIN.at[5].set(3.0))
+    stock = stock_of(empty, params)
+    level = stock.position + 2 * empty.forecast
+    assert (order_quantity(level, stock, empty, knobs, params) == 0).all()
+
+
+def test_what_earns_too_little_is_not_ordered(boutique):
+    params, state = boutique
+    empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
+    margin = np.asarray(params.price - params.cost)
+    order = ordered("base-stock", params, empty, PLAIN.at[6].set(0.6))
+    np.testing.assert_array_equal(order > 0, margin >= 0.6 * margin.max())
+    assert (ordered("base-stock", params, empty) > 0).all()
+
+
+@pytest.mark.parametrize("rule", ["base-stock", "capped", "s-S"])
+@pytest.mark.parametrize("gap", [0.0, 0.7, 5.0])
+def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap):
+    params, state = boutique
+    state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
+    knobs = knobs_of("margin", rule, PLAIN.at[4].set(2.0).at[5].set(gap).at[6].set(0.4))
+    stock = stock_of(state, params)
+    quantity = lambda level: order_quantity(level, stock, state, knobs, params)  # noqa: E731
+    for more in np.linspace(-9.0, 9.0, 37):
+        order = quantity(stock.position + more)
+        lower, upper = levels_ordering(order, stock, state, knobs, params)
+        for inside in (lower + 0.01, (lower + upper) / 2, upper - 0.01):
+            np.testing.assert_array_equal(quantity(inside), order)
+        ends = [(lower, -UNLIMITED / 2, -0.01), (upper, UNLIMITED / 2, 0.01)]
+        for end, endless, step in ends:
+            is_end = jnp.abs(end) < abs(endless)
+            assert ((quantity(end + step) != order) == is_end).all()
+
+
+def test_recommenders_do_what_they_are_called(boutique):
+    params, state = boutique
+    slate = {
+        name: np.asarray(recommend(state, knobs_of(name, "base-stock", PLAIN), params))
+        for name in ("popularity", "most-stock", "margin", "myopic", "balancing")
+    }
+    today = np.asarray(stock_of(state, params).today)
+    assert (slate["popularity"][:, 0] == np.argmax(state.forecast)).all()
+    assert (slate["most-stock"][:, 0] == np.argmax(np.asarray(state.on_hand) / today)).all()
+    sold_out = state.replace(on_hand=state.on_hand * 0)
+    one_left = sold_out.replace(on_hand=sold_out.on_hand.at[3].set(20))
+    for name in ("myopic", "balancing"):
+        aware = recommend(one_left, knobs_of(name, "base-stock", PLAIN), params)
+        assert (aware[:, 0] == 3).all(), name
+    blind = recommend(sold_out, knobs_of("margin", "base-stock", PLAIN), params)
+    np.testing.assert_array_equal(blind, slate["margin"])
+
+
+def test_the_prior_ranks_as_the_recommender_does(boutique):
+    params, state = boutique
+    for name in ("popularity", "most-stock", "margin", "myopic", "balancing"):
+        knobs = knobs_of(name, "base-stock", PLAIN)
+        first = recommend(state, knobs, params)[:, 0]
+        prior = recommendation_prior(state, knobs, params)
+        np.testing.assert_array_equal(np.argmax(prior, -1), first)
+
+
+def test_balancing_penalty_runs_from_nothing_to_one():
+    np.testing.assert_allclose(balancing_penalty(jnp.array([0.0, 1.0])), [0, 1], atol=1e-6)
+
+
+def test_tuning_finds_the_published_policies_of_lost_sales():
+    # The demand estimate stays at the true mean, as the published costs assume.
+    params = get("lost-sales").params().replace(forecast_memory=jnp.float32(1.0))
+    tuned = tune(jax.random.key(0), params, Effort())
+    assert {pair.name for pair in tuned} == {
+        f"popularity+{rule}" for rule in ("base-stock", "capped", "s-S")
+    }
+    totals = evaluate(
+        jax.random.key(1), {each.name: each.policy for each in tuned}, params, 512, 500, 50
+    )
+    costs = {name: -profit_per_period(each, 500).mean() for name, each in totals.items()}
+    assert costs["popularity+base-stock"] == pytest.approx(5.20, abs=0.06)
+    assert costs["popularity+capped"] == pytest.approx(4.80, abs=0.06)
+    assert tuned[0].name == "popularity+capped"

@@ -1,0 +1,282 @@
+"""The report's numbers add up, and its page works in a real browser.
+
+Two classical pairs stand for the learned departments and the best pair: a policy is a policy.
+"""
+
+import dataclasses
+import re
+import shlex
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+from selenium.webdriver.support.wait import WebDriverWait
+
+from agents.evaluation.tuning import TunedPair
+from agents.learning.config import TrainConfig
+from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.report import page as report_page
+from agents.report.data import Report, Step
+from agents.report.results import Finished, command_of, results_of
+from agents.report.scenes import scenes_of
+from agents.runs.pipeline import compare
+from agents.runs.run_folder import RunError
+from jaxsim import scenarios
+from tests.conftest import Browser
+from train import parse
+
+PAIR = scenarios.get("pair")
+RULE = knobs_of("balancing", "base-stock", jnp.array([0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 0.0]))
+GOOD, BAD = (HeuristicPair(RULE.replace(safety=jnp.float32(z))) for z in (0.5, 3.0))
+TUNED = [TunedPair("balancing+base-stock", HeuristicPair(RULE), 0.0)]
+
+
+def metrics_of(shift: float) -> pd.DataFrame:
+    iteration = np.arange(1, 41)
+    return pd.DataFrame(
+        {
+            "iteration": iteration,
+            "store_periods": iteration * 8192,
+            "profit": 10 + shift + np.log(iteration),
+            "fill_rate": np.linspace(0.9, 0.95, 40),
+            "critic_rate": 3e-3 / iteration,
+            "fast_rate": 1e-3 / iteration,
+            "slow_rate": 1e-3 / iteration**2,
+            "greedy_profit": np.where(iteration % 10 == 0, 13.0 + shift, np.nan),
+        }
+    )
+
+
+def finished(regime: str, seed: int, policy: HeuristicPair) -> Finished:
+    config = TrainConfig(
+        scenario="pair", regime=regime, seed=seed,
+        evaluation_stores=32, evaluation_periods=40, burn_in=20,
+    )  # fmt: skip
+    summary = compare(config, PAIR, TUNED, policy, jax.random.key(seed))
+    folder = Path(f"runs/{regime}-{seed}")
+    return Finished(folder, regime, "", command_of(config), config, summary, metrics_of(seed / 10))
+
+
+@pytest.fixture(scope="module")
+def trainings() -> list[Finished]:
+    """Two seeds of each of two regimes; the siloed hold too much stock."""
+    return [
+        finished(regime, seed, policy)
+        for regime, policy in (("silo", BAD), ("mtma", GOOD))
+        for seed in (0, 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def report(trainings: list[Finished]) -> Report:
+    policies = {"learned": GOOD, "best pair": HeuristicPair(RULE)}
+    scenes = scenes_of(jax.random.key(0), policies, PAIR, burn_in=10)
+    return Report(about=PAIR.about, results=results_of(trainings), scenes=scenes)
+
+
+@pytest.fixture(scope="module")
+def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(report_page.page_of(report), encoding="utf-8")
+    return path
+
+
+def test_steps_add_up_to_the_difference_in_profit(trainings, report):
+    for bridge in report.results.bridges:
+        total = sum(step.amount for step in bridge.steps)
+        assert total == pytest.approx(bridge.difference.mean, abs=1e-4)
+    seeds = [
+        [run.learned["profit_mean"] for run in trainings if run.config.regime == regime]
+        for regime in ("mtma", "silo")
+    ]
+    to_silo = report.results.bridges[1]
+    assert to_silo.difference.mean == pytest.approx(np.mean(seeds[0]) - np.mean(seeds[1]))
+    holding = next(step for step in to_silo.steps if step.label == "Holding")
+    assert holding.amount > 0  # the siloed pay for their safety stock
+
+
+def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
+    """The bound from two paired intervals is no narrower than the interval of the difference."""
+    mine, other = trainings[2], trainings[0]
+    bridge = results_of([mine, other]).bridges[1]
+    paired = compare(mine.config, PAIR, [TunedPair("x", BAD, 0.0)], GOOD, jax.random.key(0))
+    low, high = paired["gain_over_best_heuristic"]["ci95"]
+    assert bridge.difference.mean == pytest.approx(paired["gain_over_best_heuristic"]["mean"])
+    assert bridge.difference.low <= low < high <= bridge.difference.high
+
+
+def test_rounded_steps_add_up_in_print():
+    steps = [Step("", "", amount) for amount in (0.444, 0.444, 0.444, -0.111, -0.0004)]
+    shown = [step.amount for step in report_page.rounded(steps, 2)]
+    assert sum(shown) == pytest.approx(1.22) and len(shown) == 5
+    for step, amount in zip(steps, shown, strict=True):
+        assert abs(step.amount - amount) < 0.01 and round(amount, 2) == pytest.approx(amount)
+
+
+def test_bands_run_from_the_lowest_to_the_highest_training(report):
+    curve = next(each for each in report.results.curves if each.group == "mtma")
+    low, mean, high = (np.array(each)[50:] for each in vars_of(curve.profit))
+    np.testing.assert_allclose(high - low, 0.1, atol=1e-9)
+    np.testing.assert_allclose(mean - low, 0.05, atol=1e-9)
+    assert curve.trainings == 2 and curve.checked.mean == pytest.approx([13.05] * 4)
+
+
+def vars_of(band) -> tuple[list[float], list[float], list[float]]:
+    return band.low, band.mean, band.high
+
+
+def test_runs_of_two_stores_are_refused(trainings):
+    other = dataclasses.replace(
+        trainings[0], summary=trainings[0].summary | {"scenario": "boutique"}
+    )
+    with pytest.raises(RunError, match="runs of one store"):
+        results_of([trainings[1], other])
+
+
+def test_the_command_makes_the_same_training():
+    config = TrainConfig(scenario="my store.json", regime="silo", fast_rate=1e-3, seed=3)
+    for each in (config, dataclasses.replace(config, out=Path("a folder"))):
+        words = command_of(each)
+        assert words.startswith("python train.py train --scenario 'my store.json' --regime silo")
+        assert parse(shlex.split(words)[2:]).training == each
+
+
+def test_scenes_are_what_was_simulated(report):
+    story = report.scenes.stories[0]
+    stock, sold, ordered = (np.array(each) for each in (story.on_hand, story.sold, story.ordered))
+    owned = stock + np.array(story.pipeline).sum(1)
+    np.testing.assert_array_equal(owned[1:], (owned + ordered - sold)[:-1])
+    answer = report.scenes.responses.answers[0]
+    assert answer.happened == "one more unit of left" and answer.orders[0].product == "left"
+    assert -1 <= answer.orders[0].mean[0] < -0.7  # base-stock: one more, one less, if it orders
+    switching = report.scenes.switching
+    assert switching.optimal_profit == pytest.approx(11.616, abs=0.002)
+    assert np.shape(switching.learned) == np.shape(switching.exact)
+    assert all(0.5 < share <= 1 for share in switching.same)
+
+
+def test_page_asks_nothing_of_anybody(browser: Browser, page):
+    browser.open(page)
+    assert browser.complaints() == []
+    assert [url for url in browser.requests() if not url.startswith("data:")] == [page.as_uri()]
+    assert not re.search(r"(?:src|href)=\"?(?:https?:)?//", page.read_text())
+
+
+def test_charts_are_there_and_say_what_they_show(browser: Browser, page):
+    browser.open(page)
+    sizes = browser.run(
+        "[...document.querySelectorAll('svg.chart')].map((each) => "
+        "[each.clientWidth, each.clientHeight, each.getAttribute('aria-label').length])"
+    )
+    assert len(sizes) == 9  # three of learning, four strips, two responses
+    assert all(width > 200 and height > 60 and words > 10 for width, height, words in sizes)
+    ends = browser.run(
+        "[...document.querySelectorAll('path.line')].map((each) => each.getBBox().width)"
+    )
+    assert len(ends) == 2 + 2 + 3 + 4 and min(ends) > 150
+    assert browser.run("document.querySelectorAll('path.band').length") == 8
+    unnamed = browser.run(
+        "[...document.querySelectorAll('select, input, button')].filter((each) => "
+        "!(each.ariaLabel || each.textContent.trim() || each.labels?.length)).length"
+    )
+    assert unnamed == 0
+
+
+def test_bridge_on_the_page_adds_up(browser: Browser, page):
+    browser.open(page)
+    for bridge in browser.run(
+        "[...document.querySelectorAll('.bridge')].map((each) => "
+        "[...each.querySelectorAll('.number')].map((number) => number.textContent))"
+    ):
+        *steps, total = (
+            round(100 * float(each.replace("−", "-").replace(",", ""))) for each in bridge
+        )
+        assert sum(steps) == total
+
+
+NOW = "document.querySelector('[data-part=now]').textContent"
+STRIPS_DRAWN = "document.querySelector('[data-part=strips]').innerHTML"
+STRIPS = "document.querySelector('[data-part=strips]').innerText"
+
+
+def press(browser: Browser, part: str) -> None:
+    browser.run(f"document.querySelector('[data-part={part}]').click()")
+
+
+def test_player_plays_and_pauses(browser: Browser, page):
+    browser.open(page)
+    before = browser.run(STRIPS)
+    assert browser.run(NOW) == "Day 1 of 42"
+    press(browser, "play")
+    WebDriverWait(browser.driver, 10, 0.05).until(lambda _: browser.run(NOW) == "Day 3 of 42")
+    press(browser, "play")
+    assert browser.run(STRIPS) != before
+    time.sleep(0.9)  # longer than a day takes
+    assert browser.run(NOW) == "Day 3 of 42"
+    press(browser, "back")
+    assert browser.run(NOW) == "Day 2 of 42"
+
+
+def test_keyboard_and_choices_show_other_numbers(browser: Browser, page, report):
+    browser.open(page)
+    browser.run("document.querySelector('[data-part=next]').focus()")
+    browser.driver.switch_to.active_element.send_keys("\ue014")  # right arrow
+    assert browser.run(NOW) == "Day 2 of 42"
+    for part, value in (("product", 1), ("segment", 1), ("story", 1)):
+        before = browser.run(STRIPS_DRAWN)
+        browser.run(
+            f"(() => {{ const each = document.querySelector('[data-part={part}]');"
+            f"each.value = {value}; each.dispatchEvent(new Event('change')); }})()"
+        )
+        assert browser.run(STRIPS_DRAWN) != before
+    told = browser.run(STRIPS)
+    story = report.scenes.stories[1]
+    assert f"{story.on_hand[1][1]} on hand" in told and f"{story.ordered[1][1]} ordered" in told
+
+
+def test_fits_a_phone(browser: Browser, page):
+    browser.open(page, width=360)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_text_can_be_read(browser: Browser, page, dark):
+    """WCAG AA: 4.5 to 1 for all text against what is behind it."""
+    browser.open(page, dark=dark)
+    for style in ("--ink", "--soft"):
+        for behind in ("--paper", "--card", "--wash"):
+            assert contrast(colour(browser, style), colour(browser, behind)) >= 4.5, (style, behind)
+    assert (sum(colour(browser, "--paper")) < 200) == dark
+
+
+def test_paper_is_white_and_has_no_buttons(browser: Browser, page):
+    browser.open(page, dark=True, media="print")
+    assert colour(browser, "--paper") == [255, 255, 255]
+    for hidden in ("nav", "[data-part=play]", "[data-part=day]"):
+        style = f"getComputedStyle(document.querySelector('{hidden}')).display"
+        assert browser.run(style) == "none"
+    assert browser.run("document.querySelector('[data-part=now]').checkVisibility()")
+
+
+def colour(browser: Browser, name: str) -> list[int]:
+    """Red, green and blue of one of the page's colours."""
+    shown = browser.run(
+        "(() => { const made = document.body.appendChild(document.createElement('i'));"
+        f"made.style.color = 'var({name})'; return getComputedStyle(made).color; }})()"
+    )
+    return [int(part) for part in re.findall(r"\d+", shown)[:3]]
+
+
+def contrast(one: list[int], other: list[int]) -> float:
+    def luminance(rgb: list[int]) -> float:
+        parts = np.array(rgb) / 255
+        linear = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)

@@ -1,0 +1,232 @@
+"""An exported department decides as the evaluator's does, and alone."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.runs import serving
+from agents.policies.departments import Departments, Recommendation, Replenishment
+from agents.runs.export import write
+from agents.policies.heuristics import knobs_of
+from agents.runs.export_schema import COLUMNS, inputs_of
+from agents.policies.networks import RecommendationActor, ReplenishmentActor
+from agents.runs.run_folder import RunError
+from agents.runs.serving import ServedDepartment, ServingError
+from jaxsim import choice, scenarios, store, views
+from jaxsim.params import Params
+from jaxsim.records import State
+
+SCENARIO = scenarios.get("pair")
+PARAMS = SCENARIO.params()
+SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0, 0.0])
+# The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
+ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
+ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
+ATTENTION = jax.jit(jax.vmap(choice.mean_attention, (0, None)))
+RESET = jax.jit(jax.vmap(store.reset, (0, None)))
+STORES, PERIODS = 40, 6
+
+
+def departments(memories: tuple[str, str], sees_other: bool, recommender: str) -> Departments:
+    """Departments whose weights are far from where training starts."""
+    knobs = knobs_of(recommender, "capped", SETTINGS)
+    pair = Departments(
+        Replenishment(None, knobs, ReplenishmentActor(8, memories[0]), sees_other),
+        Recommendation(None, knobs, RecommendationActor(8, memories[1]), sees_other),
+    )
+    key = jax.random.key(0)
+    state = jax.eval_shape(store.reset, key, PARAMS)
+    rng = np.random.default_rng(3)
+
+    def with_weights(department):
+        shapes = jax.eval_shape(department.weights_for, key, state, PARAMS)
+        draw = lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(np.float32)  # noqa: E731
+        return department.replace(weights=jax.tree.map(draw, shapes))
+
+    return Departments(with_weights(pair.replenishment), with_weights(pair.recommendation))
+
+
+@pytest.fixture(scope="module")
+def remembering() -> Departments:
+    return departments(("ewma", "ewma"), True, "balancing")
+
+
+@pytest.fixture(scope="module")
+def siloed() -> Departments:
+    return departments(("gru", "none"), False, "margin")
+
+
+def written(pair: Departments, folder: Path) -> dict[str, ServedDepartment]:
+    for name in COLUMNS:
+        write(name, getattr(pair, name), SCENARIO, folder / name)
+    return {name: serving.load(folder / name) for name in COLUMNS}
+
+
+def fields_of(
+    department: ServedDepartment, states: State, slates: jax.Array | None = None
+) -> dict[str, np.ndarray]:
+    """Inputs of one store or many; without slates nothing is shown."""
+    asked = department.schema["properties"].keys() - {"memory", "attention"}
+    fields = {name: np.asarray(getattr(states, name)) for name in asked}
+    if "attention" in department.schema["properties"]:
+        given = np.zeros_like(states.on_hand) if slates is None else ATTENTION(slates, PARAMS)
+        fields["attention"] = np.asarray(given)
+    return fields
+
+
+@pytest.fixture(scope="module")
+def served(
+    remembering: Departments, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, ServedDepartment]:
+    return written(remembering, tmp_path_factory.mktemp("exports"))
+
+
+def test_actions_are_the_evaluator_s(remembering, served) -> None:
+    compare(remembering, served)
+
+
+def test_actions_of_a_silo_are_the_evaluator_s(siloed, tmp_path) -> None:
+    compare(siloed, written(siloed, tmp_path))
+    program = bytearray((tmp_path / "replenishment" / serving.PROGRAM).read_bytes())
+    assert jax.export.deserialize(program).platforms == ("cpu", "cuda")
+
+
+def compare(pair: Departments, served: dict[str, ServedDepartment]) -> None:
+    """Both decide in the same stores for some periods, each with its own memory."""
+    keys = jax.random.split(jax.random.key(2), STORES)
+    states = RESET(keys, PARAMS)
+    carried = jax.vmap(lambda _: pair.start(PARAMS))(jnp.arange(STORES))
+    carried_alone = {name: each.start(STORES) for name, each in served.items()}
+    seen = []
+    for _ in range(PERIODS):
+        action, carried = ACT(pair, keys[0], carried, states, PARAMS)
+        alone = {
+            name: each.decide(fields_of(each, states, action.slate) | carried_alone[name])
+            for name, each in served.items()
+        }
+        np.testing.assert_array_equal(alone["replenishment"].pop("order"), action.order)
+        np.testing.assert_array_equal(alone["recommendation"].pop("slate"), action.slate)
+        carried_alone = alone
+        seen.append(np.asarray(action.order))
+        states, _ = ADVANCE(keys, states, action, PARAMS)
+        keys = jax.vmap(jax.random.fold_in, (0, None))(keys, 1)
+    assert len(np.unique(seen)) > 3  # the comparison saw different orders
+
+
+def test_one_store_is_a_batch_of_one(served) -> None:
+    states = RESET(jax.random.split(jax.random.key(0), STORES), PARAMS)
+    for department in served.values():
+        batch = fields_of(department, states) | department.start(STORES)
+        many = department.decide(batch)
+        one = department.decide({name: each[1] for name, each in batch.items()})
+        for name, value in one.items():
+            np.testing.assert_array_equal(value, many[name][1])
+            assert list(value.shape) == department.schema["outputs"][name]["shape"]
+            assert value.dtype == department.schema["outputs"][name]["dtype"]
+
+
+def test_plain_lists_will_do(served) -> None:
+    state = store.reset(jax.random.key(0), PARAMS)
+    department = served["replenishment"]
+    inputs = fields_of(department, state) | department.start()
+    plain = json.loads(json.dumps({name: value.tolist() for name, value in inputs.items()}))
+    np.testing.assert_array_equal(
+        department.decide(plain)["order"], department.decide(inputs)["order"]
+    )
+
+
+MISTAKES = {
+    "unknown": ({"stock": 1}, "stock: unknown field; allowed: on_hand, pipeline"),
+    "missing": ({"backlog": None}, "backlog: is missing"),
+    "shape": ({"on_hand": np.zeros(3)}, r"on_hand: has shape \(3,\); allowed: \(2,\)"),
+    "batch": ({"sold": np.zeros((4, 2))}, r"sold: has shape \(4, 2\); allowed: \(2,\)"),
+    "empty": ({"on_hand": np.zeros((0, 2))}, r"pipeline: has shape"),
+    "ragged": ({"pipeline": [[1.0, 2.0], [1.0]]}, "pipeline: is not an array"),
+    "type": ({"forecast": np.array(["1", "2"])}, "forecast: has type <U1; allowed: integers or"),
+    "flag": ({"lost": np.array([True, False])}, "lost: has type bool"),
+    "float period": ({"period": 1.5}, "period: has type float64; allowed: integers"),
+    "negative": ({"on_hand": np.array([1.0, -2.0])}, "on_hand: -2.0; allowed: whole numbers"),
+    "part of a unit": ({"on_hand": np.array([1.0, 2.5])}, "on_hand: 2.5; allowed: whole numbers"),
+    "not a number": ({"forecast": np.array([1.0, np.nan])}, "forecast: nan; allowed: numbers from"),
+    "too much": ({"fatigue": np.full((2, 2), 1.1)}, "fatigue: 1.1; allowed: numbers from 0.0 to 1"),
+    "memory": ({"memory": np.zeros((2, 4))}, r"memory: has shape \(2, 4\); allowed: \(2, 9\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_bad_inputs_are_refused_by_name(served, wrong, said) -> None:
+    department = served["replenishment"]
+    state = store.reset(jax.random.key(0), PARAMS)
+    inputs = fields_of(department, state) | department.start() | wrong
+    with pytest.raises(ServingError, match=said):
+        department.decide({name: each for name, each in inputs.items() if each is not None})
+
+
+def test_a_batch_of_nothing_is_refused(served) -> None:
+    for department in served.values():
+        fields = department.schema["properties"].items()
+        nothing = {name: np.zeros((0, *each["shape"]), each["dtype"]) for name, each in fields}
+        with pytest.raises(ServingError, match="a batch of 0 stores; allowed: 1 or more"):
+            department.decide(nothing)
+
+
+def ordering_view(state: State, params: Params) -> views.View:
+    return views.with_todays_slates(views.replenishment_view(state, params), state.on_hand)
+
+
+def test_schema_lists_every_column_of_the_views() -> None:
+    state = jax.eval_shape(store.reset, jax.random.key(0), PARAMS)
+    for name, see in (
+        ("replenishment", ordering_view),
+        ("recommendation", views.recommendation_view),
+    ):
+        view = jax.eval_shape(see, state, PARAMS)
+        for part, columns in COLUMNS[name].items():
+            assert len(columns) == getattr(view, part).shape[-1], (name, part)
+
+
+def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed) -> None:
+    asked = lambda department: set(inputs_of(department, PARAMS))  # noqa: E731
+    shared = asked(remembering.recommendation)
+    assert shared - asked(siloed.recommendation) == {"on_hand", "pipeline", "sold", "memory"}
+    assert asked(remembering.replenishment) - asked(siloed.replenishment) == {
+        "fatigue", "attention",
+    }  # fmt: skip
+    # One that starts from a rule that looks at stock must be told of it.
+    aware = siloed.recommendation.replace(knobs=remembering.recommendation.knobs)
+    assert asked(aware) == shared - {"sold", "memory"}
+
+
+def test_a_folder_that_holds_something_is_left_alone(siloed, tmp_path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"out: .* is there already; allowed: a new"):
+        write("replenishment", siloed.replenishment, SCENARIO, tmp_path / "out")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
+
+
+@pytest.mark.parametrize("file", [serving.TENSORS, serving.SCHEMA, serving.PROGRAM])
+def test_a_damaged_export_is_refused(siloed, file, tmp_path) -> None:
+    write("replenishment", siloed.replenishment, SCENARIO, tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        serving.TENSORS, serving.SCHEMA, serving.PROGRAM,
+    }  # fmt: skip
+    (tmp_path / "out" / file).write_bytes(b"not this")
+    with pytest.raises(ServingError, match=r"not an exported department|not the file that was"):
+        serving.load(tmp_path / "out")
+
+
+def test_the_loader_imports_nothing_of_this_project() -> None:
+    program = """
+import sys
+import agents.runs.serving
+ours = {name for name in sys.modules if name.split(".")[0] in ("agents", "jaxsim")}
+assert ours == {"agents", "agents.runs.serving"}, ours
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

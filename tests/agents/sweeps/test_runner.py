@@ -1,0 +1,212 @@
+"""A sweep that is stopped goes on, every run of it is the same training alone, and a study is made
+of sweeps.
+"""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import train
+from agents.learning.config import TrainConfig
+from agents.runs.run_folder import RunError
+from agents.study import study
+from agents.study.study import StudyConfig, Variant, run_study
+from agents.sweeps import runner, sweep_folder
+from agents.sweeps.baselines import Stores, run_row, simulated
+from agents.sweeps.grid import parse_grid, planned_runs
+from agents.sweeps.runner import Progress, SweepConfig, run_sweep
+from agents.sweeps.sweep_folder import read_table
+from jaxsim import scenarios
+
+SMALL = dict(
+    iterations=4, stores=16, horizon=4, width=8, replenishment_memory="none",
+    evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2,
+)  # fmt: skip
+SEED, ENTROPY = 3, 0.03
+
+
+def config_of(folder: Path) -> SweepConfig:
+    training = TrainConfig(scenario="pair", seed=2, out=folder, **SMALL)
+    return SweepConfig(training, 2, (f"entropy=0.01,{ENTROPY}", "holding=x2"), together=2)
+
+
+class Stopped(Exception):
+    """Somebody pulls the plug."""
+
+
+def stop_in_the_second_chunk(news: str, share: float) -> None:
+    stop_in_the_second_chunk.done += share
+    if stop_in_the_second_chunk.done > 2:
+        raise Stopped
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Stopped in the second of two chunks, then started again; what the second start said."""
+    folder, said = tmp_path_factory.mktemp("sweep"), []
+    stop_in_the_second_chunk.done = 0.0
+    nothing = lambda *_: None  # noqa: E731
+    with pytest.raises(Stopped):
+        run_sweep(config_of(folder), Progress(nothing, nothing, stop_in_the_second_chunk))
+    assert not (folder / "runs.csv").exists()
+    told = Progress(said.append, lambda *counts: said.append(f"{counts}"), nothing)
+    rows = run_sweep(config_of(folder), told)
+    pd.testing.assert_frame_equal(rows, pd.read_csv(folder / "runs.csv"))
+    return folder, said
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last run of the sweep on its own."""
+    folder = tmp_path_factory.mktemp("alone")
+    pair = scenarios.get("pair")
+    dearer = pair.model_copy(
+        update={"holding": [2 * each for each in pair.params().holding.tolist()]}
+    )
+    dearer.save(folder / "dearer.json")
+    settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy=ENTROPY)
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    assert train.main([*flags, f"--out={folder / 'run'}"]) == 0
+    return folder / "run"
+
+
+def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
+    folder, said = swept
+    assert said[0] == "(4, 2)"
+    assert not any("tuning" in each for each in said)
+    rows = pd.read_csv(folder / "runs.csv")
+    assert list(rows["run"]) == [0, 1, 2, 3]
+    assert list(rows["seed"]) == [2, 3, 2, 3]
+    assert list(rows["entropy"]) == [0.01, 0.01, ENTROPY, ENTROPY]
+    assert set(rows["holding"]) == {"x2"} and set(rows["store_periods"]) == {4 * 16 * 4}
+    assert rows.notna().all(axis=None)
+    pairs = pd.read_csv(folder / "heuristics.csv")
+    assert sorted(pairs["seed"]) == [2, 3]  # once for each seed of the one store
+    assert not list(folder.rglob(".*"))
+
+
+def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):
+    row = pd.read_csv(swept[0] / "runs.csv").iloc[-1]
+    summary = json.loads((alone / "summary.json").read_text())
+    learned = summary["policies"]["learned"]
+    assert row["seed"] == SEED and row["store_periods"] == summary["store_periods"]
+    assert row["best_heuristic"] == summary["best_heuristic"]
+    close = lambda value: pytest.approx(value, rel=1e-4, abs=1e-4)  # noqa: E731
+    assert row["profit"] == close(learned["profit_mean"])
+    assert [row["profit_low"], row["profit_high"]] == close(learned["profit_ci95"])
+    assert row["gain"] == close(summary["gain_over_best_heuristic"]["mean"])
+    assert [row["gain_low"], row["gain_high"]] == close(summary["gain_over_best_heuristic"]["ci95"])
+    for column, kpi in {"holding_paid": "holding", "bullwhip": "bullwhip"}.items():
+        assert row[column] == close(learned[kpi])
+
+
+def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
+    curves = pd.read_parquet(swept[0] / "curves.parquet")
+    assert curves.groupby("run").size().tolist() == [4] * 4
+    metrics = pd.read_csv(alone / "metrics.csv")
+    mine = curves[curves["run"] == 3].reset_index(drop=True)
+    shared = [column for column in metrics.columns if column in mine.columns]
+    assert {"profit", "greedy_profit", "critic_loss", "slow_updates"} <= set(shared)
+    pd.testing.assert_frame_equal(
+        mine[shared], metrics[shared], check_dtype=False, rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
+    folder, config = swept[0], config_of(swept[0])
+    pair = scenarios.get(config.training.scenario)
+    planned = planned_runs(config.training, pair, parse_grid(config.grid), config.seeds)
+    stores = Stores(folder / sweep_folder.STORES, lambda _: None)
+    rows = pd.read_csv(folder / "runs.csv")
+    for run in (planned[0], planned[-1]):
+        departments = runner.kept_departments(folder, run, stores)
+        again = run_row(run, simulated(run, departments), stores.yardstick(run))
+        row = rows.iloc[run.number].to_dict()
+        assert {name: row[name] for name in again} == again
+
+
+def test_a_run_without_its_weights_is_not_finished(swept, tmp_path: Path):
+    folder = shutil.copytree(swept[0], tmp_path / "sweep")
+    assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}
+    chunk = folder / "chunks" / "00002"
+    (chunk / "weights.safetensors").rename(tmp_path / "weights")
+    assert sweep_folder.finished_runs(folder) == {0, 1}
+    with pytest.raises(RunError, match="no weights of run 3; allowed: a run that is finished"):
+        sweep_folder.read_weights(folder, 3, {})
+    tables = {name: read_table(chunk / name) for name in ("runs.csv", "curves.parquet")}
+    sweep_folder.write_chunk(folder, tables, {2: {"w": np.ones(2)}, 3: {"w": np.arange(3.0)}})
+    assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}
+    kept = sweep_folder.read_weights(folder, 3, {"w": np.zeros(3)})
+    np.testing.assert_array_equal(kept["w"], np.arange(3.0))
+
+
+def test_a_sweep_of_other_settings_is_refused(swept):
+    folder = swept[0]
+    config = config_of(folder)
+    nothing = Progress(*[lambda *_: None] * 3)
+    other = runner.SweepConfig(config.training, 3, config.grid)
+    with pytest.raises(RunError, match=r"seeds: 3; allowed: 2, of which .* holds a sweep"):
+        run_sweep(other, nothing)
+    before = (folder / "runs.csv").read_bytes()
+    assert len(run_sweep(SweepConfig(config.training, 2, config.grid, "9GiB"), nothing)) == 4
+    assert (folder / "runs.csv").read_bytes() == before
+
+
+def test_a_sweep_is_reported(swept):
+    folder, _ = swept
+    assert train.main(["report", str(folder)]) == 0
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "4 trainings in 2 groups" in page and "mtma, entropy=0.03, holding=x2" in page
+    assert "--seeds 2 --grid entropy=0.01,0.03 --grid holding=x2" in page
+
+
+def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):
+    table = pd.DataFrame({"variant": ["1", "1"], "seed": [0, 1]})
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "runs.csv"), table, check_dtype=False)
+    assert list(read_table(tmp_path / "runs.csv")["variant"]) == ["1", "1"]
+
+
+def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
+    config = StudyConfig(seeds=2, out=tmp_path, together=2)
+    base = TrainConfig(scenario="pair", **SMALL)
+    found = [
+        Variant(study.REGIMES_PART, "mtma", base),
+        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
+    ]
+    first = run_study(config, found, Progress(*[lambda *_: None] * 3))
+    rows = pd.read_csv(tmp_path / "results" / "study.csv")
+    assert list(rows["regime"]) == ["mtma"] * 4 + ["heuristic"] * 2
+    assert list(rows["seed"]) == [0, 1, 0, 1, 0, 1]
+    assert list(rows["store_periods"][:4]) == [4 * 16 * 4] * 4
+    assert rows[["profit", "fill_rate", "gain"]].notna().all(axis=None)
+    paired = rows["profit"][:4].to_numpy() - np.tile(rows["profit"][4:].to_numpy(), 2)
+    np.testing.assert_allclose(rows["gain"][:4], paired, atol=1e-9)
+    page = (tmp_path / "RESULTS.md").read_text()
+    assert first in page
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        assert (tmp_path / link).exists()
+    report = (tmp_path / "results" / "pair.html").read_text(encoding="utf-8")
+    assert "4 trainings in 2 groups" in report and "slower" in report
+    answers = pd.read_csv(tmp_path / "results" / "insights.csv")
+    assert set(zip(answers["policy"], answers["seed"], strict=True)) == {
+        (policy, seed) for policy in ("learned", "tuned", "exact") for seed in (0, 1)
+    }
+    assert "### How learned departments answer on pair" in page
+    assert "--slow-rate 0.001" in report and "--log" not in report
+    said: list[str] = []
+    again = Progress(said.append, lambda *_: None, lambda *_: None)
+    assert run_study(config, found, again) == first
+    assert not [each for each in said if re.search("compiling|tuning|answer", each)]
+    assert (tmp_path / "RESULTS.md").read_text() == page
+    more = [*found, Variant(study.REGIMES_PART, "joint", dataclasses.replace(base, regime="joint"))]
+    so_far = run_study(dataclasses.replace(config, finished_only=True), more, again)
+    assert so_far.startswith("**Not finished**: 2 of 3 variants are here;")
+    whole = (tmp_path / "RESULTS.md").read_text()
+    assert whole.endswith("## Missing\n\n- regimes on pair: joint\n")

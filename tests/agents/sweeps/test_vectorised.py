@@ -1,0 +1,35 @@
+"""Side by side, each run keeps its own best weights."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.learning.config import TrainConfig
+from agents.policies.heuristics import knobs_of
+from agents.sweeps import vectorised
+from jaxsim.scenarios import get
+
+KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+
+
+def checked(keys: jax.Array, runs: vectorised.Runs) -> tuple[vectorised.Runs, jax.Array]:
+    """The runs after a look at what they earn now, and that."""
+    totals = vectorised.evaluate(keys, vectorised.current(runs), runs.params, 8, 20, 5)
+    earned = totals.profit.mean(-1) / 20
+    return vectorised.keep_better(runs, earned), earned
+
+
+def test_each_run_keeps_its_own_best():
+    trainer = TrainConfig(scenario="pair", stores=8, horizon=4, width=8).trainer(KNOBS)
+    start_keys, keys = jax.random.split(jax.random.key(0), (2, 2))
+    both = (vectorised.repeated(each, 2) for each in (trainer, get("pair").params()))
+    runs = vectorised.start(start_keys, *both)
+    first, earned = checked(keys, runs)
+    assert np.isfinite(earned).all() and earned[0] != earned[1]
+    np.testing.assert_array_equal(earned, first.kept_profit)
+    spoilt = first.replace(kept_profit=first.kept_profit + jnp.array([1e6, -1e6]))
+    blank = spoilt.replace(kept=jax.tree.map(jnp.zeros_like, spoilt.kept))
+    again, _ = checked(keys, blank)
+    kept = again.kept.replenishment.weights["params"]["log_std"]
+    assert (np.asarray(kept) == 0).tolist() == [True, False]
+    np.testing.assert_allclose(again.kept_profit[1], first.kept_profit[1], rtol=1e-6)

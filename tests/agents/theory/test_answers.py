@@ -1,0 +1,87 @@
+"""The verb `theory`, on few and small stores, writes everything it promises."""
+
+import contextlib
+import io
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.support.ui import WebDriverWait
+
+import train
+from agents.theory import answers, classical, coordination, foresight, goodwill
+from jaxsim import scenarios
+from tests.conftest import Browser
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> tuple[Path, str]:
+    """The same study over fewer stores: its folder, and what was said."""
+    folder, said = tmp_path_factory.mktemp("theory"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        shrink(patch)
+        assert train.main(["theory", "--out", str(folder)]) == 0
+    return folder, said.getvalue()
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classical, "lost_sales_grid", lambda: [("poisson", 4.0, 1)])
+    monkeypatch.setattr(classical, "LEAD_TIMES", (1,))
+    for what in ("margin", "holding", "demand", "lead_time"):
+        monkeypatch.setitem(coordination.CURVES, what, ())
+    monkeypatch.setitem(coordination.CURVES, "lift", (0.6, 1.2))
+    for view in list(coordination.MAPS):
+        monkeypatch.delitem(coordination.MAPS, view)
+    for view in (("margin", "lift"), ("holding", "lift")):
+        monkeypatch.setitem(coordination.MAPS, view, ((0.2, 0.3), (0.6, 1.2)))
+    pair = scenarios.get("pair").params()
+    monkeypatch.setattr(
+        foresight, "regimes", lambda _: [foresight.Regime("pair", "as it is", pair)]
+    )
+    monkeypatch.setattr(foresight, "LIFTS", (1.2,))
+    monkeypatch.setattr(foresight, "OVERSTOCK", 8)
+    monkeypatch.setattr(goodwill, "RATES", (0.05,))
+    monkeypatch.setattr(goodwill, "PENALTIES", (0.0, 4.0))
+    monkeypatch.setattr(goodwill, "STORES", 128)
+
+
+def test_the_verb_writes_what_it_promises(done):
+    folder, said = done
+    assert "published" in said and "stock-blind" in said
+    found = json.loads((folder / answers.THEORY).read_text())
+    (row,) = found["lost_sales"]
+    assert round(row["optimal_cost"], 2) == row["published"] == 4.04
+    assert {"family", "penalty", "lead_time", "best_base_stock_cost"} <= set(row)
+    assert {"penalty", "lead_time", "base_stock", "cost"} <= set(found["backlog"][0])
+    assert {"joint", "silo", "stock_blind", "myopic"} <= set(found["pair"])
+    assert len(found["value_of_coordination"]) == 2 + 2 * 4
+    for row in found["value_of_coordination"]:
+        assert row["silo_gap"] >= row["stock_blind_gap"] - 0.01 >= -0.02
+    assert found["goodwill"][0]["gain_over_unaware"][0] >= 0
+    assert found["responses"]["over_time"].keys() == {"surge", "delay", "overstock"}
+    assert "one plan for slates and orders" in (folder / answers.REPORT).read_text()
+    for name in ("value-curves", "value-maps", "foresight", "structure", "responses"):
+        header = (folder / f"{name}.png").read_bytes()[:24]
+        assert struct.unpack(">II", header[16:])[0] == 1200
+
+
+def test_the_page_is_whole(browser: Browser, done):
+    page = done[0] / answers.REPORT
+    browser.open(page, width=360)
+    assert browser.run("document.documentElement.scrollWidth") <= 360
+    assert browser.complaints() == [] and browser.requests()[0] == page.as_uri()
+    charts = "[...document.querySelectorAll('svg.chart')].map((each) => each.clientHeight)"
+    heights = browser.run(charts)
+    assert len(heights) == 1 + 2 + 4 and min(heights) > 100  # a curve, two levels, four responses
+    shown = "document.querySelector('#response-panels svg.chart')?.getAttribute('aria-label')"
+    before = browser.run(shown)
+    browser.run(
+        "(() => { const each = document.getElementById('response-choice');"
+        "each.value = 5; each.dispatchEvent(new Event('change')); })()"
+    )
+    # Charts are drawn when the browser has laid the page out again.
+    changed = WebDriverWait(browser.driver, 30).until(
+        lambda _: browser.run(shown) not in (None, before) and browser.run(shown)
+    )
+    assert "product 2" in changed

@@ -1,0 +1,176 @@
+"""Calibration finds the store that made the transactions, and says what is wrong with others."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
+from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
+from jaxsim.scenarios.scenario import load
+
+COLUMNS = (
+    "date=day", "product=sku", "price=paid", "cost=cost", "customer=card", "segment=age",
+    "group=shelf",
+)  # fmt: skip
+DAYS = 520
+ARRIVALS = np.array([30.0, 15.0])
+TASTES = np.array([[0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+BUYING = np.array([0.5, 0.7])
+WEEK = np.array([0.8, 0.8, 0.9, 0.9, 1.0, 1.3, 1.3])
+PERSISTENCE, MARKET, NOISE = 0.6, 0.25, np.array([0.0, 0.3, 0.5, 0.7])
+PRICE, COST = np.array([4.0, 5.0, 6.0, 7.0]), np.array([3.0, 4.0, 4.5, 5.0])
+
+
+@pytest.fixture(scope="module")
+def transactions() -> pd.DataFrame:
+    """Rows of a known store. Who buys none of its four products buys a bag, sold at a loss."""
+    rng = np.random.default_rng(0)
+    frames, market, card = [], 0.0, 0
+    for number, day in enumerate(pd.date_range("2024-01-01", periods=DAYS)):
+        market = PERSISTENCE * market + MARKET * rng.standard_normal()
+        shock = np.exp(NOISE * rng.standard_normal(4) - NOISE**2 / 2)
+        for segment, arrivals in enumerate(ARRIVALS * WEEK[number % 7] * np.exp(market)):
+            bought = rng.poisson(arrivals * BUYING[segment] * TASTES[segment] * shock)
+            bags = rng.poisson(arrivals * (1 - BUYING[segment]))
+            skus = np.repeat(np.arange(5), [*bought, bags])
+            frame = pd.DataFrame({"sku": skus, "age": "young" if segment == 0 else "old"})
+            frames.append(frame.assign(day=str(day.date()), card=card + np.arange(len(skus))))
+            card += len(skus)
+    rows = pd.concat(frames)
+    rows["paid"] = np.append(PRICE, 1.0)[rows["sku"]]
+    rows["cost"] = np.append(COST, 1.5)[rows["sku"]]
+    return rows.assign(shelf=rows["sku"] % 2)
+
+
+def config(path: Path, **settings) -> CalibrateConfig:
+    defaults = dict(columns=COLUMNS, products=4, out=path.parent / "store.json", train_days=500)
+    return CalibrateConfig(transactions=path, **defaults | settings)
+
+
+@pytest.fixture
+def csv(tmp_path: Path, transactions: pd.DataFrame) -> Path:
+    transactions.to_csv(tmp_path / "sales.csv", index=False)
+    return tmp_path / "sales.csv"
+
+
+def test_the_store_behind_the_transactions_is_found(csv):
+    found = calibrate(config(csv)).scenario
+    order = [int(name) for name in found.products]
+    rows = [found.segments.index("young"), found.segments.index("old")]
+    weights = np.exp(np.array(found.utility))[rows][:, np.argsort(order)]
+    np.testing.assert_allclose(weights / weights.sum(1, keepdims=True), TASTES, atol=0.02)
+    np.testing.assert_allclose(weights.sum(1) / (1 + weights.sum(1)), BUYING, atol=0.03)
+    np.testing.assert_allclose(np.array(found.arrivals)[rows], ARRIVALS, rtol=0.15)
+    np.testing.assert_allclose(np.mean(found.season, 0), WEEK, atol=0.12)
+    np.testing.assert_allclose(found.market_persistence, PERSISTENCE, atol=0.12)
+    np.testing.assert_allclose(found.market_noise, MARKET, atol=0.05)
+    np.testing.assert_allclose(np.array(found.demand_noise)[np.argsort(order)], NOISE, atol=0.15)
+    np.testing.assert_array_equal(np.array(found.price)[np.argsort(order)], PRICE)
+    np.testing.assert_array_equal(np.array(found.cost)[np.argsort(order)], COST)
+
+
+def test_csv_and_parquet_give_the_same_store(csv, transactions):
+    calibrate(config(csv))
+    parquet = csv.with_suffix(".parquet")
+    transactions.to_parquet(parquet)
+    calibrate(config(parquet, out=csv.parent / "again.json"))
+    again = load(csv.parent / "again.json").model_copy(update={"name": "store"})
+    assert again == load(csv.parent / "store.json")
+
+
+def test_a_spreadsheet_s_own_signs_give_the_same_store(csv, transactions):
+    plain = calibrate(config(csv)).scenario
+    for sign, point in ((";", ","), ("\t", ".")):
+        transactions.to_csv(csv, index=False, sep=sign, decimal=point)
+        assert calibrate(config(csv)).scenario == plain
+
+
+def test_all_products_that_can_be_kept_are_kept_where_they_are_few(csv):
+    assert sorted(calibrate(config(csv, products=None)).scenario.products) == ["0", "1", "2", "3"]
+
+
+def test_the_report_judges_days_that_were_not_fitted(csv):
+    report = calibrate(config(csv)).report
+    assert DAYS - 500 - report["days left out as gaps"] <= report["hold-out days"] <= DAYS - 500
+    popularity = report["log-likelihood per purchase, popularity only"]
+    assert popularity < report["log-likelihood per purchase"] < 0
+
+
+WRONG_FILES = {
+    "day": ("day", "not a day", "'day' has not a day in row 2; allowed: dates"),
+    "money": ("paid", "4,00", "'paid' has 4,00 in row 2; allowed: numbers from 0"),
+    "negative": ("cost", "-1", "'cost' has -1.0 in row 2; allowed: numbers from 0"),
+    "card": ("card", None, "'card' is empty in row 2"),
+}
+
+
+@pytest.mark.parametrize(("column", "value", "said"), WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_malformed_cell_is_named(tmp_path, transactions, column, value, said):
+    rows = transactions.astype({column: object}).reset_index(drop=True)
+    rows.loc[0, column] = value
+    rows.to_csv(tmp_path / "sales.csv", index=False)
+    refused(config(tmp_path / "sales.csv"), said)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    refused(config(tmp_path / "none.csv"), "does not exist")
+    for name in ("empty.csv", "sales.parquet"):
+        (tmp_path / name).write_bytes(b"")
+        refused(config(tmp_path / name), "cannot be read")
+    (tmp_path / "sales.xlsx").write_bytes(b"")
+    refused(config(tmp_path / "sales.xlsx"), "allowed: a .csv")
+    (tmp_path / "header.csv").write_text("day,sku,paid,cost,card,age,shelf\n")
+    refused(config(tmp_path / "header.csv"), "has no rows")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"columns": ("date=day",)}, "no product"),
+        ({"columns": ("when=day",)}, "allowed: ROLE=COLUMN"),
+        ({"columns": ("date=dya", "product=sku", "price=paid")}, "did you mean day?"),
+        ({"products": 9}, "allowed: 1 to 4"),
+        ({"train_days": 519}, "train_days: 519"),
+        ({"holding_a_day": -0.1}, "holding_a_day: -0.1; allowed: 0 to 1"),
+        ({"lead_times": (99,)}, "lead_time"),
+        ({"slot_weight": (0.5,)}, "slot_weight"),
+        ({"out": Path("store.txt")}, "allowed: a name that ends in .json"),
+        ({"out": Path("/nowhere/at/all/store.json")}, "cannot be written"),
+    ],
+)
+def test_a_wrong_setting_is_named(csv, settings, said):
+    refused(config(csv, **settings), said)
+
+
+def refused(wrong: CalibrateConfig, said: str) -> None:
+    """One line that says what is wrong, and no scenario left behind."""
+    with pytest.raises(ValueError) as error:
+        calibrate(wrong)
+    assert said in str(error.value) and "\n" not in str(error.value), str(error.value)
+    assert not list(wrong.transactions.parent.glob("*.json*"))
+    if not isinstance(error.value, CalibrationError):
+        assert type(error.value).__name__ == "ScenarioError"
+
+
+def test_customers_who_buy_several_products_a_day_come_several_times(csv, transactions):
+    """The same purchases on fewer cards: the store sells as much, though each buys one unit."""
+    singly = sold_a_day(calibrate(config(csv)).scenario)
+    transactions.assign(card=transactions["card"] // 3).to_csv(csv, index=False)
+    np.testing.assert_allclose(sold_a_day(calibrate(config(csv)).scenario), singly, rtol=0.05)
+
+
+def sold_a_day(scenario) -> float:
+    """Expected first choices on a day of the average market."""
+    weights = np.exp(np.array(scenario.utility)).sum(1)
+    share = scenario.market_noise**2 / (1 - scenario.market_persistence**2) / 2
+    return float(np.array(scenario.arrivals) @ (weights / (1 + weights)) * np.exp(share))
+
+
+def test_dates_may_have_the_day_first(csv, transactions):
+    columns = parse_columns(COLUMNS)
+    dates = read_transactions(csv, columns)["date"]
+    days = pd.to_datetime(transactions["day"]).dt.strftime("%d/%m/%Y")
+    transactions.assign(day=days).to_csv(csv, index=False)
+    pd.testing.assert_series_equal(read_transactions(csv, columns)["date"], dates)

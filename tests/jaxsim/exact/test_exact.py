@@ -1,0 +1,214 @@
+"""The exact solver agrees with published answers, plain loops and the simulator; it knows its
+limits."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from agents.evaluation.simulation import interval, profit_per_period, simulate
+from agents.policies.exact_policy import policy_of
+from agents.theory import published
+from agents.theory.classical import backlog_row, lost_sales_row, one_product
+from agents.theory.foresight import tiring
+from jaxsim.exact import truncation
+from jaxsim.exact.grid import Grid
+from jaxsim.exact.one_product import (
+    base_stock_cost,
+    best_base_stock_level,
+    best_capped_base_stock,
+)
+from jaxsim.exact.optimum import ExactError, Tables, average_worth, optimum
+from jaxsim.scenarios import get
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return get("pair").params()
+
+
+@pytest.fixture(scope="module")
+def joint(pair):
+    return optimum(pair)
+
+
+@pytest.mark.parametrize(
+    ("family", "penalty", "lead_time"),
+    [("poisson", 4.0, 1), ("poisson", 4.0, 4), ("poisson", 9.0, 3), ("geometric", 9.0, 2)],
+)
+def test_the_published_answers_of_lost_sales(family, penalty, lead_time):
+    row = lost_sales_row(family, penalty, lead_time, 1e-4)
+    assert row["bound"] <= 1e-4
+    assert row["optimal_cost"] == pytest.approx(row["published"], abs=0.0051)
+    assert row["best_base_stock_cost"] >= row["optimal_cost"]
+    if family == "poisson":
+        assert row["best_base_stock"] == row["published_base_stock"]
+        published = row["published_base_stock_cost"]
+        assert row["best_base_stock_cost"] == pytest.approx(published, abs=0.0051)
+
+
+def test_the_best_base_stock_level_beats_its_neighbours():
+    params = one_product("lost-sales", 19.0, 2, "geometric")
+    level, cost = best_base_stock_level(params)
+    assert cost == pytest.approx(base_stock_cost(params, level), abs=1e-4)
+    assert cost < base_stock_cost(params, level - 1)
+    assert cost < base_stock_cost(params, level + 1)
+
+
+@pytest.mark.parametrize("lead_time", [1, 2])
+def test_the_published_best_cap_on_base_stock_orders(lead_time):
+    params = one_product("lost-sales", 4.0, lead_time, "poisson")
+    level, cap, cost = best_capped_base_stock(params)
+    published_level, published_cap, published_cost = published.CAPPED_BASE_STOCK["poisson", 4.0][
+        lead_time - 1
+    ]
+    assert (level, cap) == (published_level, published_cap)
+    assert cost == pytest.approx(published_cost, abs=0.00051)
+    assert cost < base_stock_cost(params, level)
+    assert cost == pytest.approx(base_stock_cost(params, level, cap), abs=1e-4)
+
+
+@pytest.mark.parametrize(("penalty", "lead_time"), [(4.0, 2), (9.0, 1)])
+def test_the_published_backlog_optimum(penalty, lead_time):
+    row = backlog_row(penalty, lead_time, 1e-4)
+    assert row["base_stock"] == row["published_base_stock"]
+    assert row["cost"] == pytest.approx(row["published"], abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "family"), [("lost-sales", "geometric"), ("backlog", "poisson")]
+)
+def test_without_a_lead_time_every_day_is_a_newsvendor(scenario, family):
+    found = optimum(one_product(scenario, 4.0, 0, family), tolerance=1e-4)
+    demand = np.arange(400)
+    law = {"poisson": stats.poisson(5), "geometric": stats.nbinom(1, 1 / 6)}[family]
+    costs = [
+        law.pmf(demand) @ (np.maximum(s - demand, 0) + 4 * np.maximum(demand - s, 0))
+        for s in range(40)
+    ]
+    assert -found.profit == pytest.approx(min(costs), abs=2e-4)
+
+
+@pytest.mark.parametrize("discount", [0.8, 0.95, 1.0])
+def test_plain_loops_find_the_same_value(discount):
+    """One product, Poisson(1.5), lead time 1: value iteration written out, on a cut of 12."""
+    price, cost, holding, rate, most = 4.0, 1.0, 0.5, 1.5, 12
+    params = one_product("lost-sales", 0.0, 1, "poisson").replace(
+        price=jnp.full(1, price), cost=jnp.full(1, cost), holding=jnp.full(1, holding),
+        arrivals=jnp.full(1, rate),
+    )  # fmt: skip
+    grid = Grid((most,), (0,), (most,), (1,))
+    found = optimum(params, tolerance=1e-6, discount=discount, grid=grid)
+    value, demand = np.zeros(most + 1), np.arange(60)
+    chance = stats.poisson(rate).pmf(demand)
+    for _ in range(400):
+        after = np.zeros_like(value)
+        for x in range(most + 1):
+            sold = np.minimum(demand, x)
+            today = chance @ (price * sold - holding * (x - sold))
+            following = [
+                chance @ value[np.minimum(x - sold + q, most)] * discount - cost * q
+                for q in range(most + 1)
+            ]
+            after[x] = today + max(following)
+        gain, value = after - value, after
+    expected = (gain.min() + gain.max()) / 2 if discount == 1 else (1 - discount) * value[0]
+    assert abs(found.profit - expected) <= found.bound + 2e-6
+    np.testing.assert_allclose(found.solution.value[0], value - value[0], atol=1e-3)
+
+
+def narrow(params):
+    """A second segment away, so that two joint slates are left."""
+    per_segment = (
+        "arrivals", "utility", "lift", "season", "no_purchase", "fatigue_weight",
+    )  # fmt: skip
+    return params.replace(**{field: getattr(params, field)[:1] for field in per_segment})
+
+
+@pytest.mark.parametrize(
+    ("lead_times", "changes"),
+    [
+        ((1, 1), {"order_cost": [0.5, 0.0], "overflow": 0.2, "capacity": 8.0}),
+        ((0, 2), {"max_order": [2.0, 1e9]}),
+        ((2, 1), {"arrivals": [0.75, 0.75]}),
+    ],
+)
+def test_the_simulator_earns_what_the_solver_says(pair, lead_times, changes):
+    arrays = {field: jnp.asarray(value, jnp.float32) for field, value in changes.items()}
+    params = pair.replace(lead_time=jnp.array(lead_times), max_lead_time=2, **arrays)
+    check_by_simulation(optimum(params))
+
+
+def test_the_simulator_earns_what_the_solver_says_of_tired_customers(pair):
+    found = optimum(tiring(pair, 1.0))
+    assert found.grid.remembered == 2
+    check_by_simulation(found)
+
+
+def test_three_products_with_slates_of_two(pair):
+    widen = lambda leaf: jnp.concatenate([leaf, leaf[:1]])  # noqa: E731
+    per_product = (
+        "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
+        "backlogged", "stall", "volume", "demand_noise",
+    )  # fmt: skip
+    params = narrow(pair)
+    three = params.replace(
+        **{field: widen(getattr(params, field)) for field in per_product},
+        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([1.5]),
+        slot_weight=jnp.array([1.0, 0.6]),
+    )  # fmt: skip
+    check_by_simulation(optimum(three))
+
+
+def check_by_simulation(found):
+    """Brute force: the policy earns in the simulator, and in its own stationary distribution, what
+    value iteration says."""
+    params = found.tables.params
+    totals = simulate(jax.random.key(0), policy_of(found), params, 512, 500, 50)
+    _, (low, high) = interval(profit_per_period(totals, 500), 0.999)
+    assert low - found.bound <= found.profit <= high + found.bound
+    assert average_worth(found) == pytest.approx(found.profit, abs=found.bound + 1e-4)
+
+
+@pytest.mark.parametrize("scenario", ["pair", "lost-sales", "backlog"])
+def test_the_best_policy_hardly_ever_touches_a_cap(scenario):
+    params = get("pair").params()
+    if scenario != "pair":
+        params = one_product(scenario, 4.0, 1, "poisson")
+    tight = truncation.first_grid(params, Tables(params).slates)
+    halved = [tuple(cap // 2 for cap in each) for each in (tight.on_hand, tight.owed, tight.order)]
+    found = optimum(params, grid=Grid(*halved, tight.lead_time))
+    grid, over = found.grid, found.long_run
+    at = np.stack(np.unravel_index(over.states, grid.shape), -1)[:, 1 : grid.products + 1]
+    full = (at >= np.array(grid.stock_shape) - 1).any(-1)
+    most = (found.rule.order[over.states] >= np.array(grid.order)).any(-1)
+    assert over.share.sum() == pytest.approx(1.0)
+    assert over.share[full | most].sum() < 1e-8
+    if max(grid.owed):
+        assert over.evening[0] < 1e-8
+    assert found.profit == pytest.approx(optimum(params).profit, abs=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "said"),
+    [("grocery", "demand_noise: .* allows 0 only"), ("boutique", "market_noise: .* allows 0 only")],
+)
+def test_a_store_beyond_the_exact_model_is_refused(scenario, said):
+    with pytest.raises(ExactError, match=said):
+        optimum(get(scenario).params())
+
+
+def test_what_the_exact_model_cannot_remember_is_refused(pair):
+    with pytest.raises(ExactError, match=r"fatigue_memory: 0\.5.* allows 0 only"):
+        optimum(tiring(pair, 1.0).replace(fatigue_memory=jnp.float32(0.5)))
+    with pytest.raises(ExactError, match=r"discount: 1\.5; allowed: above 0, up to 1"):
+        optimum(pair, discount=1.5)
+    waits = pair.replace(backlogged=jnp.full(2, True))
+    with pytest.raises(ExactError, match=r"discount: 0\.9; allowed: 1 where paying"):
+        optimum(waits, discount=0.9)
+
+
+def test_a_store_too_large_is_refused_with_its_size(pair):
+    with pytest.raises(ExactError, match=r"GiB; allowed: 2 GiB"):
+        optimum(pair.replace(arrivals=100 * pair.arrivals))

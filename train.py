@@ -9,8 +9,10 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from agents import usage
-from agents.learning.config import ConfigError, shards_of
+from agents import files, usage
+from agents.devices import is_first
+from agents.errors import ConfigError, RunError
+from agents.learning.config import shards_of
 from agents.learning.health import NumbersError
 from agents.learning.timescales import ScheduleError
 from agents.report import sweep_tables, tables, theory_tables
@@ -20,7 +22,6 @@ from agents.runs.export import ExportConfig, export_run
 from agents.runs.interruption import Interrupted
 from agents.runs.pipeline import compare, keys_of, load_departments, train
 from agents.runs.processes import LaunchConfig, PeerError
-from agents.runs.run_folder import RunError
 from agents.study.study import StudyConfig, reproduce
 from agents.sweeps.grid import parse_grid
 from agents.sweeps.runner import SweepConfig, run_sweep
@@ -62,10 +63,10 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
     launch.validate()
     config = launch.training
     with processes.joined(launch):
-        console.quiet = not processes.is_first()
+        console.quiet = not is_first()
         with tables.TrainingProgress(console, config) as progress:
             summary = train(config, progress.announce, progress.update)
-        if not processes.is_first():
+        if not is_first():
             return
         console.print("[dim]writing the report[/dim]")
         write_report(ReportConfig((config.folder,)))
@@ -102,7 +103,7 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     )
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
     summary = compare(settings, scenarios.get(trained.scenario), tuned, departments, key, shards)
-    run_folder.write_json(run_folder.open_folder(config.run) / "evaluation.json", summary)
+    files.write_json(files.open_folder(config.run) / "evaluation.json", summary)
     console.print(tables.policy_table(summary))
     console.print(tables.closing_line(summary, config.run), soft_wrap=True)
 

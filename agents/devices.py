@@ -76,6 +76,11 @@ class Shards:
 ONE = Shards()
 
 
+def is_first() -> bool:
+    """Whether this process is the one that reads, writes and speaks."""
+    return jax.process_index() == 0
+
+
 def mapped(
     function: Callable,
     axis: str,

@@ -8,8 +8,10 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from agents.errors import UserError
 
-class UsageError(ValueError):
+
+class UsageError(UserError):
     """A word that the command line does not know: the message names the nearest one it does."""
 
 

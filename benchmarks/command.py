@@ -6,8 +6,7 @@ from typing import TypeVar
 
 import tyro
 
-from agents.learning.config import ConfigError
-from agents.runs.run_folder import RunError
+from agents.errors import ConfigError, RunError
 from jaxsim.scenarios.scenario import ScenarioError
 
 Settings = TypeVar("Settings")

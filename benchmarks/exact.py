@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from agents.runs.run_folder import open_folder, write_json
+from agents.files import open_folder, write_json
 from agents.theory.classical import PENALTIES, one_product
 from jaxsim.exact.optimum import optimum
 from jaxsim.params import Params

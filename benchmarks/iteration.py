@@ -2,15 +2,16 @@
 
 The default training's own program, and each part of an iteration compiled alone. The operations of
 all matrix products are counted in the traced program and held against the rate at which this
-machine multiplies large matrices. Parts of the rollout run on the same stores for as many periods;
-apart they write down what together they would pass on, so that parts can add up to more than the
-whole.
+machine multiplies large matrices. Parts of the trajectory run on the same stores for as many
+periods; apart they write down what together they would pass on, so that parts can add up to more
+than the whole.
 """
 
 import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,16 @@ from jax.extend import core
 from jaxtyping import Array, PRNGKeyArray
 from rich.console import Console
 
+from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
-from agents.learning.train_state import Learner
+from agents.learning.experience import collect
+from agents.learning.iteration import advantages, iterate_many, learn_values
+from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
-from agents.runs.run_folder import open_folder, write_json
+from agents.learning.updates import update_departments
 from benchmarks import command, limits, measure
 from benchmarks.results import printed
-from benchmarks.workloads import default_knobs
+from benchmarks.workloads import default_heuristic
 from jaxsim import scenarios, store
 from jaxsim.params import Params
 from jaxsim.records import Action
@@ -53,14 +57,13 @@ class Settings:
 def rows(settings: Settings, matrix_rate: float) -> list[dict[str, Any]]:
     """A row for the iteration and for each of its parts; `matrix_rate`: operations a second."""
     config = TrainConfig(scenario=settings.scenario)
-    trainer, params = config.trainer(default_knobs()), scenarios.get(config.scenario).params()
-    learner = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
-    chunk = lambda learner: jax.lax.scan(  # noqa: E731
-        lambda now, _: trainer.iterate(now, params), learner, length=config.chunk
-    )
-    whole = _timed("iteration", (chunk, (learner,)), settings.repeats, config.chunk)
+    trainer, params = config.trainer(default_heuristic()), scenarios.get(config.scenario).params()
+    train_state = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+    chunk = partial(iterate_many, iterations=config.chunk)
+    of_chunk = (chunk, (trainer, train_state, params))
+    whole = _timed("iteration", of_chunk, settings.repeats, config.chunk)
     found = [whole]
-    for name, part in parts(trainer, learner, params).items():
+    for name, part in parts(trainer, train_state, params).items():
         found.append(_timed(name, part, settings.repeats))
     for row in found:
         row["share_of_iteration"] = row["seconds"] / whole["seconds"]
@@ -68,15 +71,15 @@ def rows(settings: Settings, matrix_rate: float) -> list[dict[str, Any]]:
     return found
 
 
-def parts(trainer: Trainer, learner: Learner, params: Params) -> dict[str, Part]:
+def parts(trainer: Trainer, train_state: TrainState, params: Params) -> dict[str, Part]:
     """The parts of an iteration, in their order."""
-    horizon, stores = trainer.shape.horizon, trainer.shape.stores
+    horizon, stores = trainer.static.horizon, trainer.static.stores
     keys = jax.random.split(jax.random.key(1), (horizon, stores))
-    _, rollout = jax.jit(Trainer.roll_out)(trainer, learner, params)
-    _, lesson = jax.jit(Trainer.advantages)(trainer, learner, rollout, params)
-    replenishment, recommendation = trainer.departments(learner)
-    orders_memory, slates_memory = learner.memories
-    slates = rollout.slates.slate[0]
+    _, trajectory = jax.jit(collect)(trainer, train_state, params)
+    _, minibatch = jax.jit(advantages)(trainer, train_state, trajectory, params)
+    departments = trainer.departments(train_state)
+    orders_memory, slates_memory = train_state.memories
+    slates = trajectory.slates.slate[0]
     nothing = jnp.zeros(params.products)
 
     def every_period(one_store: Callable) -> Callable:
@@ -90,21 +93,30 @@ def parts(trainer: Trainer, learner: Learner, params: Params) -> dict[str, Part]
         return store.step(key, state, Action(order=order, slate=slate), params)
 
     def shows(key: PRNGKeyArray, memory: Array, state: Any) -> tuple[Array, Any]:
-        _, record, memory = recommendation.explore(key, memory, state, params)
+        _, record, memory = departments.recommendation.explore(key, memory, state, params)
         return memory, record
 
     def orders(key: PRNGKeyArray, memory: Array, state: Any) -> tuple[Array, Any]:
-        _, record, memory = replenishment.explore(key, memory, state, params, nothing)
+        _, record, memory = departments.replenishment.explore(key, memory, state, params, nothing)
         return memory, record
 
     return {
-        "rollout": (Trainer.roll_out, (trainer, learner, params)),
-        "rollout: customers, step": (every_period(customers), (keys, learner.states, slates)),
-        "rollout: recommendation": (every_period(shows), (keys, slates_memory, learner.states)),
-        "rollout: replenishment": (every_period(orders), (keys, orders_memory, learner.states)),
-        "critic's passes": (Trainer.learn_values, (trainer, learner, rollout, params)),
-        "advantages": (Trainer.advantages, (trainer, learner, rollout, params)),
-        "departments' updates": (Trainer.update, (trainer, learner, lesson)),
+        "trajectory": (collect, (trainer, train_state, params)),
+        "trajectory: customers, step": (
+            every_period(customers),
+            (keys, train_state.states, slates),
+        ),
+        "trajectory: recommendation": (
+            every_period(shows),
+            (keys, slates_memory, train_state.states),
+        ),
+        "trajectory: replenishment": (
+            every_period(orders),
+            (keys, orders_memory, train_state.states),
+        ),
+        "critic's passes": (learn_values, (trainer, train_state, trajectory, params)),
+        "advantages": (advantages, (trainer, train_state, trajectory, params)),
+        "departments' updates": (update_departments, (trainer, train_state, minibatch)),
     }
 
 

@@ -20,10 +20,10 @@ from rich.table import Table
 
 from agents.evaluation.agreement import agreement
 from agents.evaluation.tuning import Effort, tune
+from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
 from agents.policies.exact_policy import policy_of
-from agents.policies.heuristics import knobs_of
-from agents.runs.run_folder import open_folder, write_json
+from agents.policies.heuristics import HeuristicParams
 from agents.sweeps import vectorised
 from agents.sweeps.vectorised import Runs
 from agents.theory import classical
@@ -36,8 +36,9 @@ CHECKS = 12  # greedy evaluations on validation customers; the best weights are 
 STORES, PERIODS, BURN_IN = 512, 400, 60  # of each
 TOLERANCE = 1e-4  # money per period
 PAIR = TrainConfig(
-    iterations=1200, twins=8, minibatches=16, fast_per_slow=2, trace=0.95, entropy=0.03,
-    fast_rate=2e-3, slow_rate=2e-3, schedule_offset=2000.0, replenishment_memory="none",
+    iterations=1200, crn_group=8, minibatches=16, fast_per_slow=2, gae_lambda=0.95,
+    entropy_coef=0.03, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=2000.0,
+    replenishment_memory="none",
 )  # fmt: skip
 LOST_SALES = TrainConfig(
     iterations=480, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,
@@ -79,7 +80,7 @@ def pair_rows(config: Config) -> list[dict[str, Any]]:
     tuned = tune(tune_key, params, Effort())
     start = next(pair for pair in tuned if pair.name.endswith("base-stock"))
     keys = jax.random.split(learn_key, config.pair_seeds)
-    trainer = PAIR.trainer(start.policy.knobs)
+    trainer = PAIR.trainer(start.policy.heuristic)
     runs = vectorised.start(
         keys, *(vectorised.repeated(each, len(keys)) for each in (trainer, params))
     )
@@ -101,9 +102,7 @@ def lost_sales_rows(config: Config) -> list[dict[str, Any]]:
     solved = {each: optimum(params, tolerance=TOLERANCE) for each, params in stores.items()}
     _, learn_key, check_key, compare_key = _keys(config.seed)
     # The newsvendor's level over lead time and review, as it stands in every textbook.
-    trainer = LOST_SALES.trainer(
-        knobs_of("popularity", "base-stock", jnp.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0]))
-    )
+    trainer = LOST_SALES.trainer(HeuristicParams(recommender="popularity", stock_weight=0.0))
     groups = {}
     for family in ("poisson", "geometric"):
         of_family = [params for (each, *_), params in stores.items() if each == family]

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 from rich.console import Console
 
-from agents.runs.run_folder import open_folder, write_json
+from agents.files import open_folder, write_json
 from benchmarks import command
 from benchmarks.measure import rates, times
 from benchmarks.results import printed

@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
-from agents.learning.train_state import Learner, Shape, learner_specs
+from agents.learning.iteration import iterate
+from agents.learning.train_state import StaticConfig, TrainState, train_state_specs
 from agents.learning.trainer import Trainer
-from agents.policies.heuristics import knobs_of
-from agents.runs.run_folder import open_folder, write_json
+from agents.policies.heuristics import HeuristicParams
 from benchmarks.measure import cores, machine, times
 from jaxsim import scenarios
 
@@ -58,21 +59,21 @@ class Config:
         return TrainConfig(scenario=self.scenario, stores=stores)
 
 
-def reductions(shape: Shape) -> int:
+def reductions(shape: StaticConfig) -> int:
     """Sums over devices in an iteration, if the compiler merges none of them."""
-    updates = shape.critic_passes * shape.minibatches
-    fast = shape.epochs * shape.minibatches
+    updates = shape.critic_epochs * shape.minibatches
+    fast = shape.policy_epochs * shape.minibatches
     slow = 0 if shape.regime.one_network else fast // shape.fast_per_slow
     in_an_update = 3 if shape.regime.one_network else 2  # decisions counted, then the gradient
     statistics = 2 * 2 + 1 + 3  # two means and spreads, average profit, profit and fill rate
     return updates + in_an_update * (fast + slow) + statistics
 
 
-def weight_bytes(learner: Learner) -> dict[str, int]:
+def weight_bytes(train_state: TrainState) -> dict[str, int]:
     """What a reduction of each part's gradient carries."""
     parts = ("critics", "recommendation", "replenishment")
     size = lambda tree: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))  # noqa: E731
-    return {part: size(getattr(learner, part)) for part in parts}
+    return {part: size(getattr(train_state, part)) for part in parts}
 
 
 def predicted(alone: float, reduction: float, count: int, devices: int, cores: int | None) -> float:
@@ -92,16 +93,16 @@ def seconds_of(config: Config, devices: int) -> float:
 
 
 def _iteration_seconds(config: Config, stores: int, devices: int) -> float:
-    trainer, learner = started(config, stores, Shards(devices))
-    shards, params = trainer.shape.shards, scenarios.get(config.scenario).params()
-    specs = learner_specs()
-    iterate = shards.map(Trainer.iterate, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
+    trainer, train_state = started(config, stores, Shards(devices))
+    shards, params = trainer.static.shards, scenarios.get(config.scenario).params()
+    specs = train_state_specs()
+    whole = shards.map(iterate, (EVERYWHERE, specs, EVERYWHERE), (specs, EVERYWHERE))
     program = (
-        placed(iterate, (specs, EVERYWHERE), shards, donate_argnums=1)
-        .lower(trainer, learner, params)
+        placed(whole, (specs, EVERYWHERE), shards, donate_argnums=1)
+        .lower(trainer, train_state, params)
         .compile()
     )
-    carried = [learner]
+    carried = [train_state]
 
     def call() -> Any:
         carried[0], metrics = program(trainer, carried[0], params)
@@ -112,8 +113,8 @@ def _iteration_seconds(config: Config, stores: int, devices: int) -> float:
 
 def _reduction_seconds(config: Config, devices: int) -> float:
     """Of the largest weights, one after another as updates are."""
-    _, learner = started(config, devices * 16, Shards(devices))
-    numbers, shards = max(weight_bytes(learner).values()) // 4, Shards(devices)
+    _, train_state = started(config, devices * 16, Shards(devices))
+    numbers, shards = max(weight_bytes(train_state).values()) // 4, Shards(devices)
 
     def in_a_row(own: jax.Array) -> jax.Array:
         mean = lambda carried, _: (shards.apart(shards.mean(carried)) + own, None)  # noqa: E731
@@ -124,10 +125,10 @@ def _reduction_seconds(config: Config, devices: int) -> float:
     return float(np.median(times(lambda: program(own), config.timed))) / IN_A_ROW
 
 
-def started(config: Config, stores: int, shards: Shards) -> tuple[Trainer, Learner]:
-    knobs = knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
-    trainer = config.training(stores).trainer(knobs, shards)
-    init = placed(Trainer.init, learner_specs(), shards)
+def started(config: Config, stores: int, shards: Shards) -> tuple[Trainer, TrainState]:
+    heuristic = HeuristicParams(recommender="balancing", cap=1.5)
+    trainer = config.training(stores).trainer(heuristic, shards)
+    init = placed(Trainer.init, train_state_specs(), shards)
     return trainer, init(trainer, jax.random.key(0), scenarios.get(config.scenario).params())
 
 
@@ -161,9 +162,9 @@ def main(config: Config) -> None:
         print(json.dumps(seconds_of(config, config.devices[0])))
         return
     console = Console(width=110)
-    shape = config.training(config.stores).shape()
-    learner = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
-    count, sizes, rows = reductions(shape), weight_bytes(learner), []
+    shape = config.training(config.stores).static_config()
+    train_state = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
+    count, sizes, rows = reductions(shape), weight_bytes(train_state), []
     for devices in config.devices:
         console.print(f"[dim]{devices} devices[/dim]")
         alone = measured(config, "alone", devices)

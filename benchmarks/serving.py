@@ -12,21 +12,19 @@ from pathlib import Path
 from statistics import median
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from agents import files
 from agents.learning.config import TrainConfig
-from agents.policies.departments import Recommendation, Replenishment
-from agents.policies.heuristics import knobs_of
-from agents.policies.networks import RecommendationActor, ReplenishmentActor
-from agents.runs import run_folder, serving
+from agents.policies.heuristics import HeuristicParams
+from agents.policies.recommendation import Recommendation, RecommendationActor
+from agents.policies.replenishment import Replenishment, ReplenishmentActor
+from agents.runs import serving
 from agents.runs.export import write
 from agents.runs.export_schema import Department
 from jaxsim import scenarios, store
 from jaxsim.params import Params
-
-SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,13 @@ class Settings:
 
 def departments_of(params: Params) -> dict[str, Department]:
     """Untrained, of the default width and memories."""
-    sizes, knobs = TrainConfig(), knobs_of("balancing", "capped", SETTINGS)
+    sizes = TrainConfig()
+    heuristic = HeuristicParams(recommender="balancing", safety=0.3, fractile=0.5, cap=3.0)
     order = ReplenishmentActor(sizes.width, sizes.replenishment_memory)
     slate = RecommendationActor(sizes.width, sizes.recommendation_memory)
     departments = {
-        "replenishment": Replenishment(None, knobs, order),
-        "recommendation": Recommendation(None, knobs, slate),
+        "replenishment": Replenishment(None, heuristic, order),
+        "recommendation": Recommendation(None, heuristic, slate),
     }
     return {name: with_weights(each, params) for name, each in departments.items()}
 
@@ -117,7 +116,7 @@ def main(settings: Settings) -> None:
         times = "".join(f"{row[f'{what}_ms']:10.3f}" for what in ("median", "least", "most"))
         print(f"{row['department']:<16} {row['stores']:7d}{times}")
     if settings.out:
-        run_folder.write_json(settings.out, {"device": device, "rows": rows})
+        files.write_json(settings.out, {"device": device, "rows": rows})
 
 
 if __name__ == "__main__":

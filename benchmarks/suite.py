@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from agents.runs.run_folder import open_folder, write_json, write_text
+from agents.files import open_folder, write_json, write_text
 from benchmarks import command, limits, measure, results
 from benchmarks.bars import bars
 from benchmarks.peers.environments import default_folder

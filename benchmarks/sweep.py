@@ -16,12 +16,12 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
-from agents.runs.run_folder import open_folder, write_json
 from agents.sweeps import memory, vectorised
 from agents.sweeps.vectorised import Runs
 from benchmarks import command
-from benchmarks.workloads import default_knobs
+from benchmarks.workloads import default_heuristic
 from jaxsim import scenarios
 
 
@@ -76,7 +76,7 @@ def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
 def started(training: TrainConfig, seeds: int) -> Runs:
     params = scenarios.get(training.scenario).params()
     both = (
-        vectorised.repeated(each, seeds) for each in (training.trainer(default_knobs()), params)
+        vectorised.repeated(each, seeds) for each in (training.trainer(default_heuristic()), params)
     )
     return vectorised.start(jax.random.split(jax.random.key(0), seeds), *both)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
 from agents.runs.pipeline import train
-from agents.runs.run_folder import open_folder, write_json
 from benchmarks import command
 
 

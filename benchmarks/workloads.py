@@ -17,10 +17,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.devices import EVERYWHERE, SPREAD, Shards, placed
 from agents.learning.config import TrainConfig
+from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.base_stock import OrderUpTo
-from agents.policies.departments import Departments
-from agents.policies.heuristics import Knobs, knobs_of
+from agents.policies.heuristics import HeuristicParams
 from agents.theory import published
 from jaxsim import ranking, sampling, scenarios, store
 from jaxsim.params import UNLIMITED, Params
@@ -203,18 +203,17 @@ def at_random(params: Params) -> Decide:
     return decide
 
 
-def default_knobs() -> Knobs:
+def default_heuristic() -> HeuristicParams:
     """A tuned pair that departments may start from; which one does not change the time."""
-    return knobs_of("balancing", "capped", jnp.array([0.0, 1.0, 0.0, 1.0, 1.5, 0.0, 0.0]))
+    return HeuristicParams(recommender="balancing", cap=1.5)
 
 
 def learned(params: Params) -> tuple[Decide, Any]:
     """Two departments of the default size, untrained (weights do not change the time), and the
     memory that a store starts with."""
-    trainer = TrainConfig(stores=1, twins=1, minibatches=1, fast_per_slow=1).trainer(
-        default_knobs()
-    )
-    policy = Departments(*trainer.departments(trainer.init(jax.random.key(0), params)))
+    one_store = TrainConfig(stores=1, crn_group=1, minibatches=1, fast_per_slow=1)
+    trainer = one_store.trainer(default_heuristic())
+    policy = trainer.departments(trainer.init(jax.random.key(0), params))
     decide = lambda key, memory, state, _: policy.act(key, memory, state, params)  # noqa: E731
     return decide, policy.start(params)
 
@@ -222,14 +221,14 @@ def learned(params: Params) -> tuple[Decide, Any]:
 def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     """One iteration of `train`'s own loop at the default sizes, but for the number of stores."""
     params = store_of(row.products, row.lead_time)
-    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(default_knobs())
-    learner = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(default_heuristic())
+    train_state = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
 
-    def iterate(carried: tuple) -> tuple:
-        learner, metrics = trainer.iterate(carried[0], params)
-        return learner, sum(leaf.sum() for leaf in jax.tree.leaves(metrics))
+    def once(carried: tuple) -> tuple:
+        train_state, metrics = iterate(trainer, carried[0], params)
+        return train_state, sum(leaf.sum() for leaf in jax.tree.leaves(metrics))
 
-    return iterate, (learner, jnp.float32(0))
+    return once, (train_state, jnp.float32(0))
 
 
 def base_stock(row: Row) -> tuple[Decide, Params]:
@@ -260,8 +259,8 @@ def walk_of(row: Row) -> tuple[Decide, Params, Walk]:
 def program_of(row: Row) -> tuple[Any, Any]:
     """A function under `jax.jit` that takes over what it is given, and what it starts from."""
     if row.name == "training iteration":
-        iterate, carried = training(row)
-        return jax.jit(iterate, donate_argnums=0), carried
+        once, carried = training(row)
+        return jax.jit(once, donate_argnums=0), carried
     decide, params, walk = walk_of(row)
     devices = max(n for n in range(1, jax.device_count() + 1) if row.stores % n == 0)
     shards = Shards(devices)

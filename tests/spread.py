@@ -18,7 +18,7 @@ import numpy as np
 from agents.devices import Shards
 from agents.evaluation.simulation import evaluate
 from agents.learning.config import TrainConfig
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.runs import loop, processes
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
@@ -46,20 +46,20 @@ def command(*arguments: object) -> list[str]:
 
 
 def pair() -> HeuristicPair:
-    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0])))
+    return HeuristicPair(HeuristicParams(recommender="margin", safety=1.0, fractile=0.5))
 
 
 def training(out: Path, iterations: int, shards: Shards) -> Training:
     """One minibatch: however the stores are dealt, an update is on all of them. Gradients are not
     clipped: what is wrong by a factor shows."""
     config = TrainConfig(
-        scenario="pair", iterations=iterations, stores=16, twins=2, horizon=4, width=4, log=(),
-        critic_passes=1, minibatches=1, fast_per_slow=1, replenishment_memory="none",
+        scenario="pair", iterations=iterations, stores=16, crn_group=2, horizon=4, width=4, log=(),
+        critic_epochs=1, minibatches=1, fast_per_slow=1, replenishment_memory="none",
         evaluation_stores=8, evaluation_periods=10, burn_in=2, evaluations=1, save_seconds=0,
         out=out,
     )  # fmt: skip
     shape = dataclasses.replace(config.shape(shards), max_norm=1e9)
-    trainer = config.trainer(pair().knobs, shards).replace(shape=shape)
+    trainer = config.trainer(pair().heuristic, shards).replace(shape=shape)
     params = get("pair").params()
     return Training(config, trainer, params, keys_of(0), out, Checkpoints(out, {}))
 
@@ -69,8 +69,8 @@ def train(out: Path, iterations: int) -> None:
     with Interruption() as interruption:
         of = training(out, iterations, Shards(jax.device_count()))
         with of.checkpoints:
-            standing = of.restored() or of.start()
-            loop.learn(of, standing, interruption, tell)
+            snapshot = of.restored() or of.start()
+            loop.learn(of, snapshot, interruption, tell)
 
 
 def tell(news: dict[str, float]) -> None:
@@ -100,14 +100,14 @@ def compare(out: Path) -> None:
 
 
 def chunk(out: Path, count: int) -> tuple:
-    """The learner after two chunks on so many devices, metrics of the second, and the program's
+    """The train_state after two chunks on so many devices, metrics of the second, and the program's
     text."""
     of = training(out, CHUNK, Shards(count))
-    learner = of.start().learner
-    program = loop._compile(of, learner)
-    learner, _ = program(of.trainer, learner, of.params)
-    learner, metrics = program(of.trainer, learner, of.params)
-    return learner, metrics, program.as_text()
+    train_state = of.start().train_state
+    program = loop._compile(of, train_state)
+    train_state, _ = program(of.trainer, train_state, of.params)
+    train_state, metrics = program(of.trainer, train_state, of.params)
+    return train_state, metrics, program.as_text()
 
 
 def sweep_of(of: Training) -> tuple:
@@ -118,7 +118,7 @@ def sweep_of(of: Training) -> tuple:
     groups, _ = vectorised.learn({"all": runs}, CHUNK, DEVICES)
     groups, metrics = vectorised.learn(groups, CHUNK, DEVICES)
     third = lambda tree: jax.tree.map(lambda leaf: leaf[2], tree)  # noqa: E731
-    return third(groups["all"].learner), third(metrics["all"])
+    return third(groups["all"].train_state), third(metrics["all"])
 
 
 def apart(one: object, other: object) -> float:

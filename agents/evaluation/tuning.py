@@ -1,7 +1,7 @@
 """Tuning the heuristics by simulation: every pair of recommender and order rule, same effort each.
 
-Cross-entropy search over the knobs with common random numbers. All candidates of all pairs run in
-one compiled program; the customers are never those of an evaluation (the caller splits the key).
+Cross-entropy search with common random numbers. All candidates of all pairs run in one compiled
+program; the customers are never those of an evaluation (the caller splits the key).
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,21 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.evaluation.simulation import simulate
-from agents.policies.heuristics import ORDER_RULES, RECOMMENDERS, HeuristicPair, Knobs, knobs_of
+from agents.policies.heuristics import (
+    ORDER_RULES,
+    RECOMMENDERS,
+    HeuristicPair,
+    HeuristicParams,
+)
 from jaxsim.params import Params
 
-# safety, fractile, spread, stock_weight, cap (review intervals), gap (days), least_margin: where
-# search begins.
+SETTINGS = ("safety", "fractile", "spread", "stock_weight", "cap", "gap", "least_margin")
+# In this order (cap in review intervals, gap in days): where the search begins, and its limits.
 LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0, 0.0])
 HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0, 0.8])
 FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0, 0.0])
 CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0, 1.0])
-RULE_KNOBS = [4, 5]  # those that only capped and (s, S) orders hear
+RULE_SETTINGS = [4, 5]  # those of capped and of (s, S) orders alone
 WIDEN = 0.5  # share of the first spread that the second search starts with at least
 
 
@@ -48,7 +53,7 @@ class Effort:
 
 @dataclass(frozen=True)
 class Search:
-    """Where each pair's search stands: (pairs, knobs)."""
+    """Where each pair's search stands: (pairs, heuristic)."""
 
     pairs: list[tuple[str, str]]
     centre: np.ndarray
@@ -80,14 +85,17 @@ def tune(key: PRNGKeyArray, params: Params, effort: Effort) -> list[TunedPair]:
     centre, spread = (
         np.repeat(each, len(ORDER_RULES), 0) for each in (search.centre, search.spread)
     )
-    centre[:, RULE_KNOBS], spread[:, RULE_KNOBS] = box[0][RULE_KNOBS], box[1][RULE_KNOBS]
+    centre[:, RULE_SETTINGS], spread[:, RULE_SETTINGS] = (
+        box[0][RULE_SETTINGS],
+        box[1][RULE_SETTINGS],
+    )
     spread = np.maximum(spread, WIDEN * box[1])
     pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
     search, reached = _rounds(
         key, rng, Search(pairs, centre, spread), effort.rounds, params, effort
     )
     tuned = [
-        TunedPair("+".join(pair), HeuristicPair(knobs_of(*pair, jnp.asarray(at))), float(profit))
+        TunedPair("+".join(pair), HeuristicPair(_heuristic(pair, at)), float(profit))
         for pair, at, profit in zip(pairs, search.centre.astype(np.float32), reached, strict=True)
     ]
     return sorted(tuned, key=lambda pair: -pair.profit)
@@ -121,7 +129,7 @@ def _rounds(
 
 
 def _candidates(rng: np.random.Generator, search: Search, each: int) -> np.ndarray:
-    """(pairs, candidates, knobs): normal around the search's centre, which is one of them."""
+    """(pairs, candidates, heuristic): normal around the search's centre, which is one of them."""
     shape = (len(search.pairs), each, len(LOWEST))
     noise = rng.standard_normal(shape)
     noise[:, 0] = 0.0
@@ -137,24 +145,32 @@ def _profits(
     effort: Effort,
 ) -> np.ndarray:
     """(pairs, candidates): mean profit per period."""
-    knobs = [
-        jax.tree.map(np.asarray, knobs_of(*pair, jnp.asarray(setting)))
+    heuristic = [
+        jax.tree.map(np.asarray, _heuristic(pair, setting))
         for pair, of_pair in zip(pairs, settings, strict=True)
         for setting in of_pair
     ]
-    stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *knobs)
+    stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *heuristic)
     profits = _simulate_all(key, stacked, params, effort)
     return np.asarray(profits).reshape(settings.shape[:2])
 
 
+def _heuristic(pair: tuple[str, str], numbers: Float[np.ndarray, " settings"]) -> HeuristicParams:
+    """The parameters of a pair from a point of the search."""
+    recommender, order_rule = pair
+    settings = dict(zip(SETTINGS, jnp.asarray(numbers), strict=True))
+    named = HeuristicParams(recommender=recommender, **settings).for_rule(order_rule)
+    return jax.tree.map(jnp.asarray, named)
+
+
 @partial(jax.jit, static_argnames="effort")
 def _simulate_all(
-    key: PRNGKeyArray, knobs: Knobs, params: Params, effort: Effort
+    key: PRNGKeyArray, heuristic: HeuristicParams, params: Params, effort: Effort
 ) -> Float[Array, " candidates"]:
-    def profit(one: Knobs) -> Float[Array, ""]:
+    def profit(one: HeuristicParams) -> Float[Array, ""]:
         totals = simulate(
             key, HeuristicPair(one), params, effort.stores, effort.periods, effort.burn_in
         )
         return totals.profit.mean() / effort.periods
 
-    return jax.lax.map(profit, knobs, batch_size=effort.batch)
+    return jax.lax.map(profit, heuristic, batch_size=effort.batch)

@@ -8,23 +8,20 @@ import jax
 import jax.numpy as jnp
 
 from agents.devices import ONE, Shards
+from agents.errors import ConfigError
 from agents.learning import timescales
-from agents.learning.regimes import REGIMES
+from agents.learning.networks import Networks, default_networks
+from agents.learning.regimes import REGIMES, Department
+from agents.learning.settings import Hyperparams, StaticConfig
 from agents.learning.timescales import Clocks
-from agents.learning.train_state import Rates, Shape
 from agents.learning.trainer import Trainer
-from agents.policies.heuristics import Knobs
+from agents.policies.encoder import MemoryKind
+from agents.policies.heuristics import HeuristicParams
 
 LONGEST_CHUNK = 10
 
 RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
-Department = Literal["recommendation", "replenishment"]
-MemoryKind = Literal["none", "ewma", "gru"]
 LogName = Literal["tensorboard", "wandb", "mlflow"]
-
-
-class ConfigError(ValueError):
-    """A setting that cannot be: the message names the field, the value and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,13 @@ class TrainConfig:
 
     stores: int = 256
     """Stores simulated side by side."""
-    twins: int = 4
-    """Stores that meet the same customers, each a yardstick for the others; divides stores."""
+    crn_group: int = 4
+    """Stores that meet the same customers, each a baseline for the others; divides stores."""
     horizon: int = 32
     """Periods per iteration."""
-    critic_passes: int = 4
+    critic_epochs: int = 4
     """The critic's passes over an iteration's experience, before the departments learn from it."""
-    epochs: int = 1
+    policy_epochs: int = 1
     """The departments' passes over it."""
     minibatches: int = 4
     """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
@@ -83,15 +80,15 @@ class TrainConfig:
     timescales: Literal["decaying", "constant"] = "decaying"
     """`constant` keeps the base rates and waives the conditions on the exponents."""
 
-    average_rate: float = 0.1
+    average_reward_rate: float = 0.1
     """Step size of the average profit per iteration."""
-    trace: float = 0.9
+    gae_lambda: float = 0.9
     """λ of generalised advantages: how many periods a decision answers for."""
-    clip: float = 0.2
+    clip_eps: float = 0.2
     """PPO's clipping range."""
-    entropy: float = 0.01
+    entropy_coef: float = 0.01
     """Bonus on the entropy of slates."""
-    others: float = 1.0
+    cross_product_credit: float = 1.0
     """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
     kpi_mix: float = 1.0
     """Share of a department's own KPI in its reward, the rest profit (silo and independent)."""
@@ -139,8 +136,8 @@ class TrainConfig:
     def validate(self) -> None:
         """Raises `ConfigError`, or `ScheduleError` where the clocks break a condition."""
         counts = (
-            "iterations", "stores", "twins", "horizon", "critic_passes", "epochs", "minibatches",
-            "fast_per_slow", "width", "evaluation_periods", "evaluations",
+            "iterations", "stores", "crn_group", "horizon", "critic_epochs", "policy_epochs",
+            "minibatches", "fast_per_slow", "width", "evaluation_periods", "evaluations",
         )  # fmt: skip
         for field in counts:
             _require(self, field, getattr(self, field) >= 1, "1 or more")
@@ -148,14 +145,19 @@ class TrainConfig:
         _require(self, "evaluation_stores", self.evaluation_stores >= 2, "2 or more")
         _require(self, "burn_in", self.burn_in >= 0, "0 or more")
         _require(self, "seed", 0 <= self.seed < 2**31, "0 to 2147483647")
-        for field in ("critic_rate", "fast_rate", "slow_rate", "schedule_offset", "clip"):
+        for field in ("critic_rate", "fast_rate", "slow_rate", "schedule_offset", "clip_eps"):
             _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
-        for field in ("average_rate", "trace", "others", "kpi_mix"):
+        for field in ("average_reward_rate", "gae_lambda", "cross_product_credit", "kpi_mix"):
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
         _require(self, "save_seconds", self.save_seconds >= 0, "0 or more")
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
-        _require(self, "entropy", 0 <= self.entropy < float("inf"), "0 or more")
-        _require(self, "twins", self.stores % self.twins == 0, f"a divisor of stores={self.stores}")
+        _require(self, "entropy_coef", 0 <= self.entropy_coef < float("inf"), "0 or more")
+        _require(
+            self,
+            "crn_group",
+            self.stores % self.crn_group == 0,
+            f"a divisor of stores={self.stores}",
+        )
         _require(
             self, "minibatches", self.stores % self.minibatches == 0,
             f"a divisor of stores={self.stores}",
@@ -169,36 +171,45 @@ class TrainConfig:
     def shards(self) -> Shards:
         """The stores spread over devices. Raises `ConfigError` where they cannot be."""
         parts = {
-            "stores / twins": self.stores // self.twins,
+            "stores / crn_group": self.stores // self.crn_group,
             "stores / minibatches": self.stores // self.minibatches,
             "evaluation_stores": self.evaluation_stores,
         }
         return shards_of(self.devices, parts)
 
-    def trainer(self, knobs: Knobs, shards: Shards = ONE) -> Trainer:
-        """The algorithm with these settings, starting from a tuned heuristic pair."""
-        return Trainer(rates=self.rates(), knobs=knobs, shape=self.shape(shards))
+    def trainer(
+        self, heuristic: HeuristicParams, shards: Shards = ONE, networks: Networks | None = None
+    ) -> Trainer:
+        """The algorithm with these settings, starting from a tuned pair; by default with the
+        project's own networks."""
+        return Trainer(self.hyperparams(), heuristic, self.static_config(shards, networks))
 
-    def shape(self, shards: Shards = ONE) -> Shape:
+    def static_config(self, shards: Shards = ONE, networks: Networks | None = None) -> StaticConfig:
+        """The settings that make another compiled program."""
         regime = REGIMES[self.regime]
-        return Shape(
+        return StaticConfig(
             regime=regime,
+            networks=networks
+            or default_networks(
+                self.width,
+                self.replenishment_memory,
+                self.recommendation_memory,
+                single=regime.one_network,
+            ),
             fast=_other(self.fast) if regime.clocks == "reversed" else self.fast,
             stores=self.stores,
-            twins=self.twins,
+            crn_group=self.crn_group,
             horizon=self.horizon,
-            epochs=self.epochs,
-            critic_passes=self.critic_passes,
+            policy_epochs=self.policy_epochs,
+            critic_epochs=self.critic_epochs,
             minibatches=self.minibatches,
             fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
             by_product=self.values == "product",
-            width=self.width,
-            replenishment_memory=self.replenishment_memory,
-            recommendation_memory=self.recommendation_memory,
             shards=shards,
         )
 
-    def rates(self) -> Rates:
+    def hyperparams(self) -> Hyperparams:
+        """The settings that runs of one program can differ in."""
         one_clock = not REGIMES[self.regime].three_clocks
         settings = dict(
             critic_rate=self.critic_rate,
@@ -207,7 +218,7 @@ class TrainConfig:
             fast_exponent=self.fast_exponent,
             slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
             # The same moment of the training, counted in each clock's own updates.
-            critic_offset=self.schedule_offset * self.critic_passes / self.epochs,
+            critic_offset=self.schedule_offset * self.critic_epochs / self.policy_epochs,
             fast_offset=self.schedule_offset,
             slow_offset=self.schedule_offset / (1 if one_clock else self.fast_per_slow),
             warm_up=self.warm_up,
@@ -215,13 +226,13 @@ class TrainConfig:
         clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
         if self.timescales == "constant":
             clocks = timescales.constant(clocks)
-        return Rates(
+        return Hyperparams(
             clocks=clocks,
-            average_rate=jnp.float32(self.average_rate),
-            trace=jnp.float32(self.trace),
-            clip=jnp.float32(self.clip),
-            entropy=jnp.float32(self.entropy),
-            others=jnp.float32(self.others),
+            average_reward_rate=jnp.float32(self.average_reward_rate),
+            gae_lambda=jnp.float32(self.gae_lambda),
+            clip_eps=jnp.float32(self.clip_eps),
+            entropy_coef=jnp.float32(self.entropy_coef),
+            cross_product_credit=jnp.float32(self.cross_product_credit),
             kpi_mix=jnp.float32(self.kpi_mix),
         )
 

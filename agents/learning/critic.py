@@ -12,13 +12,14 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float
 
-from agents.policies.networks import Critic
+from agents.learning.networks import Critic
 from jaxsim import sampling
 from jaxsim.params import Params
 from jaxsim.records import Chance, Flows
 from jaxsim.views import View
 
-CHANCE_COLUMNS, DECISION_COLUMNS = 10, 2
+DECISION_COLUMNS = 2
+"""Columns of `decision_columns`."""
 
 
 @struct.dataclass
@@ -32,12 +33,12 @@ class Experience:
 
 
 @struct.dataclass
-class ValueLesson:
+class CriticBatch:
     """What one critic learns from, leading axes (periods, stores)."""
 
     seen: Experience
     target: Float[Array, "T B N"]
-    surprise: Float[Array, "T B N"]  # temporal differences
+    td_error: Float[Array, "T B N"]  # temporal differences
 
 
 def chance_columns(chance: Chance) -> Float[Array, "N E"]:
@@ -78,32 +79,33 @@ def advantages_of(
     average: Float[Array, " N"],
     seen: Experience,
     last: View,
-    trace: Float[Array, ""],
-    twins: int,
-) -> tuple[Float[Array, "T B N"], ValueLesson, Float[Array, " N"]]:
-    """Differential GAE by product: advantages, what the critic can learn, and the mean explained
-    surprise, by which the average profit is off. `last`: the views after the experience.
+    gae_lambda: Float[Array, ""],
+    crn_group: int,
+) -> tuple[Float[Array, "T B N"], CriticBatch, Float[Array, " N"]]:
+    """Differential GAE by product: advantages, what the critic can learn, and the mean residual,
+    by which the average profit is off. `last`: the views after the experience.
 
-    Two kinds of luck are taken out of δ = r − ρ + V' − V. What the critic predicts from the
-    period's chance has mean zero whatever was decided. What befell a store's twins was not its
-    doing. So the advantage keeps its mean, and loses most of its noise.
+    Two kinds of luck are taken out of the temporal difference δ = r − ρ + V' − V. What the critic
+    predicts from the period's chance has mean zero whatever was decided. What the other stores of
+    the group met, with the same customers, was not this store's doing. So the advantage keeps its
+    mean and loses most of its noise.
     """
     values, response = over_experience(critic, weights, seen)
     last_values, _ = jax.vmap(critic.apply, (None, 0, 0))(weights, last, seen.decision[-1])
     following = jnp.concatenate([values[1:], last_values[None]])
-    surprise = seen.reward - average + following - values
-    explained = surprise - (response * seen.chance).sum(-1)
-    lesson = ValueLesson(seen, values + _summed(explained, trace), surprise)
-    advantage = _summed(explained - _twins_mean(explained, twins), trace)
-    return advantage, lesson, explained.mean((0, 1))
+    td_error = seen.reward - average + following - values
+    residual = td_error - (response * seen.chance).sum(-1)
+    batch = CriticBatch(seen, values + _summed(residual, gae_lambda), td_error)
+    advantage = _summed(residual - _group_mean(residual, crn_group), gae_lambda)
+    return advantage, batch, residual.mean((0, 1))
 
 
-def value_loss(critic: Critic, weights: Any, lesson: ValueLesson) -> Float[Array, ""]:
+def value_loss(critic: Critic, weights: Any, batch: CriticBatch) -> Float[Array, ""]:
     """Squared errors of the values, and of the responses to chance."""
-    values, response = over_experience(critic, weights, lesson.seen)
-    predicted = (response * lesson.seen.chance).sum(-1)
-    value_error = ((values - lesson.target) ** 2).mean()
-    return 0.5 * (value_error + ((predicted - lesson.surprise) ** 2).mean())
+    values, response = over_experience(critic, weights, batch.seen)
+    predicted = (response * batch.seen.chance).sum(-1)
+    value_error = ((values - batch.target) ** 2).mean()
+    return 0.5 * (value_error + ((predicted - batch.td_error) ** 2).mean())
 
 
 def over_experience(
@@ -120,21 +122,21 @@ def standardised(advantage: Array, mean: Callable[[Array], Array]) -> Array:
     return centred / (jnp.sqrt(mean((centred**2).mean())) + 1e-6)
 
 
-def _summed(differences: Float[Array, "T B N"], trace: Array) -> Float[Array, "T B N"]:
+def _summed(differences: Float[Array, "T B N"], gae_lambda: Array) -> Float[Array, "T B N"]:
     """Σ_l λ^l δ(t + l), cut off at the end of the experience."""
 
     def backwards(later: Array, now: Array) -> tuple[Array, Array]:
-        total = now + trace * later
+        total = now + gae_lambda * later
         return total, total
 
     return jax.lax.scan(backwards, jnp.zeros_like(differences[0]), differences, reverse=True)[1]
 
 
-def _twins_mean(differences: Float[Array, "T B N"], twins: int) -> Float[Array, "T B N"]:
-    """The mean over a store's twins, itself left out (0 where there are none).
+def _group_mean(differences: Float[Array, "T B N"], crn_group: int) -> Float[Array, "T B N"]:
+    """The mean over the other stores of a store's group (0 where there are none).
 
     They met the same customers and decided for themselves: what they have in common is luck.
     """
-    together = differences.reshape(differences.shape[0], -1, twins, differences.shape[-1])
+    together = differences.reshape(differences.shape[0], -1, crn_group, differences.shape[-1])
     others = together.sum(2, keepdims=True) - together
-    return (others / max(twins - 1, 1)).reshape(differences.shape)
+    return (others / max(crn_group - 1, 1)).reshape(differences.shape)

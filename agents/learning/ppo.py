@@ -32,7 +32,7 @@ def loss(
 def assessed(department: Any, weights: Any, record: Any) -> tuple[Array, Array]:
     """Log-probability and entropy of every recorded decision, leading axes (periods, stores).
 
-    A learned memory is replayed from the rollout's first; any other is as recorded.
+    A learned memory is replayed from the trajectory's first; any other is as recorded.
     """
     assess = jax.vmap(department.assess, (None, 0, 0))
     if department.network.memory != "gru":

@@ -6,6 +6,8 @@ One trainer serves them all; only these settings differ.
 from dataclasses import dataclass
 from typing import Literal
 
+Department = Literal["recommendation", "replenishment"]
+
 
 @dataclass(frozen=True)
 class Regime:

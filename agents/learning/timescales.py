@@ -11,10 +11,12 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float
 
+from agents.errors import UserError
+
 TIMESCALES = ("decaying", "constant")
 
 
-class ScheduleError(ValueError):
+class ScheduleError(UserError):
     """Schedules that break a condition; the message names it."""
 
 

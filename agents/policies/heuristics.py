@@ -1,15 +1,18 @@
-"""The classical departments: order rules and recommenders, each with a few knobs to be tuned.
+"""The classical departments: order rules and recommenders, each with a few numbers to be tuned.
 
 All order rules are one formula (base-stock, capped base-stock and (s, S) are settings of it) and
 all recommenders one scoring rule with a switch, so that every pair of the two is data: one
 compiled program tunes and evaluates them all.
 """
 
+from typing import Self
+
 import jax.numpy as jnp
 from flax import struct
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
+from agents.errors import UserError, unknown
 from agents.policies import slates
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
@@ -22,25 +25,46 @@ POPULARITY, MARGIN, MOST_STOCK, BALANCING, MYOPIC = range(len(RECOMMENDERS))
 
 
 @struct.dataclass
-class Knobs:
-    """One heuristic pair. Safety stock is z·sqrt(m) + spread·m over protected demand m, with
-    z = safety + fractile · (each product's own newsvendor z)."""
+class HeuristicParams:
+    """An order rule and a recommender. Safety stock is z·sqrt(m) + spread·m over protected demand
+    m, with z = safety + fractile · (each product's own newsvendor z).
 
-    recommender: Int[Array, ""]  # index into RECOMMENDERS
-    stock_weight: Float[Array, ""]  # exponent of the recommender's stock term
-    safety: Float[Array, ""]
-    fractile: Float[Array, ""]
-    spread: Float[Array, ""]
-    cap: Float[Array, ""]  # an order is at most this share of a review interval's forecast demand
-    gap: Float[Array, ""]  # days of forecast demand between reorder point and order-up-to level
-    least_margin: Float[Array, ""]  # what earns a smaller share of the best margin is not ordered
+    `cap` makes base-stock a capped base-stock and `gap` makes it (s, S); without them an order
+    fills up to the level. Raises `UserError` for an unknown recommender.
+    """
+
+    recommender: Int[Array, ""] | int | str = "myopic"  # one of RECOMMENDERS, kept as its index
+    stock_weight: Float[Array, ""] | float = 1.0  # exponent of the recommender's stock term
+    safety: Float[Array, ""] | float = 0.0
+    fractile: Float[Array, ""] | float = 1.0
+    spread: Float[Array, ""] | float = 0.0
+    cap: Float[Array, ""] | float = UNLIMITED  # most review intervals of forecast demand an order
+    gap: Float[Array, ""] | float = 0.0  # days of forecast demand between reorder point and level
+    least_margin: Float[Array, ""] | float = 0.0  # products below this share of the best margin
+    # are not ordered
+
+    def __post_init__(self) -> None:
+        if isinstance(self.recommender, str):
+            if self.recommender not in RECOMMENDERS:
+                raise UserError(unknown("recommender", self.recommender, RECOMMENDERS))
+            object.__setattr__(self, "recommender", RECOMMENDERS.index(self.recommender))
+
+    def for_rule(self, order_rule: str) -> Self:
+        """The same with the limits that this order rule has: capped orders have a cap, (s, S)
+        orders a gap, base-stock neither. Raises `UserError` for an unknown rule."""
+        if order_rule not in ORDER_RULES:
+            raise UserError(unknown("order rule", order_rule, ORDER_RULES))
+        return self.replace(
+            cap=self.cap if order_rule == "capped" else jnp.asarray(UNLIMITED),
+            gap=self.gap if order_rule == "s-S" else jnp.asarray(0.0),
+        )
 
 
 @struct.dataclass
 class HeuristicPair:
-    """A classical replenishment rule and a classical recommender, as a policy."""
+    """A classical order rule and a classical recommender, as a `jaxsim.Policy`."""
 
-    knobs: Knobs
+    heuristic: HeuristicParams
 
     def start(self, params: Params) -> tuple[()]:
         return ()
@@ -50,17 +74,21 @@ class HeuristicPair:
     ) -> tuple[Action, tuple[()]]:
         """Orders and slates of one store; `key` and `memory` are not needed."""
         stock = stock_of(state, params)
-        level = order_up_to(stock, safety_factor(stock, self.knobs, params))
-        order = order_quantity(level, stock, state, self.knobs, params)
-        return Action(order=order, slate=recommend(state, self.knobs, params)), memory
+        level = order_up_to(stock, safety_factor(stock, self.heuristic, params))
+        order = order_quantity(level, stock, state, self.heuristic, params)
+        return Action(order=order, slate=recommend(state, self.heuristic, params)), memory
 
 
-def safety_factor(stock: Stock, knobs: Knobs, params: Params) -> Float[Array, " N"]:
+def safety_factor(stock: Stock, heuristic: HeuristicParams, params: Params) -> Float[Array, " N"]:
     """z of each product: how many square roots of protected demand are held on top of it."""
     under = params.price - params.cost + params.penalty
     ratio = under / jnp.maximum(under + params.holding, 1e-9)
     newsvendor = ndtri(jnp.clip(ratio, 0.01, 0.999))
-    return knobs.safety + knobs.fractile * newsvendor + knobs.spread * jnp.sqrt(stock.protected)
+    return (
+        heuristic.safety
+        + heuristic.fractile * newsvendor
+        + heuristic.spread * jnp.sqrt(stock.protected)
+    )
 
 
 def order_up_to(stock: Stock, z: Float[Array, " N"]) -> Float[Array, " N"]:
@@ -69,54 +97,64 @@ def order_up_to(stock: Stock, z: Float[Array, " N"]) -> Float[Array, " N"]:
 
 
 def order_quantity(
-    level: Float[Array, " N"], stock: Stock, state: State, knobs: Knobs, params: Params
+    level: Float[Array, " N"],
+    stock: Stock,
+    state: State,
+    heuristic: HeuristicParams,
+    params: Params,
 ) -> Float[Array, " N"]:
     """Whole units up to the level, none before the gap has opened, none beyond the cap, none of a
     product that is not carried."""
     short = jnp.round(level) - stock.position
-    short = jnp.where(short >= knobs.gap * state.forecast, short, 0.0)
-    return jnp.clip(short, 0.0, _most(state, knobs, params))
+    short = jnp.where(short >= heuristic.gap * state.forecast, short, 0.0)
+    return jnp.clip(short, 0.0, _most(state, heuristic, params))
 
 
 def levels_ordering(
-    order: Float[Array, " N"], stock: Stock, state: State, knobs: Knobs, params: Params
+    order: Float[Array, " N"],
+    stock: Stock,
+    state: State,
+    heuristic: HeuristicParams,
+    params: Params,
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Between which order-up-to levels `order_quantity` is this order; unlimited at the ends."""
-    least = jnp.maximum(jnp.ceil(knobs.gap * state.forecast), 1.0)
-    most = _most(state, knobs, params)
+    least = jnp.maximum(jnp.ceil(heuristic.gap * state.forecast), 1.0)
+    most = _most(state, heuristic, params)
     wanted = jnp.where(order >= most, jnp.maximum(order, least), order)
     lower = jnp.where(order > 0, wanted - 0.5, -UNLIMITED)
     upper = jnp.where(order > 0, wanted + 0.5, least - 0.5)
     return stock.position + lower, stock.position + jnp.where(order >= most, UNLIMITED, upper)
 
 
-def _most(state: State, knobs: Knobs, params: Params) -> Float[Array, " N"]:
+def _most(state: State, heuristic: HeuristicParams, params: Params) -> Float[Array, " N"]:
     """Units that an order may not exceed.
 
     What is carried is a margin-ordered assortment: under multinomial logit the best one for a
     single segment is of that kind (Talluri and van Ryzin, 2004).
     """
-    cap = jnp.minimum(jnp.ceil(knobs.cap * state.forecast * params.review), params.max_order)
+    cap = jnp.minimum(jnp.ceil(heuristic.cap * state.forecast * params.review), params.max_order)
     margin = params.price - params.cost
-    return jnp.where(margin >= knobs.least_margin * margin.max(), cap, 0.0)
+    return jnp.where(margin >= heuristic.least_margin * margin.max(), cap, 0.0)
 
 
-def recommend(state: State, knobs: Knobs, params: Params) -> Int[Array, "K S"]:
+def recommend(state: State, heuristic: HeuristicParams, params: Params) -> Int[Array, "K S"]:
     """The slate of the chosen recommender for each segment."""
-    weights, worth, plain = _slate_terms(state, knobs, params)
+    weights, worth, plain = _slate_terms(state, heuristic, params)
     by_score = slates.top_slate(jnp.broadcast_to(plain, weights.shape), params.slots)
     by_worth = slates.greedy_slate(weights, worth, params)
-    return jnp.where(_is_plain(knobs), by_score, by_worth)
+    return jnp.where(_is_plain(heuristic), by_score, by_worth)
 
 
-def recommendation_prior(state: State, knobs: Knobs, params: Params) -> Float[Array, "K N"]:
+def recommendation_prior(
+    state: State, heuristic: HeuristicParams, params: Params
+) -> Float[Array, "K N"]:
     """The recommender as scores: what the first slot of its slate is ranked by. A learned
     department starts from here.
 
     Scores of worth are in units of what a place on the slate is worth when stock is ignored, so
     that products it is almost indifferent between stay close; plain ones have spread 1.
     """
-    weights, worth, plain = _slate_terms(state, knobs, params)
+    weights, worth, plain = _slate_terms(state, heuristic, params)
     boost = jnp.exp(params.lift)
     value = slates.value_of_showing(weights, boost, worth, params)
     at_rest = slates.market_weights(jnp.zeros_like(state.fatigue), params)
@@ -126,7 +164,7 @@ def recommendation_prior(state: State, knobs: Knobs, params: Params) -> Float[Ar
     )
     plain = _centred(jnp.broadcast_to(plain, weights.shape))
     return jnp.where(
-        _is_plain(knobs), plain / (_size(plain) + 1e-6), _centred(value) / (_size(gain) + 1e-6)
+        _is_plain(heuristic), plain / (_size(plain) + 1e-6), _centred(value) / (_size(gain) + 1e-6)
     )
 
 
@@ -143,30 +181,12 @@ def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:
     return (1 - jnp.exp(-share)) * jnp.e / (jnp.e - 1)
 
 
-def knobs_of(recommender: str, order_rule: str, settings: Float[Array, " 7"]) -> Knobs:
-    """Knobs from seven numbers: safety, fractile, spread, stock_weight, cap, gap, least_margin.
-
-    The order rule says which of cap and gap are heard.
-    """
-    safety, fractile, spread, stock_weight, cap, gap, least_margin = settings
-    return Knobs(
-        recommender=jnp.asarray(RECOMMENDERS.index(recommender)),
-        stock_weight=stock_weight,
-        safety=safety,
-        fractile=fractile,
-        spread=spread,
-        cap=cap if order_rule == "capped" else jnp.asarray(UNLIMITED),
-        gap=gap if order_rule == "s-S" else jnp.asarray(0.0),
-        least_margin=least_margin,
-    )
-
-
-def _is_plain(knobs: Knobs) -> Array:
-    return (knobs.recommender == POPULARITY) | (knobs.recommender == MOST_STOCK)
+def _is_plain(heuristic: HeuristicParams) -> Array:
+    return (heuristic.recommender == POPULARITY) | (heuristic.recommender == MOST_STOCK)
 
 
 def _slate_terms(
-    state: State, knobs: Knobs, params: Params
+    state: State, heuristic: HeuristicParams, params: Params
 ) -> tuple[Float[Array, "K N"], Float[Array, " N"], Float[Array, " N"]]:
     """MNL weights as the recommender believes them, the worth of a sale of each product, and the
     plain score of the two recommenders that rank products alike for everybody.
@@ -179,15 +199,15 @@ def _slate_terms(
     margin = params.price - params.cost
     day = stock.today + 1e-3
     full_shelf = stock.protected + 1.0
-    balanced = margin * balancing_penalty(state.on_hand / full_shelf) ** knobs.stock_weight
-    coverage = jnp.minimum(state.on_hand / (2.0 * day), 1.0) ** knobs.stock_weight
-    aware = knobs.recommender >= BALANCING
+    balanced = margin * balancing_penalty(state.on_hand / full_shelf) ** heuristic.stock_weight
+    coverage = jnp.minimum(state.on_hand / (2.0 * day), 1.0) ** heuristic.stock_weight
+    aware = jnp.asarray(heuristic.recommender) >= BALANCING
     worth = jnp.select(
-        [knobs.recommender == BALANCING, knobs.recommender == MYOPIC],
+        [heuristic.recommender == BALANCING, heuristic.recommender == MYOPIC],
         [balanced, (margin + params.holding) * coverage],
         margin,
     )
     weights = slates.market_weights(state.fatigue, params)
     weights = jnp.where(aware & params.hide_stockouts & (state.on_hand <= 0), 0.0, weights)
-    plain = jnp.where(knobs.recommender == MOST_STOCK, state.on_hand / day, state.forecast)
+    plain = jnp.where(heuristic.recommender == MOST_STOCK, state.on_hand / day, state.forecast)
     return weights, worth, plain

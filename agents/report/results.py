@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents.errors import RunError
 from agents.evaluation.simulation import interval
 from agents.learning.config import TrainConfig
 from agents.report.data import BEST, Band, Bridge, Curve, Estimate, Facts, Results, Standing, Step
 from agents.report.pictures import SMOOTHED_SHARE
 from agents.runs import run_folder
-from agents.runs.run_folder import RunError
 
 LEARNED = "learned"
 FIRST_CHOICE = "mtma"

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from agents import files
+from agents.errors import RunError
 from agents.learning.config import TrainConfig
 from agents.report.data import BEST
 from agents.report.results import LEARNED, Finished, command_of
 from agents.runs import run_folder
-from agents.runs.run_folder import RunError
 from agents.sweeps import sweep_folder
 from agents.sweeps.grid import STORE_FIELDS
 
@@ -22,7 +23,7 @@ def is_sweep(folder: Path) -> bool:
 
 def read_sweep(folder: Path) -> list[Finished]:
     """Every finished run of a sweep or of a program of the study. Raises `RunError`."""
-    settings = run_folder.read_json(folder / sweep_folder.SETTINGS)
+    settings = files.read_json(folder / sweep_folder.SETTINGS)
     read = _read_sweep if "grid" in settings else _read_program
     try:
         tables = _Tables(
@@ -98,13 +99,13 @@ def _finished(
     same = tables.best["seed"] == row["seed"]
     for field, value in of_store.items():
         same &= tables.best[field] == value
-    yardstick = tables.best[same].iloc[0].to_dict() | {
+    baseline = tables.best[same].iloc[0].to_dict() | {
         "gain": 0.0, "gain_low": 0.0, "gain_high": 0.0,
     }  # fmt: skip
     summary = {
         "scenario": row["scenario"],
         "best_heuristic": BEST,
-        "policies": {LEARNED: _line(row), BEST: _line(yardstick)},
+        "policies": {LEARNED: _line(row), BEST: _line(baseline)},
         "evaluation": {
             "stores": config.evaluation_stores,
             "periods": config.evaluation_periods,

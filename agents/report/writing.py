@@ -7,6 +7,8 @@ from typing import Annotated
 
 import tyro
 
+from agents import files
+from agents.errors import RunError
 from agents.report import page
 from agents.report.data import Report, Scenes
 from agents.report.results import Finished, read, results_of
@@ -40,9 +42,9 @@ def write_report(config: ReportConfig) -> Path:
     Raises `RunError` before anything is written.
     """
     if not config.runs:
-        raise run_folder.RunError("runs: none given; allowed: one folder of a run, or more")
+        raise RunError("runs: none given; allowed: one folder of a run, or more")
     if config.page.is_dir():
-        raise run_folder.RunError(f"out: {config.page} is a folder; allowed: the name of a page")
+        raise RunError(f"out: {config.page} is a folder; allowed: the name of a page")
     finished = [run for folder in dict.fromkeys(config.runs) for run in _read(folder)]
     results = results_of(finished)
     kept = [
@@ -53,8 +55,8 @@ def write_report(config: ReportConfig) -> Path:
         results=results,
         scenes=_scenes(kept[0]) if kept else None,
     )
-    run_folder.open_folder(config.page.parent)
-    run_folder.write_text(config.page, page.page_of(report))
+    files.open_folder(config.page.parent)
+    files.write_text(config.page, page.page_of(report))
     return config.page
 
 

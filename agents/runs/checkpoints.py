@@ -20,9 +20,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
+from agents.devices import is_first
 from agents.runs import processes
-from agents.learning.train_state import Learner
-from agents.runs.run_folder import BY_THE_FIRST, RunError
+from agents.learning.train_state import TrainState
+from agents.errors import RunError
+from agents.runs.run_folder import BY_THE_FIRST
 from agents.devices import gathered
 
 LAST_KEPT = 3
@@ -30,10 +32,10 @@ NEVER = float("-inf")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Snapshot:
     """Where a training stands."""
 
-    learner: Learner
+    train_state: TrainState
     kept: dict[str, Any]  # the weights that did best on validation customers
     kept_profit: float = NEVER  # what they earned there, money per period
     iteration: int = 0
@@ -65,7 +67,7 @@ class Checkpoints:
             multiprocessing_options=BY_THE_FIRST,
             create=False,
         )
-        if not processes.is_first():
+        if not is_first():
             return
         with self._writing():
             self._root.mkdir(exist_ok=True)
@@ -82,7 +84,7 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not processes.is_first():
+        if not is_first():
             return
         try:
             self._manager.close()
@@ -122,20 +124,20 @@ class Checkpoints:
             )
         return about
 
-    def restore(self, like: Standing) -> Standing | None:
+    def restore(self, like: Snapshot) -> Snapshot | None:
         """Where the training stood at the newest checkpoint, None where there is none. `like`:
         shapes. Raises `RunError` where it is damaged, or of a training with other settings."""
         if self.newest is None:
             return None
         about = self.check_settings()
-        shapes = _arrays(like.learner, like.kept)
+        shapes = _arrays(like.train_state, like.kept)
         named, found = _by_name(shapes), {}
-        if processes.is_first():
+        if is_first():
             found = self._read("state", ocp.args.StandardRestore(_wanted(named)))
-        learner, kept = _from_names(processes.arrays_from_first(found, named), shapes)
+        train_state, kept = _from_names(processes.arrays_from_first(found, named), shapes)
         profit = about["kept_profit"]
-        return Standing(
-            learner=learner.replace(key=jax.random.wrap_key_data(learner.key)),
+        return Snapshot(
+            train_state=train_state.replace(key=jax.random.wrap_key_data(train_state.key)),
             kept=kept,
             kept_profit=NEVER if profit is None else profit,
             iteration=about["iteration"],
@@ -143,21 +145,21 @@ class Checkpoints:
             seconds=about["seconds"],
         )
 
-    def save(self, standing: Standing, is_best: bool) -> None:
+    def save(self, snapshot: Snapshot, is_best: bool) -> None:
         """Begins to save, and goes on while the files are written. Raises `RunError`, also where
         an earlier save has failed by now."""
-        profit = standing.kept_profit
+        profit = snapshot.kept_profit
         about = {
-            "iteration": standing.iteration,
-            "store_periods": standing.store_periods,
-            "seconds": standing.seconds,
+            "iteration": snapshot.iteration,
+            "store_periods": snapshot.store_periods,
+            "seconds": snapshot.seconds,
             "kept_profit": None if profit == NEVER else profit,
             "settings": self._settings,
         }
-        state = _by_name(_arrays(standing.learner, standing.kept))
+        state = _by_name(_arrays(snapshot.train_state, snapshot.kept))
         if jax.process_count() > 1:  # orbax would have each process write its own part
             state = gathered(state)
-        if not processes.is_first():
+        if not is_first():
             return
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state),
@@ -165,11 +167,11 @@ class Checkpoints:
         )
         metrics = {"greedy_profit": profit} if is_best else None
         with self._writing():
-            self._manager.save(standing.iteration, args=items, metrics=metrics)
+            self._manager.save(snapshot.iteration, args=items, metrics=metrics)
 
     def finish(self) -> None:
         """Waits for all files. Raises `RunError` where they could not be written."""
-        if not processes.is_first():
+        if not is_first():
             return
         with self._writing():
             self._manager.wait_until_finished()
@@ -200,12 +202,12 @@ class Checkpoints:
         )
 
 
-def _arrays(learner: Learner, kept: Any) -> tuple[Learner, Any]:
+def _arrays(train_state: TrainState, kept: Any) -> tuple[TrainState, Any]:
     """What is saved as arrays: the key as its numbers. Shapes stay shapes."""
     numbers = jax.random.key_data
-    if isinstance(learner.key, jax.ShapeDtypeStruct):
-        return learner.replace(key=jax.eval_shape(numbers, learner.key)), kept
-    return learner.replace(key=numbers(learner.key)), kept
+    if isinstance(train_state.key, jax.ShapeDtypeStruct):
+        return train_state.replace(key=jax.eval_shape(numbers, train_state.key)), kept
+    return train_state.replace(key=numbers(train_state.key)), kept
 
 
 def _wanted(shapes: dict[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,10 @@ from jaxtyping import Array
 from safetensors.numpy import save
 
 from agents.runs import run_folder
-from agents.policies.departments import Replenishment
+from agents.policies.replenishment import Replenishment
 from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
 from agents.learning.regimes import REGIMES
-from agents.runs.run_folder import RunError
+from agents.errors import RunError
 from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
 from agents.runs.pipeline import load_departments
 from jaxsim import scenarios
@@ -87,7 +87,7 @@ def write(name: str, department: Department, scenario: Scenario, out: Path) -> N
 
 
 def tensors_of(department: Department, params: Params) -> dict[str, np.ndarray]:
-    """Weights, knobs of the heuristic and the store's numbers, by path. They are arguments of the
+    """Weights, heuristic of the heuristic and the store's numbers, by path. They are arguments of the
     program, as they are in an evaluation, so that both round alike."""
     leaves = jax.tree.leaves((department, params))
     return {
@@ -150,7 +150,7 @@ def _blank_state(params: Params) -> State:
 
 
 def _paths(department: Department, params: Params) -> list[str]:
-    """Names like `weights/params/Dense_0/kernel`, `knobs/safety`, `store/price`, in the order of
+    """Names like `weights/params/Dense_0/kernel`, `heuristic/safety`, `store/price`, in the order of
     the leaves."""
     named = {"department": department, "store": params}
     leaves, _ = jax.tree.flatten_with_path(named)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.policies.departments import Recommendation, Replenishment
+from agents.policies.recommendation import Recommendation
+from agents.policies.replenishment import Replenishment
 from agents.policies.heuristics import RECOMMENDERS, STOCK_BLIND
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
@@ -35,10 +36,10 @@ class Input:
             "minimum": self.low,
             "maximum": self.high,
         }
-        for length in reversed(self.shape):
+        for length in reversed(self.static):
             number = {"type": "array", "minItems": length, "maxItems": length, "items": number}
         words = {"description": self.about, "unit": self.unit}
-        return words | {"shape": list(self.shape), "dtype": self.kind} | number
+        return words | {"shape": list(self.static), "dtype": self.kind} | number
 
 
 def inputs_of(department: Department, params: Params) -> dict[str, Input]:
@@ -109,11 +110,11 @@ def _needed(department: Department) -> list[str]:
     """A siloed department is not asked for what it does not look at."""
     if isinstance(department, Replenishment):
         names = ["on_hand", "pipeline", "backlog", "forecast", "sold", "lost", "period"]
-        names += ["fatigue", "attention"] * department.sees_attention
+        names += ["fatigue", "attention"] * (department.sight != "own half")
     else:
         names = ["goodwill", "fatigue", "forecast", "period"]
-        starts_blind = RECOMMENDERS[int(department.knobs.recommender)] in STOCK_BLIND
-        names += ["on_hand", "pipeline"] * (department.sees_stock or not starts_blind)
+        starts_blind = RECOMMENDERS[int(department.heuristic.recommender)] in STOCK_BLIND
+        names += ["on_hand", "pipeline"] * (department.sight != "own half" or not starts_blind)
         names += ["sold"] * (department.network.memory == "ewma")
     return names + ["memory"] * has_memory(department)
 

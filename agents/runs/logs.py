@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents import files
 from agents.runs import run_folder
-from agents.learning.config import ConfigError, LogName
+from agents.errors import ConfigError
+from agents.learning.config import LogName
 
 Write = Callable[[pd.DataFrame], None]
 
@@ -149,4 +151,4 @@ def _identities(folder: Path) -> dict[str, str]:
 
 
 def _remember(folder: Path, name: str, identity: str) -> None:
-    run_folder.write_json(folder / IDENTITIES, _identities(folder) | {name: identity})
+    files.write_json(folder / IDENTITIES, _identities(folder) | {name: identity})

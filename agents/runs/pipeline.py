@@ -8,8 +8,10 @@ from typing import Any
 import jax
 import pandas as pd
 
+from agents.devices import is_first
+from agents import files
 from agents.runs import logs, processes, run_folder
-from agents.runs.checkpoints import Checkpoints, Standing
+from agents.runs.checkpoints import Checkpoints, Snapshot
 from agents.learning.config import TrainConfig
 from agents.policies.departments import Departments
 from agents.evaluation.simulation import evaluate, interval, kpis, profit_per_period
@@ -40,7 +42,7 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
     shards = config.shards()
     config = dataclasses.replace(config, devices=shards.count)
     scenario = scenarios.get(config.scenario)
-    folder = run_folder.open_folder(config.folder)
+    folder = files.open_folder(config.folder)
     with (
         Interruption() as interruption,
         Checkpoints(folder, _settings(config, scenario)) as checkpoints,
@@ -56,31 +58,31 @@ def train(config: TrainConfig, announce: Callable[[str], None], progress: Progre
         start = starting_pair(config, tuned)
         training = Training(
             config=config,
-            trainer=config.trainer(start.policy.knobs, shards),
+            trainer=config.trainer(start.policy.heuristic, shards),
             params=scenario.params(),
             keys=keys_of(config.seed),
             folder=folder,
             checkpoints=checkpoints,
         )
         with interruption.deferred():
-            standing = training.restored()
+            snapshot = training.restored()
         interruption.heed()
-        if standing is None:
+        if snapshot is None:
             announce(f"best when tuned: {tuned[0].name}; compiling the training from {start.name}")
         else:
-            announce(f"going on from iteration {standing.iteration}; compiling the training")
-        standing, metrics, compile_seconds = learn(
-            training, standing or training.start(), interruption, progress
+            announce(f"going on from iteration {snapshot.iteration}; compiling the training")
+        snapshot, metrics, compile_seconds = learn(
+            training, snapshot or training.start(), interruption, progress
         )
         announce("evaluating all policies on the same new customers")
-        return _concluded(training, standing, metrics, tuned, compile_seconds)
+        return _concluded(training, snapshot, metrics, tuned, compile_seconds)
 
 
 def _prepare(
     config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
 ) -> None:
     """Leaves the tuned pairs in the folder, and nothing of an earlier training's end."""
-    if processes.is_first():
+    if is_first():
         (folder / run_folder.SUMMARY).unlink(missing_ok=True)
     run_folder.write_config(folder, config)
     announce("tuning every pair of heuristics")
@@ -91,12 +93,12 @@ def _prepare(
 def _tuned(folder: Path) -> list[TunedPair]:
     """The pairs in the folder of the first process: the others may have tuned a rounding apart."""
     path = folder / run_folder.HEURISTICS
-    return run_folder.pairs_from(processes.from_first(lambda: run_folder.read_json(path)), path)
+    return run_folder.pairs_from(processes.from_first(lambda: files.read_json(path)), path)
 
 
 def _concluded(
     training: Training,
-    standing: Standing,
+    snapshot: Snapshot,
     metrics: pd.DataFrame,
     tuned: list[TunedPair],
     compile_seconds: float,
@@ -104,19 +106,19 @@ def _concluded(
     """Evaluates what was learned and writes it down: the summary last, as it says that all is."""
     config, folder, keys = training.config, training.folder, training.keys
     scenario = scenarios.get(config.scenario)
-    departments = training.departments(standing.learner).with_weights(standing.kept)
+    departments = training.departments(snapshot.train_state).with_weights(snapshot.kept)
     run_folder.save_weights(folder, "best", departments.weights)
     summary = compare(config, scenario, tuned, departments, keys["evaluate"], training.shards) | {
         "compile_seconds": compile_seconds,
-        "train_seconds": standing.seconds,
+        "train_seconds": snapshot.seconds,
     }
-    if not processes.is_first():
+    if not is_first():
         return summary
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(metrics, best, folder / "learning.png")
     trace = record(keys["trace"], departments, training.params, DAYS, config.burn_in)
     draw_week(trace.first(21), scenario, folder / "week.png")
-    run_folder.write_json(folder / run_folder.SUMMARY, summary)
+    files.write_json(folder / run_folder.SUMMARY, summary)
     return summary
 
 
@@ -181,10 +183,8 @@ def load_departments(folder: Any, config: TrainConfig, tuned: list[TunedPair]) -
 
 def departments_like(config: TrainConfig, params: Params, tuned: list[TunedPair]) -> Departments:
     """The departments at the start of a training, with shapes in place of weights."""
-    trainer = config.trainer(starting_pair(config, tuned).policy.knobs)
-    return Departments(
-        *trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
-    )
+    trainer = config.trainer(starting_pair(config, tuned).policy.heuristic)
+    return trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
 
 
 def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:

@@ -19,8 +19,9 @@ import numpy as np
 import tyro
 from jax.experimental import multihost_utils
 
-from agents.learning.config import ConfigError, TrainConfig
-from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+from agents.errors import ConfigError
+from agents.learning.config import TrainConfig
+from agents.devices import EVERYWHERE, SPREAD, Shards, is_first, placed
 
 AUTO = "auto"
 HEARTBEAT_SECONDS = 30
@@ -87,11 +88,6 @@ def joined(config: LaunchConfig) -> Iterator[None]:
             f"another process of this training is gone or cannot be reached ({reason}); started "
             "again, all go on from the newest checkpoint"
         ) from None
-
-
-def is_first() -> bool:
-    """Whether this process is the one that reads, writes and speaks."""
-    return jax.process_index() == 0
 
 
 def from_first(tell: Callable[[], Any]) -> Any:

@@ -1,10 +1,7 @@
 """A run folder: what a training leaves behind, each file whole or not there at all."""
 
 import dataclasses
-import json
-import os
 import platform
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,10 +12,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pandas as pd
 
-from agents import usage
+from agents.devices import is_first
+from agents.errors import RunError, nearest
+from agents.files import read_json, write_json, write_table
 from agents.learning.config import TrainConfig
-from agents.policies.heuristics import HeuristicPair, Knobs
-from agents.runs.processes import is_first
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.evaluation.tuning import TunedPair
 
 CONFIG, METRICS, SUMMARY, HEURISTICS = (
@@ -29,58 +27,19 @@ BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
 """Orbax writes and waits in the first process only."""
 
 
-class RunError(ValueError):
-    """A run folder that cannot be written, or does not hold what is asked for."""
-
-
-def open_folder(folder: Path) -> Path:
-    """Makes the folder and proves that it can be written to. Raises `RunError`.
-
-    Of several processes the first alone does this, and writes whatever is written here.
-    """
-    if not is_first():
-        return folder
-    probe = folder / f".writable.{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
-    return folder
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes to a temporary name beside the file, then renames. Raises `RunError`."""
-    if not is_first():
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror})") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_json(path: Path, body: Mapping[str, Any]) -> None:
-    write_text(path, json.dumps(body, indent=2, default=_plain) + "\n")
-
-
 def write_config(folder: Path, config: TrainConfig) -> None:
     write_json(folder / CONFIG, dataclasses.asdict(config) | {"out": str(config.folder)})
 
 
 def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
     """One row per iteration; no clock times, so that the same seed writes the same bytes."""
-    write_text(folder / METRICS, metrics.to_csv(index=False, float_format="%.9g"))
+    write_table(folder / METRICS, metrics, float_format="%.9g")
 
 
 def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
-    """Every tuned pair with its knobs, best first."""
+    """Every tuned pair with its heuristic, best first."""
     body = [
-        {"name": pair.name, "profit_when_tuned": pair.profit, "knobs": _knobs_as_json(pair)}
+        {"name": pair.name, "profit_when_tuned": pair.profit, "heuristic": _heuristic_as_json(pair)}
         for pair in tuned
     ]
     write_json(folder / HEURISTICS, {"pairs": body})
@@ -97,7 +56,7 @@ def pairs_from(body: Any, path: Path) -> list[TunedPair]:
         return [
             TunedPair(
                 pair["name"],
-                HeuristicPair(_knobs_from_json(pair["knobs"])),
+                HeuristicPair(_heuristic_from_json(pair["heuristic"])),
                 pair["profit_when_tuned"],
             )
             for pair in body["pairs"]
@@ -109,7 +68,7 @@ def pairs_from(body: Any, path: Path) -> list[TunedPair]:
 def read_config(folder: Path) -> TrainConfig:
     """The settings a run was made with. Raises `RunError`, naming the nearest run."""
     if not (folder / CONFIG).exists():
-        near = usage.nearest(str(folder), [str(each) for each in _runs_near(folder)])
+        near = nearest(str(folder), [str(each) for each in _runs_near(folder)])
         hint = f"did you mean {near}? " if near else ""
         raise RunError(
             f"{folder}: no run ({CONFIG} is not there); {hint}allowed: a folder of train"
@@ -191,34 +150,19 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
         raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
 
 
-def read_json(path: Path) -> Any:
-    """The document in a JSON file of a run. Raises `RunError`."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RunError(f"{path}: not a readable file of a run ({error})") from None
-
-
 def _runs_near(folder: Path) -> list[Path]:
     """Folders of runs beside a folder and where runs are left by default."""
     files = [*folder.parent.glob(f"*/{CONFIG}"), *Path("runs").glob(f"*/{CONFIG}")]
     return sorted({file.parent for file in files})
 
 
-def _knobs_as_json(pair: TunedPair) -> dict[str, float]:
-    return {field: value.item() for field, value in vars(pair.policy.knobs).items()}
+def _heuristic_as_json(pair: TunedPair) -> dict[str, float]:
+    return {field: np.asarray(value).item() for field, value in vars(pair.policy.heuristic).items()}
 
 
-def _knobs_from_json(body: dict[str, float]) -> Knobs:
+def _heuristic_from_json(body: dict[str, float]) -> HeuristicParams:
     arrays = {
         field: jnp.asarray(value, jnp.int32 if field == "recommender" else jnp.float32)
         for field, value in body.items()
     }
-    return Knobs(**arrays)
-
-
-def _plain(value: Any) -> Any:
-    """JSON for the types that configurations and summaries hold."""
-    if isinstance(value, np.generic):
-        return value.item()
-    return str(value)
+    return HeuristicParams(**arrays)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from agents import files
 from agents.evaluation.statistics import (
     apart,
     bootstrap_interval,
@@ -13,7 +14,6 @@ from agents.evaluation.statistics import (
     paired_difference,
     probability_of_improvement,
 )
-from agents.runs import run_folder
 from agents.study.markdown import table
 from agents.study.results_convergence import convergence
 from agents.study.results_insights import insights
@@ -68,22 +68,22 @@ def write(
     """results/study.csv, curves.csv, convergence.csv, insights.csv and pictures, then RESULTS.md;
     returns its first paragraph. `converging`: rows of `agents.theory.convergence`, if that was run;
     `answers`: of `agents.study.insights`, if departments of mtma were trained."""
-    folder = run_folder.open_folder(out / "results")
-    run_folder.write_text(folder / "study.csv", rows.to_csv(index=False))
+    folder = files.open_folder(out / "results")
+    files.write_text(folder / "study.csv", rows.to_csv(index=False))
     kept = ["scenario", "part", "variant", "seed", "store_periods", "greedy_profit"]
-    run_folder.write_text(folder / "curves.csv", curves[kept].to_csv(index=False))
+    files.write_text(folder / "curves.csv", curves[kept].to_csv(index=False))
     draw_gains(rows[rows["part"] == REGIMES], folder / "gains.png")
     clocks = curves[(curves["part"] == REGIMES) & curves["variant"].isin(list(CLOCKS))]
     draw_clocks(clocks, CLOCKS, folder / "clocks.png")
     if converging is not None:
-        run_folder.write_text(folder / "convergence.csv", converging.to_csv(index=False))
+        files.write_text(folder / "convergence.csv", converging.to_csv(index=False))
         draw_convergence(converging, folder / "convergence.png")
     if answers is not None:
-        run_folder.write_text(folder / "insights.csv", answers.to_csv(index=False))
+        files.write_text(folder / "insights.csv", answers.to_csv(index=False))
         for scenario, own in answers.groupby("scenario"):
             draw_answers(own, folder / f"insights-{scenario}.png")
     whole = page(rows, about, converging, answers)
-    run_folder.write_text(out / "RESULTS.md", whole)
+    files.write_text(out / "RESULTS.md", whole)
     return whole.split("\n\n")[1]
 
 

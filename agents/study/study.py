@@ -14,12 +14,12 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents.learning.config import ConfigError, TrainConfig, count_devices
+from agents import files
+from agents.errors import ConfigError, RunError
+from agents.learning.config import TrainConfig, count_devices
 from agents.learning.regimes import REGIMES
-from agents.learning.train_state import Shape
+from agents.learning.settings import StaticConfig
 from agents.report.writing import ReportConfig, write_report
-from agents.runs import run_folder
-from agents.runs.run_folder import RunError
 from agents.study import insights, results_page
 from agents.study.results_verdict import MTMA
 from agents.sweeps import memory, sweep_folder
@@ -60,8 +60,8 @@ ABLATIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "values": {"of the store, not of products": {"values": "store"}},
     "credit of an order": {
-        "its own product only": {"others": 0.0},
-        "others at 0.2": {"others": 0.2},
+        "its own product only": {"cross_product_credit": 0.0},
+        "others at 0.2": {"cross_product_credit": 0.2},
     },
 }
 
@@ -145,7 +145,7 @@ def run_study(
         raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
     for variant in found:
         variant.config.validate()
-    stores = Stores(run_folder.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
+    stores = Stores(files.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
     groups = grouped(found)
     for number, (folder, members) in enumerate(() if config.finished_only else groups.items(), 1):
         progress.announce(f"program {number} of {len(groups)}: {folder}")
@@ -232,7 +232,7 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     if not path.exists():
         progress.announce("policy gradient on a store solved exactly")
         rows = pd.DataFrame(convergence_rows(seeds, updates, measured=12))
-        run_folder.write_text(path, rows.to_csv(index=False))
+        files.write_text(path, rows.to_csv(index=False))
         forget_programs()
     return pd.read_csv(path)
 
@@ -261,7 +261,7 @@ def answering(
             learned = [kept_departments(place, run, stores) for run in looked_at]
             best = stores.tuned(first.scenario)[0]
             rows = insights.insights_of(first.config, first.scenario, learned, best)
-            run_folder.write_text(path, rows.to_csv(index=False, float_format="%.6g"))
+            files.write_text(path, rows.to_csv(index=False, float_format="%.6g"))
             forget_programs()
         tables.append(pd.read_csv(path))
     return pd.concat(tables, ignore_index=True) if tables else None
@@ -283,9 +283,11 @@ def variants(config: StudyConfig) -> list[Variant]:
 
 def grouped(found: Iterable[Variant]) -> dict[str, list[Variant]]:
     """Variants of one store and one static shape, which one program trains, by a folder's name."""
-    groups: dict[tuple[str, Shape], list[Variant]] = {}
+    groups: dict[tuple[str, StaticConfig], list[Variant]] = {}
     for variant in found:
-        groups.setdefault((variant.config.scenario, variant.config.shape()), []).append(variant)
+        groups.setdefault((variant.config.scenario, variant.config.static_config()), []).append(
+            variant
+        )
     return {
         _plain(f"{scenario}-{members[0].part}-{members[0].name}"): members
         for (scenario, _), members in groups.items()

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from agents import files
 from agents.evaluation.simulation import Policy, Totals, interval, kpis, profit_per_period, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.runs import run_folder
@@ -18,7 +19,7 @@ from jaxsim.scenarios.scenario import Scenario
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Baseline:
     """The best tuned pair on the evaluation customers of one store and seed."""
 
     name: str
@@ -28,7 +29,7 @@ class Yardstick:
 
 @dataclass(frozen=True)
 class Stores:
-    """Tuned pairs and yardsticks, kept in a folder: each is computed once for each store."""
+    """Tuned pairs and baselines, kept in a folder: each is computed once for each store."""
 
     folder: Path
     announce: Callable[[str], None]
@@ -40,13 +41,13 @@ class Stores:
         for number, (place, store) in enumerate(new.items(), 1):
             self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
             pairs = tune(keys_of(0)["tune"], store.params(), Effort())
-            run_folder.write_heuristics(run_folder.open_folder(place), pairs)
+            run_folder.write_heuristics(files.open_folder(place), pairs)
 
     def tuned(self, store: Scenario) -> list[TunedPair]:
         """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned."""
         return run_folder.read_heuristics(self._place(store))
 
-    def yardstick(self, run: PlannedRun) -> Yardstick:
+    def baseline(self, run: PlannedRun) -> Baseline:
         """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
         heuristics' favour."""
         config = run.config
@@ -59,17 +60,15 @@ class Stores:
             best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
             profits = profit_per_period(pairs[best], config.evaluation_periods)
             measured = kpis(pairs[best], config.evaluation_periods)
-            run_folder.write_json(
-                path, {"name": best, "profits": profits.tolist(), "kpis": measured}
-            )
-        body = run_folder.read_json(path)
-        return Yardstick(body["name"], np.asarray(body["profits"]), body["kpis"])
+            files.write_json(path, {"name": best, "profits": profits.tolist(), "kpis": measured})
+        body = files.read_json(path)
+        return Baseline(body["name"], np.asarray(body["profits"]), body["kpis"])
 
     def _place(self, store: Scenario) -> Path:
         return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]
 
 
-def run_row(run: PlannedRun, totals: Totals, best: Yardstick) -> dict[str, Any]:
+def run_row(run: PlannedRun, totals: Totals, best: Baseline) -> dict[str, Any]:
     """One tidy row of a run from what its departments did on its evaluation customers: which it is,
     its settings, profit and KPIs with 95 % intervals, its paired gain over the best tuned pair."""
     config = run.config
@@ -88,7 +87,7 @@ def run_row(run: PlannedRun, totals: Totals, best: Yardstick) -> dict[str, Any]:
     )
 
 
-def heuristic_row(run: PlannedRun, best: Yardstick) -> dict[str, Any]:
+def heuristic_row(run: PlannedRun, best: Baseline) -> dict[str, Any]:
     """One tidy row of the best tuned pair on the customers of a run's store and seed."""
     store = {field: value for field, value in run.settings.items() if field in STORE_FIELDS}
     return (

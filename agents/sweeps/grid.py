@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agents.learning.config import ConfigError, TrainConfig
+from agents.errors import ConfigError
+from agents.learning.config import TrainConfig
 from jaxsim.scenarios.scenario import PRODUCT_FIELDS, SCALAR_FIELDS, SEGMENT_FIELDS, Scenario, parse
 
 TRAINING_FIELDS = (
     "critic_rate", "fast_rate", "slow_rate", "fast_exponent", "slow_exponent", "schedule_offset",
-    "warm_up", "average_rate", "trace", "clip", "entropy", "others", "kpi_mix",
+    "warm_up", "average_reward_rate", "gae_lambda", "clip_eps", "entropy_coef",
+    "cross_product_credit", "kpi_mix",
 )  # fmt: skip
 STORE_FIELDS = PRODUCT_FIELDS + SEGMENT_FIELDS + SCALAR_FIELDS
 Grid = dict[str, list[Any]]

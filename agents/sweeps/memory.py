@@ -8,7 +8,7 @@ import jax
 import psutil
 from pydantic import ByteSize, TypeAdapter, ValidationError
 
-from agents.learning.config import ConfigError
+from agents.errors import ConfigError
 
 SHARE_OF_FREE = 0.7
 """Of the memory that is free when a sweep starts, what it may take if it is not told."""

@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 import tyro
 
+from agents.errors import ConfigError
 from agents.evaluation.simulation import Totals, profit_per_period
 from agents.learning import compilation
-from agents.learning.config import ConfigError, TrainConfig, count_devices
+from agents.learning.config import TrainConfig, count_devices
 from agents.learning.trainer import Trainer
 from agents.policies.departments import Departments
 from agents.runs.pipeline import departments_like, keys_of, starting_pair
@@ -153,7 +154,7 @@ def _train_chunks(
         totals = _evaluated(chunk, programs, "evaluate", learned.kept, learned.params)
         rows, heuristics, weights = [], [], {}
         for run, departments, own in zip(chunk, vectorised.policies(learned), totals, strict=False):
-            best = stores.yardstick(run)
+            best = stores.baseline(run)
             rows.append(run_row(run, own, best))
             heuristics.append(heuristic_row(run, best))
             weights[run.number] = departments.weights
@@ -243,7 +244,7 @@ def _beginning(chunk: list[PlannedRun], stores: Stores) -> tuple[jax.Array, Trai
     trainers = []
     for run in chunk:
         pair = starting_pair(run.config, stores.tuned(run.scenario))
-        trainers.append(run.config.trainer(pair.policy.knobs))
+        trainers.append(run.config.trainer(pair.policy.heuristic))
     params = vectorised.stacked([run.scenario.params() for run in chunk])
     return _keys(chunk, "learn"), vectorised.stacked(trainers), params
 

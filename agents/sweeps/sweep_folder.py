@@ -18,8 +18,8 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from agents.runs import run_folder
-from agents.runs.run_folder import RunError
+from agents import files
+from agents.errors import RunError
 
 SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
@@ -30,15 +30,15 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
     """A new folder, or one that holds a sweep of the same settings. Raises `RunError`."""
     settings = json.loads(json.dumps(settings, default=str))
     if (folder / SETTINGS).exists():
-        before = run_folder.read_json(folder / SETTINGS)
+        before = files.read_json(folder / SETTINGS)
         for field, value in settings.items():
             if before.get(field) != value:
                 raise RunError(
                     f"{field}: {_short(value)}; allowed: {_short(before.get(field))}, of which "
                     f"{folder} holds a sweep, or another --out"
                 )
-    run_folder.open_folder(folder)
-    run_folder.write_json(folder / SETTINGS, settings)
+    files.open_folder(folder)
+    files.write_json(folder / SETTINGS, settings)
 
 
 def write_chunk(

@@ -16,7 +16,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.devices import RUNS, mapped
 from agents.evaluation.simulation import Totals, simulate
-from agents.learning.train_state import Learner
+from agents.learning.iteration import iterate_many
+from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
 from agents.policies.departments import Departments
 from jaxsim.params import Params
@@ -28,7 +29,7 @@ class Runs:
 
     trainer: Trainer
     params: Params
-    learner: Learner
+    train_state: TrainState
     kept: Departments
     kept_profit: Float[Array, " runs"]  # money per period, on validation customers
 
@@ -48,9 +49,9 @@ def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1
     """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
 
     def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
-        learner = jax.vmap(Trainer.init)(trainer, keys, params)
+        train_state = jax.vmap(Trainer.init)(trainer, keys, params)
         worst = -jnp.inf * jnp.ones(len(keys))
-        return Runs(trainer, params, learner, _departments(trainer, learner), worst)
+        return Runs(trainer, params, train_state, _departments(trainer, train_state), worst)
 
     return _shared_out(started, devices)(keys, trainer, params)
 
@@ -97,7 +98,7 @@ def keep_better(runs: Runs, earned: Float[Array, " runs"]) -> Runs:
 
 def current(runs: Runs) -> Departments:
     """The departments of every run as they are now."""
-    return _departments(runs.trainer, runs.learner)
+    return _departments(runs.trainer, runs.train_state)
 
 
 def policies(runs: Runs) -> list[Departments]:
@@ -110,19 +111,13 @@ def policies(runs: Runs) -> list[Departments]:
 
 
 def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
-    def one_run(trainer: Trainer, learner: Learner, params: Params) -> tuple[Learner, dict]:
-        return jax.lax.scan(
-            lambda carried, _: trainer.iterate(carried, params), learner, length=length
-        )
-
-    learner, metrics = jax.vmap(one_run)(runs.trainer, runs.learner, runs.params)
-    return runs.replace(learner=learner), metrics
+    one_run = partial(iterate_many, iterations=length)
+    train_state, metrics = jax.vmap(one_run)(runs.trainer, runs.train_state, runs.params)
+    return runs.replace(train_state=train_state), metrics
 
 
-def _departments(trainer: Trainer, learner: Learner) -> Departments:
-    return jax.vmap(lambda trainer, learner: Departments(*trainer.departments(learner)))(
-        trainer, learner
-    )
+def _departments(trainer: Trainer, train_state: TrainState) -> Departments:
+    return jax.vmap(Trainer.departments)(trainer, train_state)
 
 
 def _shared_out(function: Callable, devices: int) -> Callable:

@@ -19,10 +19,10 @@ from agents.evaluation.responses import (
     impulse_response,
     shock_of,
 )
+from agents.files import open_folder, write_json, write_text
 from agents.policies.exact_policy import policy_of
 from agents.report import theory_pictures
 from agents.report.theory_page import page_of
-from agents.runs.run_folder import open_folder, write_json, write_text
 from agents.theory import classical
 from agents.theory.coordination import value_rows
 from agents.theory.foresight import foresight_rows, overstock_rows

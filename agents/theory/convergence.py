@@ -138,13 +138,13 @@ def _update(run: Tables, small: Tabular, exponents: Array, rates: Array) -> Tabl
         small.params,
     )
     after = jax.vmap(small.position)(states)
-    surprise = flows.profit.sum(-1) - run.average + run.values[after] - run.values[seen]
+    td_error = flows.profit.sum(-1) - run.average + run.values[after] - run.values[seen]
 
     def score(logits: Logits) -> Float[Array, ""]:
         chosen = jax.nn.log_softmax(logits.slates)[seen, slate]
         ordered = jax.nn.log_softmax(small.order_logits(logits.orders))[seen]
         ordered = jnp.take_along_axis(ordered, order[..., None], -1)[..., 0].sum(-1)
-        return ((chosen + ordered) * surprise).mean()
+        return ((chosen + ordered) * td_error).mean()
 
     critic, fast, slow = rate_at(rates, exponents, OFFSET, run.updates)
     gradient = jax.grad(score)(run.logits)
@@ -152,8 +152,8 @@ def _update(run: Tables, small: Tabular, exponents: Array, rates: Array) -> Tabl
         logits=Logits(
             run.logits.slates + fast * gradient.slates, run.logits.orders + slow * gradient.orders
         ),
-        values=run.values.at[seen].add(critic * surprise / BATCH),
-        average=run.average + 0.05 * critic * surprise.mean(),
+        values=run.values.at[seen].add(critic * td_error / BATCH),
+        average=run.average + 0.05 * critic * td_error.mean(),
         states=states,
         key=key,
         updates=run.updates + 1,

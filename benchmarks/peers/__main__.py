@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from agents.runs.run_folder import open_folder, write_json
+from agents.files import open_folder, write_json
 from benchmarks import command, measure
 from benchmarks.peers.environments import default_folder
 from benchmarks.peers.measuring import measured

@@ -14,7 +14,7 @@ from jaxsim.adapters.task import Task
 def main() -> None:
     size = settings()
     env = StoreEnvironment(store_of(size["products"]), Task(normalised=True), periods=200)
-    learner = PPO.create(
+    train_state = PPO.create(
         env=FiveValueStep(env),
         num_envs=size["stores"],
         num_steps=size["horizon"],
@@ -23,13 +23,13 @@ def main() -> None:
         agent_kwargs={"hidden_layer_sizes": (size["width"],) * 2, "activation": "tanh"},
         normalize_rewards=True,
     )
-    state = jax.jit(learner.init_state)(jax.random.key(0))
+    state = jax.jit(train_state.init_state)(jax.random.key(0))
     # One number of its state starts as int32 and is float32 from the first iteration on.
-    settled = jax.eval_shape(learner.train_iteration, state)
+    settled = jax.eval_shape(train_state.train_iteration, state)
     same = lambda now, later: now if now.dtype == later.dtype else now.astype(later.dtype)  # noqa: E731
     state = jax.tree.map(same, state, settled)
     began = time.perf_counter()
-    iteration = jax.jit(learner.train_iteration, donate_argnums=0).lower(state).compile()
+    iteration = jax.jit(train_state.train_iteration, donate_argnums=0).lower(state).compile()
     compiling, last = time.perf_counter() - began, [state]
 
     def call() -> None:

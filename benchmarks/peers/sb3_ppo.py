@@ -56,7 +56,7 @@ def main() -> None:
     size = settings()
     units = size["stores"] * size["horizon"]
     stores = StoreVectorEnv(size["stores"], store_of(size["products"]), Task(normalised=True))
-    learner = PPO(
+    train_state = PPO(
         "MlpPolicy",
         Passed(stores),
         n_steps=size["horizon"],
@@ -66,7 +66,7 @@ def main() -> None:
         device="cpu",
         seed=0,
     )
-    report(lambda: learner.learn(units, reset_num_timesteps=False), units, size["repeats"])
+    report(lambda: train_state.learn(units, reset_num_timesteps=False), units, size["repeats"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an outside learner decides, sees and earns: the one definition behind every adapter."""
+"""What an outside train_state decides, sees and earns: the one definition behind every adapter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxsim import choice, ranking, scenarios, store, views
 from jaxsim.adapters.partners import NEUTRAL, Partner
+from jaxsim.errors import UserError
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 from jaxsim.views import FEATURE_LIMIT, View
@@ -20,7 +21,7 @@ from jaxsim.views import FEATURE_LIMIT, View
 DEPARTMENTS = ("replenishment", "recommendation")
 
 
-class AdapterError(ValueError):
+class AdapterError(UserError):
     """A task or an action that cannot be: names the field, the value and what is allowed."""
 
 

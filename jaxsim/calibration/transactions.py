@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from jaxsim.errors import UserError
+
 ROLES = ("date", "product", "price", "customer", "segment", "cost", "group", "quantity")
 NEEDED = ROLES[:3]
 
 
-class CalibrationError(ValueError):
+class CalibrationError(UserError):
     """Transactions that cannot be used: the message names file, column, value, what is allowed."""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import stats
 
 from jaxsim import choice
+from jaxsim.errors import UserError
 from jaxsim.exact import solver
 from jaxsim.exact.grid import Grid
 from jaxsim.exact.stationary import Rule
@@ -26,7 +27,7 @@ LAW = {
 }
 
 
-class ExactError(ValueError):
+class ExactError(UserError):
     """A store that the exact solver does not take: the message says why, and what is allowed."""
 
 

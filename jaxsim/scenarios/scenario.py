@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jaxsim.errors import UserError
 from jaxsim.params import UNLIMITED, Params
 
 
-class ScenarioError(ValueError):
+class ScenarioError(UserError):
     """A scenario that cannot be: the message names the field, the value and what is allowed."""
 
 

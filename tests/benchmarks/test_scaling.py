@@ -14,13 +14,18 @@ PAGE = (Path(__file__).parents[2] / "docs" / "scale-out.md").read_text(encoding=
 
 def test_the_page_counts_reductions_and_bytes_as_the_code_does():
     config = Config()
-    learner = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
-    count, most = reductions(config.training(config.stores).shape()), weight_bytes(learner)
+    train_state = jax.eval_shape(lambda: started(config, config.stores, Shards())[1])
+    count, most = (
+        reductions(config.training(config.stores).static_config()),
+        weight_bytes(train_state),
+    )
     assert f"$R$ is at most {count}" in PAGE and f"{max(most.values()):,} bytes" in PAGE
 
 
 def test_one_network_counts_both_decisions_and_has_no_slow_updates():
-    shape = TrainConfig(regime="single", critic_passes=2, minibatches=4, epochs=1).shape()
+    shape = TrainConfig(
+        regime="single", critic_epochs=2, minibatches=4, policy_epochs=1
+    ).static_config()
     assert reductions(shape) == 2 * 4 + 3 * 4 + 8
 
 

@@ -1,12 +1,11 @@
 """The exact policy agrees with itself in everything; a classical pair falls short as it should."""
 
 import jax
-import jax.numpy as jnp
 import pytest
 
 from agents.evaluation.agreement import agreement
 from agents.policies.exact_policy import policy_of
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.exact.optimum import optimum
 from jaxsim.scenarios import get
 
@@ -16,9 +15,7 @@ def measured():
     """Agreement with the exact policy of `pair`, of itself and of margin slates with base-stock."""
     params = get("pair").params()
     exact = policy_of(optimum(params))
-    blind = HeuristicPair(
-        knobs_of("margin", "base-stock", jnp.array([0.3, 0.5, 0, 1, 1, 0.0, 0.0]))
-    )
+    blind = HeuristicPair(HeuristicParams(recommender="margin", safety=0.3, fractile=0.5))
     key, size = jax.random.key(0), dict(stores=256, periods=200, burn_in=50)
     return [agreement(key, policy, exact, params, **size) for policy in (exact, blind)]
 

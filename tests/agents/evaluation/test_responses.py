@@ -7,7 +7,7 @@ import pytest
 from flax import struct
 
 from agents.evaluation.responses import cross_response, impulse_response, shock_of
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.records import Action
 from jaxsim.scenarios import get
 
@@ -75,7 +75,7 @@ def test_one_more_unit_is_one_less_to_order(pair):
 
 def test_responses_work_for_any_policy():
     boutique = get("boutique").params()
-    knobs = knobs_of("myopic", "base-stock", jnp.array([0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0]))
-    answer = cross_response(KEY, HeuristicPair(knobs), boutique, stores=64)
+    heuristic = HeuristicParams()
+    answer = cross_response(KEY, HeuristicPair(heuristic), boutique, stores=64)
     assert answer.order.mean.shape == (10, 10)
     assert np.isfinite(answer.order.mean).all()

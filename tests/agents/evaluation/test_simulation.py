@@ -6,12 +6,14 @@ import numpy as np
 from scipy import stats
 
 from agents.evaluation.simulation import Totals, interval, kpis, simulate
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.scenarios import get
 
 
 def policy(safety):
-    return HeuristicPair(knobs_of("margin", "base-stock", jnp.array([safety, 0, 0, 0, 0, 0, 0.0])))
+    return HeuristicPair(
+        HeuristicParams(recommender="margin", safety=safety, fractile=0.0, stock_weight=0.0)
+    )
 
 
 def test_the_same_key_brings_the_same_customers_to_every_policy():

@@ -1,17 +1,17 @@
 """A short training on a CPU is compiled for less long, and learns the same."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from agents.learning import compilation
 from agents.learning.config import TrainConfig
+from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
-from agents.policies.heuristics import knobs_of
+from agents.policies.heuristics import HeuristicParams
 from jaxsim.scenarios import get
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="only a CPU compiles for so long")
@@ -30,12 +30,12 @@ def test_an_option_that_the_installed_xla_does_not_know_is_left_out():
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="the options are a CPU's")
 def test_an_iteration_is_the_same_but_for_rounding():
-    trainer = TrainConfig(stores=8, horizon=4, width=8, warm_up=0.0).trainer(KNOBS)
+    trainer = TrainConfig(stores=8, horizon=4, width=8, warm_up=0.0).trainer(HEURISTIC)
     pair = get("pair").params()
-    learner = jax.jit(Trainer.init)(trainer, jax.random.key(0), pair)
-    lowered = jax.jit(Trainer.iterate).lower(trainer, learner, pair)
+    train_state = jax.jit(Trainer.init)(trainer, jax.random.key(0), pair)
+    lowered = jax.jit(iterate).lower(trainer, train_state, pair)
     (long, told), (short, also_told) = (
-        lowered.compile(options)(trainer, learner, pair)
+        lowered.compile(options)(trainer, train_state, pair)
         for options in (None, compilation.options(0))
     )
     assert told.keys() == also_told.keys()

@@ -13,22 +13,25 @@ from hypothesis import strategies as st
 from agents.evaluation.simulation import simulate
 from agents.learning import health
 from agents.learning.config import TrainConfig
-from agents.learning.train_state import Learner
+from agents.learning.iteration import iterate_many
+from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.learning.updates import stepped
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import scenarios
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario, ScenarioError, parse
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 PAIR = json.loads((scenarios.FOLDER / "pair.json").read_text())
-TRAINER = TrainConfig(stores=8, horizon=4, width=4, minibatches=2, fast_per_slow=2).trainer(KNOBS)
+SMALL = TrainConfig(stores=8, horizon=4, width=4, minibatches=2, fast_per_slow=2)
+TRAINER = SMALL.trainer(HEURISTIC)
 
 
 @partial(jax.jit, static_argnames="length")
-def trained(trainer: Trainer, params: Params, length: int = 6) -> tuple[Learner, dict]:
-    learner = trainer.init(jax.random.key(0), params)
-    return jax.lax.scan(lambda now, _: trainer.iterate(now, params), learner, length=length)
+def trained(trainer: Trainer, params: Params, length: int = 6) -> tuple[TrainState, dict]:
+    train_state = trainer.init(jax.random.key(0), params)
+    return iterate_many(trainer, train_state, params, length)
 
 
 def finite(tree: object) -> bool:
@@ -42,22 +45,24 @@ def same(one: object, other: object) -> bool:
 
 @pytest.mark.parametrize("wrong", ["loss", "gradient"])
 def test_an_update_that_is_not_finite_is_skipped_and_counted(wrong):
-    learner, _ = trained(TRAINER, scenarios.get("pair").params())
-    weights = learner.recommendation
+    train_state, _ = trained(TRAINER, scenarios.get("pair").params())
+    weights = train_state.recommendation
     sound = jnp.float32(1), jax.tree.map(jnp.ones_like, weights)
     bad = {
         "loss": (jnp.float32(jnp.inf), sound[1]),
         "gradient": (sound[0], jax.tree.map(lambda leaf: leaf * jnp.nan, sound[1])),
     }[wrong]
-    step = jax.jit(Trainer._stepped, static_argnums=(2, 3))
-    went_wrong = step(TRAINER, learner, "fast", "recommendation", *bad)
-    assert same(went_wrong.replace(health=learner.health).replace(key=0), learner.replace(key=0))
+    step = jax.jit(stepped, static_argnums=(2, 3))
+    went_wrong = step(TRAINER, train_state, "fast", "recommendation", *bad)
+    assert same(
+        went_wrong.replace(health=train_state.health).replace(key=0), train_state.replace(key=0)
+    )
     now = went_wrong.health["fast"]
     assert (int(now.skipped), int(now.in_a_row), bool(now.loss)) == (1, 1, wrong == "loss")
     assert not health.is_sound(went_wrong.health)
     again = step(TRAINER, went_wrong, "fast", "recommendation", *sound)
     assert int(health.skipped_updates(again.health)) == 1 and health.is_sound(again.health)
-    assert int(again.fast_updates - learner.fast_updates) == 1 and not same(
+    assert int(again.fast_updates - train_state.fast_updates) == 1 and not same(
         again.recommendation, weights
     )
     assert finite(again.recommendation)
@@ -75,8 +80,10 @@ def test_too_many_in_a_row_are_named():
 
 
 def test_a_healthy_training_skips_nothing():
-    learner, metrics = trained(TRAINER, scenarios.get("pair").params())
-    assert finite((learner.replenishment, learner.recommendation, learner.critics, metrics))
+    train_state, metrics = trained(TRAINER, scenarios.get("pair").params())
+    assert finite(
+        (train_state.replenishment, train_state.recommendation, train_state.critics, metrics)
+    )
     assert (metrics["skipped_updates"] == 0).all()
 
 
@@ -106,9 +113,9 @@ def test_a_store_of_one_product_and_one_segment_with_the_longest_lead_time_train
 
 
 def check_training(scenario: Scenario) -> None:
-    learner, metrics = trained(TRAINER, scenario.params())
+    train_state, metrics = trained(TRAINER, scenario.params())
     assert finite(metrics) and (metrics["skipped_updates"] == 0).all()
-    assert finite(learner.replace(key=jnp.zeros(())))
+    assert finite(train_state.replace(key=jnp.zeros(())))
 
 
 FIELDS = {
@@ -136,7 +143,7 @@ def within(name: str) -> st.SearchStrategy:
 @settings(max_examples=40, deadline=None)
 def test_a_valid_scenario_runs(drawn):
     params = parse(PAIR | drawn, "drawn").params()
-    totals = simulate(jax.random.key(0), HeuristicPair(KNOBS), params, 4, 8, 0)
+    totals = simulate(jax.random.key(0), HeuristicPair(HEURISTIC), params, 4, 8, 0)
     assert finite(totals), drawn
 
 

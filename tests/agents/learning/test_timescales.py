@@ -3,8 +3,9 @@
 import jax.numpy as jnp
 import pytest
 
+from agents.errors import ConfigError
 from agents.learning import timescales
-from agents.learning.config import ConfigError, TrainConfig
+from agents.learning.config import TrainConfig
 from agents.learning.timescales import ScheduleError
 
 
@@ -14,7 +15,7 @@ def test_rates_follow_the_formula():
 
 
 def test_slow_over_fast_falls_from_the_start():
-    clocks = TrainConfig().rates().clocks
+    clocks = TrainConfig().hyperparams().clocks
     per_slow = TrainConfig().fast_per_slow
     ratios = [
         float(
@@ -45,7 +46,7 @@ def test_broken_conditions_are_named(alpha, beta, words):
 
 
 def test_constant_rates_stay():
-    clocks = TrainConfig(timescales="constant", warm_up=0.0).rates().clocks
+    clocks = TrainConfig(timescales="constant", warm_up=0.0).hyperparams().clocks
     assert float(timescales.fast_rate(clocks, 10**6)) == pytest.approx(float(clocks.fast_rate))
     assert float(timescales.slow_rate(clocks, 10**6)) == pytest.approx(float(clocks.slow_rate))
 
@@ -53,7 +54,7 @@ def test_constant_rates_stay():
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("iterations", 0), ("minibatches", 3), ("twins", 3), ("fast_per_slow", 3), ("seed", -1),
+        ("iterations", 0), ("minibatches", 3), ("crn_group", 3), ("fast_per_slow", 3), ("seed", -1),
         ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0),
         ("burn_in", -1),
     ],

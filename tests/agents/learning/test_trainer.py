@@ -1,4 +1,4 @@
-"""The learner: clocks tick as configured, advantages are right, networks fit any store."""
+"""Clocks tick as configured, advantages are right, networks fit any store."""
 
 from dataclasses import replace
 from functools import partial
@@ -10,34 +10,45 @@ import numpy as np
 import pytest
 
 from agents.learning.config import TrainConfig
-from agents.learning.critic import CHANCE_COLUMNS, DECISION_COLUMNS, advantages_of, chance_columns
+from agents.learning.critic import DECISION_COLUMNS, advantages_of, chance_columns
+from agents.learning.experience import collect
+from agents.learning.iteration import advantages, iterate, learn_values
+from agents.learning.networks import Critic
 from agents.learning.ppo import assessed
 from agents.learning.regimes import REGIMES
 from agents.learning.rewards import profit_on_sale
 from agents.learning.trainer import Trainer
-from agents.policies.departments import Departments
-from agents.policies.heuristics import knobs_of
-from agents.policies.networks import Critic, RecommendationActor, ReplenishmentActor
+from agents.learning.updates import _improved, update_departments
+from agents.policies.heuristics import HeuristicParams
+from agents.policies.recommendation import RecommendationActor
+from agents.policies.replenishment import ReplenishmentActor
 from jaxsim import store, views
 from jaxsim.scenarios import get
 from tests.random_stores import random_action, random_params, random_state
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 TINY = dict(stores=8, horizon=4, width=8, warm_up=0.0)
 
 
 def trainer_of(**settings):
-    return TrainConfig(scenario="pair", **TINY | settings).trainer(KNOBS)
+    return TrainConfig(scenario="pair", **TINY | settings).trainer(HEURISTIC)
 
 
 def started(trainer, params):
     return jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
 
 
-def rolled_out(trainer, learner, params):
-    """The learner after its second rollout, which starts with something to remember."""
-    roll_out = jax.jit(Trainer.roll_out)
-    return roll_out(trainer, roll_out(trainer, learner, params)[0], params)
+def rolled_out(trainer, train_state, params):
+    """The state after its second trajectory, which starts with something to remember."""
+    act = jax.jit(collect)
+    return act(trainer, act(trainer, train_state, params)[0], params)
+
+
+def improved(clock, trainer, train_state, minibatch):
+    """The state after one update of the department on this clock."""
+    department = {"fast": trainer.fast, "slow": trainer.slow}[clock]
+    update = jax.jit(_improved, static_argnums=(1, 2))
+    return update(trainer, clock, department, train_state, minibatch)[0]
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +64,13 @@ def mtma(pair):
 
 @pytest.fixture(scope="module")
 def experience(mtma, pair):
-    trainer, learner = mtma
-    return rolled_out(trainer, learner, pair)
+    trainer, train_state = mtma
+    return rolled_out(trainer, train_state, pair)
 
 
 @pytest.fixture(scope="module")
-def lesson(mtma, experience, pair):
-    return jax.jit(Trainer.advantages)(mtma[0], *experience, pair)[1]
+def minibatch(mtma, experience, pair):
+    return jax.jit(advantages)(mtma[0], *experience, pair)[1]
 
 
 @pytest.fixture(scope="module")
@@ -70,83 +81,85 @@ def remembering(pair):
 
 def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
     trainer = mtma[0]
-    learner, rollout = experience
-    after, _ = jax.jit(Trainer.learn_values)(trainer, learner, rollout, pair)
+    train_state, trajectory = experience
+    after, _ = jax.jit(learn_values)(trainer, train_state, trajectory, pair)
     same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
-    assert int(after.critic_updates) - int(learner.critic_updates) == 4 * 4  # passes × minibatches
-    assert not same(after.critics, learner.critics)
-    assert same(after.replenishment, learner.replenishment)
-    assert same(after.recommendation, learner.recommendation)
+    passes, minibatches = 4, 4
+    assert int(after.critic_updates) - int(train_state.critic_updates) == passes * minibatches
+    assert not same(after.critics, train_state.critics)
+    assert same(after.replenishment, train_state.replenishment)
+    assert same(after.recommendation, train_state.recommendation)
 
 
-def test_twins_meet_the_same_customers_and_decide_for_themselves(mtma, experience):
-    rollout = experience[1]
-    groups = (4, 2, 4, -1)  # periods, groups of twins, twins, the rest
-    chance = np.asarray(rollout.seen[0].chance).reshape(groups)
+def test_a_group_meets_the_same_customers_and_its_stores_decide_for_themselves(mtma, experience):
+    trajectory = experience[1]
+    groups = (4, 2, 4, -1)  # periods, groups, stores of a group, the rest
+    chance = np.asarray(trajectory.seen[0].chance).reshape(groups)
     assert (chance == chance[:, :, :1]).all()
     assert not (chance[:, 0] == chance[:, 1]).all()
-    drawn = np.asarray(rollout.orders.lower).reshape(groups)
+    drawn = np.asarray(trajectory.orders.lower).reshape(groups)
     assert not (drawn == drawn[:, :, :1]).all(-1)[:, :, 1:].any()
 
 
 @pytest.mark.parametrize("fast_per_slow", [1, 2, 4])
-def test_both_clocks_tick_as_configured(mtma, lesson, fast_per_slow):
-    trainer = trainer_of(fast_per_slow=fast_per_slow, epochs=3, minibatches=4)
-    learner = mtma[1]
+def test_both_clocks_tick_as_configured(mtma, minibatch, fast_per_slow):
+    trainer = trainer_of(fast_per_slow=fast_per_slow, policy_epochs=3, minibatches=4)
+    train_state = mtma[1]
     for _ in range(2):
-        learner, _ = jax.jit(Trainer.update)(trainer, learner, lesson)
+        train_state, _ = jax.jit(update_departments)(trainer, train_state, minibatch)
     fast, slow = 2 * 3 * 4, 2 * 3 * 4 // fast_per_slow
-    assert (int(learner.fast_updates), int(learner.slow_updates)) == (fast, slow)
+    assert (int(train_state.fast_updates), int(train_state.slow_updates)) == (fast, slow)
     counted = [
         {int(leaf) for leaf in jax.tree.leaves(state) if leaf.dtype == jnp.int32}
-        for state in (learner.fast_optimizer, learner.slow_optimizer)
+        for state in (train_state.fast_optimizer, train_state.slow_optimizer)
     ]
     assert counted == [{fast}, {slow}]
 
 
-def test_each_clock_moves_its_own_group_only(mtma, lesson):
-    trainer, learner = mtma
-    after_fast, _ = jax.jit(Trainer._fast_update)(trainer, learner, lesson)
-    after_slow, _ = jax.jit(Trainer._slow_update)(trainer, learner, lesson)
+def test_each_clock_moves_its_own_group_only(mtma, minibatch):
+    trainer, train_state = mtma
+    after_fast, after_slow = (
+        improved(clock, trainer, train_state, minibatch) for clock in ("fast", "slow")
+    )
     same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
-    assert same(after_fast.replenishment, learner.replenishment)
-    assert not same(after_fast.recommendation, learner.recommendation)
-    assert same(after_fast.critics, learner.critics)
-    assert not same(after_slow.replenishment, learner.replenishment)
-    assert same(after_slow.recommendation, learner.recommendation)
-    assert same(after_slow.critics, learner.critics)
+    assert same(after_fast.replenishment, train_state.replenishment)
+    assert not same(after_fast.recommendation, train_state.recommendation)
+    assert same(after_fast.critics, train_state.critics)
+    assert not same(after_slow.replenishment, train_state.replenishment)
+    assert same(after_slow.recommendation, train_state.recommendation)
+    assert same(after_slow.critics, train_state.critics)
 
 
 def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience):
     trainer = mtma[0]
-    learner, rollout = experience
+    train_state, trajectory = experience
     rng = np.random.default_rng(0)
     critic = jax.tree.map(
-        lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), learner.critics[0]
+        lambda leaf: leaf + 0.3 * rng.standard_normal(leaf.shape), train_state.critics[0]
     )
-    last = jax.vmap(trainer._critic_views, (0, None))(learner.states, pair)[0]
+    last = jax.vmap(trainer.critic_views, (0, None))(train_state.states, pair)[0]
     average = jnp.array([0.3, -0.1])
-    network = Critic(8, CHANCE_COLUMNS)
-    seen = rollout.seen[0]
-    advantage, lesson, off = advantages_of(
-        network, critic, average, seen, last, trainer.rates.trace, twins=2
+    network = Critic(8)
+    seen = trajectory.seen[0]
+    advantage, minibatch, off = advantages_of(
+        network, critic, average, seen, last, trainer.hyperparams.gae_lambda, crn_group=2
     )
     value = jax.vmap(lambda view, decision: network.apply(critic, view, decision))
     values, responses = jax.vmap(value)(seen.view, seen.decision)
     following = np.concatenate([values[1:], value(last, seen.decision[-1])[0][None]])
     delta = np.asarray(seen.reward) - average + following - values
-    explained = delta - (np.asarray(responses) * seen.chance).sum(-1)
-    twin = explained[:, [1, 0, 3, 2, 5, 4, 7, 6]]
+    residual = delta - (np.asarray(responses) * seen.chance).sum(-1)
+    twin = residual[:, [1, 0, 3, 2, 5, 4, 7, 6]]
     summed, expected = np.zeros_like(delta), np.zeros_like(delta)
     for t in range(4):
         for later in range(t, 4):
-            weight = float(trainer.rates.trace) ** (later - t)
-            summed[t] += weight * explained[later]
-            expected[t] += weight * (explained - twin)[later]
-    np.testing.assert_allclose(lesson.surprise, delta, atol=1e-4)
-    np.testing.assert_allclose(lesson.target, summed + values, atol=1e-4)
+            weight = float(trainer.hyperparams.gae_lambda) ** (later - t)
+            summed[t] += weight * residual[later]
+            expected[t] += weight * (residual - twin)[later]
+    np.testing.assert_allclose(minibatch.td_error, delta, atol=1e-4)
+    np.testing.assert_allclose(minibatch.target, summed + values, atol=1e-4)
     np.testing.assert_allclose(advantage, expected, atol=1e-4)
-    np.testing.assert_allclose(off, explained.mean((0, 1)), atol=1e-5)
+    np.testing.assert_allclose(off, residual.mean((0, 1)), atol=1e-5)
 
 
 def test_the_control_variate_has_mean_zero(pair):
@@ -174,32 +187,34 @@ def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
 def test_decisions_assessed_again_are_as_likely_as_when_made(
     mtma, experience, remembering, learns_to_remember
 ):
-    trainer, learner, rollout = remembering if learns_to_remember else (mtma[0], *experience)
-    for department, record in zip(
-        trainer.departments(learner), (rollout.orders, rollout.slates), strict=True
+    trainer, train_state, trajectory = remembering if learns_to_remember else (mtma[0], *experience)
+    departments = trainer.departments(train_state)
+    for department, record in (
+        (departments.replenishment, trajectory.orders),
+        (departments.recommendation, trajectory.slates),
     ):
         again, _ = jax.jit(assessed)(department, department.weights, record)
         np.testing.assert_allclose(again, record.log_probability, atol=1e-4)
 
 
 def test_a_learned_memory_is_carried_and_learned(pair, remembering):
-    trainer, learner, rollout = remembering
-    assert float(jnp.abs(learner.memories[0]).sum()) > 0
-    _, lesson = jax.jit(Trainer.advantages)(trainer, learner, rollout, pair)
-    after = learner
+    trainer, train_state, trajectory = remembering
+    assert float(jnp.abs(train_state.memories[0]).sum()) > 0
+    _, minibatch = jax.jit(advantages)(trainer, train_state, trajectory, pair)
+    after = train_state
     for _ in range(2):  # the head starts at zero: only the second update reaches what is behind it
-        after, _ = jax.jit(Trainer._slow_update)(trainer, after, lesson)
-    before, moved = (each.replenishment["params"]["memory"] for each in (learner, after))
+        after = improved("slow", trainer, after, minibatch)
+    before, moved = (each.replenishment["params"]["memory"] for each in (train_state, after))
     assert not all(jax.tree.leaves(jax.tree.map(np.array_equal, before, moved)))
 
 
 def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
-    trainer, learner = mtma
-    iterate = jax.jit(chex.assert_max_traces(trainer.iterate, n=1))
+    trainer, train_state = mtma
+    once = jax.jit(chex.assert_max_traces(iterate, n=1))
     runs = []
     for _ in range(2):
-        now, metrics = iterate(learner, pair)
-        now, metrics = iterate(now, pair)
+        now, metrics = once(trainer, train_state, pair)
+        now, metrics = once(trainer, now, pair)
         runs.append(jax.device_get(metrics))
     assert all(np.isfinite(value) for value in metrics.values())
     chex.assert_trees_all_equal(*runs)
@@ -209,15 +224,15 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
 @pytest.mark.parametrize("regime", ["silo", "independent", "single", "joint"])
 def test_every_other_regime_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
-    learner, metrics = jax.jit(Trainer.iterate)(trainer, started(trainer, pair), pair)
+    train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert len(learner.critics) == (2 if REGIMES[regime].own_kpi else 1)
-    assert int(learner.fast_updates) == int(learner.slow_updates) == 4
+    assert len(train_state.critics) == (2 if REGIMES[regime].own_kpi else 1)
+    assert int(train_state.fast_updates) == int(train_state.slow_updates) == 4
 
 
 def test_reversed_clocks_are_three_with_the_departments_swapped():
-    swapped = TrainConfig(regime="mtma-reversed").shape()
-    turned = TrainConfig(regime="mtma", fast="replenishment").shape()
+    swapped = TrainConfig(regime="mtma-reversed").static_config()
+    turned = TrainConfig(regime="mtma", fast="replenishment").static_config()
     assert replace(swapped, regime=turned.regime) == turned
 
 
@@ -225,9 +240,9 @@ def test_one_network_decides_both_and_sees_both_halves():
     params = random_params(3, 5, 3, 2, 3)
     state = random_state(3, params)
     trainer = trainer_of(regime="single")
-    learner = wiggled(started(trainer, params))
-    assert not jax.tree.leaves(learner.replenishment)
-    departments = Departments(*trainer.departments(learner))
+    train_state = wiggled(started(trainer, params))
+    assert not jax.tree.leaves(train_state.replenishment)
+    departments = trainer.departments(train_state)
     assert departments.replenishment.weights is departments.recommendation.weights
 
     @jax.jit
@@ -249,7 +264,7 @@ def test_a_silo_does_not_see_the_other_half():
     params = random_params(3, 5, 3, 2, 3)
     state = random_state(3, params)
     trainer = trainer_of(regime="silo")
-    departments = Departments(*trainer.departments(wiggled(started(trainer, params))))
+    departments = trainer.departments(wiggled(started(trainer, params)))
     act = jax.jit(lambda s: departments.act(None, departments.start(params), s, params)[0])
     tired = state.replace(fatigue=state.fatigue + 1.0)
     np.testing.assert_array_equal(act(state).order, act(tired).order)
@@ -258,23 +273,22 @@ def test_a_silo_does_not_see_the_other_half():
 
 
 def test_departments_decide_without_the_critic(mtma, pair):
-    trainer, learner = mtma
-    blank = learner.replace(critics=jax.tree.map(jnp.zeros_like, learner.critics))
+    trainer, train_state = mtma
+    blank = train_state.replace(critics=jax.tree.map(jnp.zeros_like, train_state.critics))
     state = store.reset(jax.random.key(1), pair)
-    actions = [
-        Departments(*trainer.departments(each)) for each in (wiggled(learner), wiggled(blank))
-    ]
     act = jax.jit(lambda each: each.act(None, each.start(pair), state, pair)[0])
-    first, second = (act(each) for each in actions)
+    first, second = (
+        act(trainer.departments(each)) for each in (wiggled(train_state), wiggled(blank))
+    )
     chex.assert_trees_all_equal(first, second)
 
 
 def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
     params = random_params(5, 4, 2, 2, 3)
     state, order = random_state(5, params), np.array([2, 0, 3, 1])
-    actor, critic = ReplenishmentActor(8, "none"), Critic(8, CHANCE_COLUMNS)
+    actor, critic = ReplenishmentActor(8, "none"), Critic(8)
     scorer = RecommendationActor(8, "none")
-    key, nothing = jax.random.key(0), jnp.zeros((4, 0))
+    key, nothing = jax.random.key(0), None
     left, right = views.replenishment_view(state, params), views.recommendation_view(state, params)
     everything = views.critic_view(state, params)
     rng = np.random.default_rng(0)
@@ -298,7 +312,7 @@ def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
     close(values(everything)[order], values(mixed[2]))
     larger = random_params(6, 20, 7, 3, 3)
     crowd = views.replenishment_view(random_state(6, larger), larger)
-    sized = jax.eval_shape(actor.apply, weights[0], crowd, jnp.zeros((20, 0)))
+    sized = jax.eval_shape(actor.apply, weights[0], crowd, nothing)
     assert sized[0].shape == (20,)
 
 

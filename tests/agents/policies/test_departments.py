@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from agents.policies.departments import log_probability_between
+from agents.policies.replenishment import log_probability_between
 from jaxsim.params import UNLIMITED
 
 ENDS = np.concatenate([[-UNLIMITED], np.linspace(-4.0, 4.0, 12), [UNLIMITED]])

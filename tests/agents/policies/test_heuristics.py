@@ -8,9 +8,10 @@ import pytest
 from agents.evaluation.simulation import evaluate, profit_per_period
 from agents.evaluation.tuning import Effort, tune
 from agents.policies.heuristics import (
+    RECOMMENDERS,
     HeuristicPair,
+    HeuristicParams,
     balancing_penalty,
-    knobs_of,
     levels_ordering,
     order_quantity,
     recommend,
@@ -21,7 +22,7 @@ from jaxsim.params import UNLIMITED
 from jaxsim.scenarios import get
 from jaxsim.views import stock_of
 
-PLAIN = jnp.array([1.0, 0.5, 0.1, 1.0, 1.0, 2.0, 0.0])
+PLAIN = HeuristicParams("margin", safety=1.0, fractile=0.5, spread=0.1, cap=1.0, gap=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,13 @@ def boutique():
 
 
 def ordered(rule, params, state, settings=PLAIN):
-    pair = HeuristicPair(knobs_of("margin", rule, settings))
+    pair = HeuristicPair(settings.for_rule(rule))
     return pair.act(jax.random.key(0), (), state, params)[0].order
+
+
+def named(recommender):
+    index = RECOMMENDERS.index(recommender)
+    return PLAIN.replace(recommender=index).for_rule("base-stock")
 
 
 def test_base_stock_orders_up_to_its_level(boutique):
@@ -46,10 +52,10 @@ def test_base_stock_orders_up_to_its_level(boutique):
     np.testing.assert_array_equal(np.where(raised, level, 0), np.where(raised, again, 0))
 
 
-def test_capped_and_s_S_are_base_stock_when_their_knobs_are_idle(boutique):
+def test_capped_and_s_S_are_base_stock_when_their_limits_are_idle(boutique):
     params, state = boutique
     plain = ordered("base-stock", params, state)
-    idle = PLAIN.at[4].set(1e6).at[5].set(0.0)
+    idle = PLAIN.replace(cap=1e6, gap=0.0)
     np.testing.assert_array_equal(ordered("capped", params, state, idle), plain)
     np.testing.assert_array_equal(ordered("s-S", params, state, idle), plain)
 
@@ -59,17 +65,17 @@ def test_a_cap_caps_and_a_gap_waits(boutique):
     empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
     capped = ordered("capped", params, empty)
     np.testing.assert_array_less(capped, jnp.ceil(empty.forecast) + 0.5)
-    knobs = knobs_of("margin", "s-S", PLAIN.at[5].set(3.0))
+    heuristic = PLAIN.replace(gap=3.0).for_rule("s-S")
     stock = stock_of(empty, params)
     level = stock.position + 2 * empty.forecast
-    assert (order_quantity(level, stock, empty, knobs, params) == 0).all()
+    assert (order_quantity(level, stock, empty, heuristic, params) == 0).all()
 
 
 def test_what_earns_too_little_is_not_ordered(boutique):
     params, state = boutique
     empty = state.replace(on_hand=jnp.zeros(10), pipeline=jnp.zeros_like(state.pipeline))
     margin = np.asarray(params.price - params.cost)
-    order = ordered("base-stock", params, empty, PLAIN.at[6].set(0.6))
+    order = ordered("base-stock", params, empty, PLAIN.replace(least_margin=0.6))
     np.testing.assert_array_equal(order > 0, margin >= 0.6 * margin.max())
     assert (ordered("base-stock", params, empty) > 0).all()
 
@@ -79,12 +85,12 @@ def test_what_earns_too_little_is_not_ordered(boutique):
 def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap):
     params, state = boutique
     state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
-    knobs = knobs_of("margin", rule, PLAIN.at[4].set(2.0).at[5].set(gap).at[6].set(0.4))
+    heuristic = PLAIN.replace(cap=2.0, gap=gap, least_margin=0.4).for_rule(rule)
     stock = stock_of(state, params)
-    quantity = lambda level: order_quantity(level, stock, state, knobs, params)  # noqa: E731
+    quantity = lambda level: order_quantity(level, stock, state, heuristic, params)  # noqa: E731
     for more in np.linspace(-9.0, 9.0, 37):
         order = quantity(stock.position + more)
-        lower, upper = levels_ordering(order, stock, state, knobs, params)
+        lower, upper = levels_ordering(order, stock, state, heuristic, params)
         for inside in (lower + 0.01, (lower + upper) / 2, upper - 0.01):
             np.testing.assert_array_equal(quantity(inside), order)
         ends = [(lower, -UNLIMITED / 2, -0.01), (upper, UNLIMITED / 2, 0.01)]
@@ -96,7 +102,7 @@ def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule
 def test_recommenders_do_what_they_are_called(boutique):
     params, state = boutique
     slate = {
-        name: np.asarray(recommend(state, knobs_of(name, "base-stock", PLAIN), params))
+        name: np.asarray(recommend(state, named(name), params))
         for name in ("popularity", "most-stock", "margin", "myopic", "balancing")
     }
     today = np.asarray(stock_of(state, params).today)
@@ -105,18 +111,18 @@ def test_recommenders_do_what_they_are_called(boutique):
     sold_out = state.replace(on_hand=state.on_hand * 0)
     one_left = sold_out.replace(on_hand=sold_out.on_hand.at[3].set(20))
     for name in ("myopic", "balancing"):
-        aware = recommend(one_left, knobs_of(name, "base-stock", PLAIN), params)
+        aware = recommend(one_left, named(name), params)
         assert (aware[:, 0] == 3).all(), name
-    blind = recommend(sold_out, knobs_of("margin", "base-stock", PLAIN), params)
+    blind = recommend(sold_out, named("margin"), params)
     np.testing.assert_array_equal(blind, slate["margin"])
 
 
 def test_the_prior_ranks_as_the_recommender_does(boutique):
     params, state = boutique
     for name in ("popularity", "most-stock", "margin", "myopic", "balancing"):
-        knobs = knobs_of(name, "base-stock", PLAIN)
-        first = recommend(state, knobs, params)[:, 0]
-        prior = recommendation_prior(state, knobs, params)
+        heuristic = named(name)
+        first = recommend(state, heuristic, params)[:, 0]
+        prior = recommendation_prior(state, heuristic, params)
         np.testing.assert_array_equal(np.argmax(prior, -1), first)
 
 

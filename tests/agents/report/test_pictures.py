@@ -4,22 +4,19 @@ import struct
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
 
 from agents.evaluation.trajectories import Trace, record
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.report.pictures import draw_learning, draw_week
 from jaxsim import scenarios
 
 PERIODS, BURN_IN = 21, 14
 PAIR = scenarios.get("pair")
-POLICY = HeuristicPair(
-    knobs_of("myopic", "base-stock", jnp.array([0.5, 0.5, 0.0, 1.0, 2.0, 1.0, 0.0]))
-)
+POLICY = HeuristicPair(HeuristicParams(safety=0.5, fractile=0.5))
 
 
 @pytest.fixture(scope="module")

@@ -16,21 +16,21 @@ import pandas as pd
 import pytest
 from selenium.webdriver.support.wait import WebDriverWait
 
+from agents.errors import RunError
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.report import page as report_page
 from agents.report.data import Report, Step
 from agents.report.results import Finished, command_of, results_of
 from agents.report.scenes import scenes_of
 from agents.runs.pipeline import compare
-from agents.runs.run_folder import RunError
 from jaxsim import scenarios
 from tests.conftest import Browser
 from train import parse
 
 PAIR = scenarios.get("pair")
-RULE = knobs_of("balancing", "base-stock", jnp.array([0.0, 0.5, 0.0, 1.0, 0.0, 0.0, 0.0]))
+RULE = HeuristicParams(recommender="balancing", fractile=0.5)
 GOOD, BAD = (HeuristicPair(RULE.replace(safety=jnp.float32(z))) for z in (0.5, 3.0))
 TUNED = [TunedPair("balancing+base-stock", HeuristicPair(RULE), 0.0)]
 

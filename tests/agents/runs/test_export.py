@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 
 from agents.runs import serving
-from agents.policies.departments import Departments, Recommendation, Replenishment
+from agents.policies.departments import Departments
+from agents.policies.recommendation import Recommendation
+from agents.policies.replenishment import Replenishment
 from agents.runs.export import write
-from agents.policies.heuristics import knobs_of
+from agents.policies.heuristics import HeuristicParams
 from agents.runs.export_schema import COLUMNS, inputs_of
-from agents.policies.networks import RecommendationActor, ReplenishmentActor
-from agents.runs.run_folder import RunError
+from agents.policies.recommendation import RecommendationActor
+from agents.policies.replenishment import ReplenishmentActor
+from agents.errors import RunError
 from agents.runs.serving import ServedDepartment, ServingError
 from jaxsim import choice, scenarios, store, views
 from jaxsim.params import Params
@@ -24,7 +27,6 @@ from jaxsim.records import State
 
 SCENARIO = scenarios.get("pair")
 PARAMS = SCENARIO.params()
-SETTINGS = jnp.array([0.3, 0.5, 0.0, 1.0, 3.0, 0.0, 0.0])
 # The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
 ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
 ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
@@ -35,10 +37,11 @@ STORES, PERIODS = 40, 6
 
 def departments(memories: tuple[str, str], sees_other: bool, recommender: str) -> Departments:
     """Departments whose weights are far from where training starts."""
-    knobs = knobs_of(recommender, "capped", SETTINGS)
+    heuristic = HeuristicParams(recommender, safety=0.3, fractile=0.5, cap=3.0)
+    sight = "department" if sees_other else "own half"
     pair = Departments(
-        Replenishment(None, knobs, ReplenishmentActor(8, memories[0]), sees_other),
-        Recommendation(None, knobs, RecommendationActor(8, memories[1]), sees_other),
+        Replenishment(None, heuristic, ReplenishmentActor(8, memories[0]), sight),
+        Recommendation(None, heuristic, RecommendationActor(8, memories[1]), sight),
     )
     key = jax.random.key(0)
     state = jax.eval_shape(store.reset, key, PARAMS)
@@ -199,7 +202,7 @@ def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed
         "fatigue", "attention",
     }  # fmt: skip
     # One that starts from a rule that looks at stock must be told of it.
-    aware = siloed.recommendation.replace(knobs=remembering.recommendation.knobs)
+    aware = siloed.recommendation.replace(heuristic=remembering.recommendation.heuristic)
     assert asked(aware) == shared - {"sold", "memory"}
 
 

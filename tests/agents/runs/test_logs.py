@@ -9,7 +9,7 @@ import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from agents.runs import logs
-from agents.learning.config import ConfigError
+from agents.errors import ConfigError
 
 
 def rows(iterations: range) -> pd.DataFrame:

@@ -2,14 +2,13 @@
 
 import re
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
 from agents.policies.exact_policy import policy_of, solved
-from agents.policies.heuristics import HeuristicPair, knobs_of
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.study import insights, results_insights
 from agents.study.results_insights import PREDICTED
 from jaxsim import scenarios
@@ -21,9 +20,8 @@ def exact_rows() -> pd.DataFrame:
     pair = scenarios.get("pair")
     optimum = solved(pair.params())
     assert optimum is not None
-    settings = np.array([0.5, 0.5, 0.0, 1.0, 0.0, 0.0, 0.0], np.float32)
-    knobs = knobs_of("popularity", "base-stock", settings)
-    blind = TunedPair("popularity+base-stock", HeuristicPair(knobs), 0.0)
+    heuristic = HeuristicParams("popularity", safety=0.5, fractile=0.5)
+    blind = TunedPair("popularity+base-stock", HeuristicPair(heuristic), 0.0)
     config = TrainConfig(evaluation_stores=512, evaluation_periods=40, burn_in=20)
     return insights.insights_of(config, pair, [policy_of(optimum)] * 3, blind)
 

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from agents.errors import ConfigError, RunError
 from agents.evaluation import statistics
-from agents.learning.config import ConfigError
 from agents.learning.regimes import REGIMES
-from agents.runs.run_folder import RunError
 from agents.study import results_convergence, results_page, results_verdict, study
 from agents.study.study import StudyConfig, grouped, planned_seeds, run_study, variants
 from agents.sweeps.runner import Progress
@@ -25,7 +24,7 @@ def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training():
         assert {(each.config.scenario, each.name) for each in regimes} == {
             (store, regime) for store in config.scenarios for regime in REGIMES
         }
-        sizes = ("scenario", "iterations", "stores", "horizon", "twins")
+        sizes = ("scenario", "iterations", "stores", "horizon", "crn_group")
         budgets = {tuple(getattr(each.config, size) for size in sizes) for each in found}
         assert len(budgets) == len(config.scenarios)
         base = config.training(config.ablated)
@@ -35,7 +34,7 @@ def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training():
 def test_variants_of_one_shape_share_a_program():
     groups = grouped(variants(StudyConfig(quick=True)))
     for members in groups.values():
-        assert len({each.config.shape() for each in members}) == 1
+        assert len({each.config.static_config() for each in members}) == 1
     (together,) = (
         members
         for members in groups.values()

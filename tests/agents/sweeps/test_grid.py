@@ -2,7 +2,8 @@
 
 import pytest
 
-from agents.learning.config import ConfigError, TrainConfig
+from agents.errors import ConfigError
+from agents.learning.config import TrainConfig
 from agents.learning.timescales import ScheduleError
 from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
 from agents.sweeps.memory import fit, parse_size
@@ -50,7 +51,7 @@ def test_every_field_offered_can_be_set(field):
         ("slow_rate", "grid: slow_rate=nothing; allowed: a number"),
         ("slow_rate=1e-3,fast", "grid: slow_rate=fast; allowed: a number"),
         ("slow_rate=x2", "grid: slow_rate=x2; allowed: a number"),
-        ("clip=0", "clip: 0.0; allowed: above 0"),
+        ("clip_eps=0", "clip_eps: 0.0; allowed: above 0"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(option, said):

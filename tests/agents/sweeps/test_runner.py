@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import train
+from agents.errors import RunError
 from agents.learning.config import TrainConfig
-from agents.runs.run_folder import RunError
 from agents.study import study
 from agents.study.study import StudyConfig, Variant, run_study
 from agents.sweeps import runner, sweep_folder
@@ -33,7 +33,7 @@ SEED, ENTROPY = 3, 0.03
 
 def config_of(folder: Path) -> SweepConfig:
     training = TrainConfig(scenario="pair", seed=2, out=folder, **SMALL)
-    return SweepConfig(training, 2, (f"entropy=0.01,{ENTROPY}", "holding=x2"), together=2)
+    return SweepConfig(training, 2, (f"entropy_coef=0.01,{ENTROPY}", "holding=x2"), together=2)
 
 
 class Stopped(Exception):
@@ -70,7 +70,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         update={"holding": [2 * each for each in pair.params().holding.tolist()]}
     )
     dearer.save(folder / "dearer.json")
-    settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy=ENTROPY)
+    settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy_coef=ENTROPY)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
     assert train.main([*flags, f"--out={folder / 'run'}"]) == 0
     return folder / "run"
@@ -126,7 +126,7 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
     rows = pd.read_csv(folder / "runs.csv")
     for run in (planned[0], planned[-1]):
         departments = runner.kept_departments(folder, run, stores)
-        again = run_row(run, simulated(run, departments), stores.yardstick(run))
+        again = run_row(run, simulated(run, departments), stores.baseline(run))
         row = rows.iloc[run.number].to_dict()
         assert {name: row[name] for name in again} == again
 
@@ -162,8 +162,8 @@ def test_a_sweep_is_reported(swept):
     folder, _ = swept
     assert train.main(["report", str(folder)]) == 0
     page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "4 trainings in 2 groups" in page and "mtma, entropy=0.03, holding=x2" in page
-    assert "--seeds 2 --grid entropy=0.01,0.03 --grid holding=x2" in page
+    assert "4 trainings in 2 groups" in page and "mtma, entropy_coef=0.03, holding=x2" in page
+    assert "--seeds 2 --grid entropy_coef=0.01,0.03 --grid holding=x2" in page
 
 
 def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.learning.config import TrainConfig
-from agents.policies.heuristics import knobs_of
+from agents.policies.heuristics import HeuristicParams
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
 
-KNOBS = knobs_of("margin", "base-stock", jnp.array([1.0, 0.5, 0, 1, 1, 1.0, 0.0]))
+HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 
 
 def checked(keys: jax.Array, runs: vectorised.Runs) -> tuple[vectorised.Runs, jax.Array]:
@@ -20,7 +20,7 @@ def checked(keys: jax.Array, runs: vectorised.Runs) -> tuple[vectorised.Runs, ja
 
 
 def test_each_run_keeps_its_own_best():
-    trainer = TrainConfig(scenario="pair", stores=8, horizon=4, width=8).trainer(KNOBS)
+    trainer = TrainConfig(scenario="pair", stores=8, horizon=4, width=8).trainer(HEURISTIC)
     start_keys, keys = jax.random.split(jax.random.key(0), (2, 2))
     both = (vectorised.repeated(each, 2) for each in (trainer, get("pair").params()))
     runs = vectorised.start(start_keys, *both)

@@ -1,0 +1,75 @@
+"""Files of runs and studies: written whole or not at all, and by the first process alone."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from agents.devices import is_first
+from agents.errors import RunError
+from jaxsim.files import appearing
+
+
+def open_folder(folder: Path) -> Path:
+    """Makes the folder and proves that it can be written to. Raises `RunError`.
+
+    Of several processes the first alone does this.
+    """
+    if is_first():
+        with writing(folder, "out"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with appearing(folder / "writable") as probe:
+                probe.touch()
+            (folder / "writable").unlink()
+    return folder
+
+
+@contextmanager
+def writing(path: Path, field: str = "") -> Iterator[None]:
+    """Raises `RunError` in place of an `OSError`; `field` is the setting that named the path."""
+    try:
+        yield
+    except OSError as error:
+        name = f"{field}: {path}" if field else f"{path}:"
+        raise RunError(f"{name} cannot be written ({error.strerror})") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Raises `RunError`."""
+    if is_first():
+        with writing(path), appearing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, body: Any) -> None:
+    """A document, readable. Raises `RunError`."""
+    write_text(path, json.dumps(body, indent=2, default=_plain) + "\n")
+
+
+def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
+    """Rows as CSV or, where the name ends so, Parquet. Raises `RunError`."""
+    if path.suffix == ".parquet":
+        if is_first():
+            with writing(path), appearing(path) as temporary:
+                table.to_parquet(temporary, index=False)
+    else:
+        write_text(path, table.to_csv(index=False, float_format=float_format))
+
+
+def read_json(path: Path) -> Any:
+    """The document in a JSON file. Raises `RunError`."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def _plain(value: Any) -> Any:
+    """JSON for the types that configurations and summaries hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value)

@@ -1,0 +1,64 @@
+"""Which networks a training learns: the project's own, or modules of the user's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from agents.policies.encoder import Encoder, MemoryKind, zero_start
+from agents.policies.recommendation import RecommendationActor, SlateNetwork
+from agents.policies.replenishment import OrderNetwork, ReplenishmentActor
+from agents.policies.single import Head, SingleActor
+from jaxsim.views import View
+
+CHANCE_COLUMNS = 10
+"""Columns of `agents.learning.critic.chance_columns`."""
+
+
+class Critic(nn.Module):
+    """Differential value of each product (their sum is the store's), and how the period's chance
+    moves that product's temporal difference once it is decided what to show and to order: one
+    coefficient per column of chance."""
+
+    width: int
+    chance_columns: int = CHANCE_COLUMNS
+
+    @nn.compact
+    def __call__(
+        self, view: View, decision: Float[Array, "N D"]
+    ) -> tuple[Float[Array, " N"], Float[Array, "N E"]]:
+        """Values in units of `money_scale`, and responses to chance."""
+        hidden, _ = Encoder(self.width)(view, None)
+        value = nn.Dense(1, kernel_init=zero_start)(hidden)[:, 0]
+        decided = nn.tanh(nn.Dense(self.width)(jnp.concatenate([hidden, decision], -1)))
+        both = jnp.concatenate([hidden, decided], -1)
+        response = nn.Dense(self.chance_columns, kernel_init=zero_start)(both)
+        return value, response
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The three networks of a training; each may be a flax module of your own.
+
+    critic: `apply(weights, view, decision)` as `Critic` has it.
+    """
+
+    orders: OrderNetwork
+    slates: SlateNetwork
+    critic: Any
+
+
+def default_networks(
+    width: int, replenishment_memory: MemoryKind, recommendation_memory: MemoryKind, single: bool
+) -> Networks:
+    """The project's own networks; `single`: one network with a head for each decision."""
+    if single:
+        both = SingleActor(width, replenishment_memory)
+        return Networks(Head(both, "orders"), Head(both, "slates"), Critic(width))
+    return Networks(
+        ReplenishmentActor(width, replenishment_memory),
+        RecommendationActor(width, recommendation_memory),
+        Critic(width),
+    )

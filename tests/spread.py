@@ -18,12 +18,11 @@ import numpy as np
 from agents.devices import Shards
 from agents.evaluation.simulation import evaluate
 from agents.learning.config import TrainConfig
+from agents.learning.training import Training, keys_of
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.runs import loop, processes
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
-from agents.runs.loop import Training
-from agents.runs.pipeline import keys_of
 from agents.runs.processes import LaunchConfig, PeerError
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
@@ -58,19 +57,18 @@ def training(out: Path, iterations: int, shards: Shards) -> Training:
         evaluation_stores=8, evaluation_periods=10, burn_in=2, evaluations=1, save_seconds=0,
         out=out,
     )  # fmt: skip
-    shape = dataclasses.replace(config.shape(shards), max_norm=1e9)
-    trainer = config.trainer(pair().heuristic, shards).replace(shape=shape)
-    params = get("pair").params()
-    return Training(config, trainer, params, keys_of(0), out, Checkpoints(out, {}))
+    static = dataclasses.replace(config.static_config(shards), max_norm=1e9)
+    trainer = config.trainer(pair().heuristic, shards).replace(static=static)
+    return Training(config, trainer, get("pair").params(), keys_of(0))
 
 
 def train(out: Path, iterations: int) -> None:
     """To the end, or on to the end, with a line for every chunk."""
     with Interruption() as interruption:
         of = training(out, iterations, Shards(jax.device_count()))
-        with of.checkpoints:
-            snapshot = of.restored() or of.start()
-            loop.learn(of, snapshot, interruption, tell)
+        with Checkpoints(out, {}) as checkpoints:
+            snapshot = loop.restored(of, checkpoints) or of.start()
+            loop.learn(of, snapshot, out, checkpoints, interruption, tell)
 
 
 def tell(news: dict[str, float]) -> None:
@@ -100,11 +98,11 @@ def compare(out: Path) -> None:
 
 
 def chunk(out: Path, count: int) -> tuple:
-    """The train_state after two chunks on so many devices, metrics of the second, and the program's
+    """The state after two chunks on so many devices, metrics of the second, and the program's
     text."""
     of = training(out, CHUNK, Shards(count))
     train_state = of.start().train_state
-    program = loop._compile(of, train_state)
+    program = of.compiled(train_state)
     train_state, _ = program(of.trainer, train_state, of.params)
     train_state, metrics = program(of.trainer, train_state, of.params)
     return train_state, metrics, program.as_text()

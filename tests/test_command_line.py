@@ -18,8 +18,7 @@ import pytest
 import train
 from agents.runs import run_folder, serving
 from agents.runs.interruption import Interrupted
-from agents.runs.pipeline import load_departments
-from agents.runs.pipeline import train as run_training
+from agents.runs.pipeline import load_departments, train_in_folder
 from jaxsim import choice, scenarios
 from tests.interrupted import (
     QUIET,
@@ -108,7 +107,7 @@ def test_ctrl_c_finishes_the_chunk_and_saves_and_the_same_command_goes_on(run, t
     config = train.parse([*SMALL, "--out", str(folder)]).training
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(Interrupted, match="SIGINT; iteration 20 is saved in") as leaving:
-        run_training(config, lambda _: None, lambda _: signal.raise_signal(signal.SIGINT))
+        train_in_folder(config, lambda _: None, lambda _: signal.raise_signal(signal.SIGINT))
     assert leaving.value.code == 130 and signal.getsignal(signal.SIGINT) == handler
     assert len(pd.read_csv(folder / "metrics.csv")) == 20
     assert train.main([*SMALL, "--out", str(folder)]) == 0

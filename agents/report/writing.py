@@ -9,13 +9,14 @@ import tyro
 
 from agents import files
 from agents.errors import RunError
+from agents.learning.training import keys_of
 from agents.report import page
 from agents.report.data import Report, Scenes
 from agents.report.results import Finished, read, results_of
 from agents.report.scenes import scenes_of
 from agents.report.sweeps import is_sweep, read_sweep
 from agents.runs import run_folder
-from agents.runs.pipeline import keys_of, load_departments
+from agents.runs.pipeline import load_departments
 from jaxsim import scenarios
 
 REPORT = "report.html"

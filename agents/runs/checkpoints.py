@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,24 +22,12 @@ from orbax.checkpoint import checkpoint_managers
 from agents.devices import is_first
 from agents.runs import processes
 from agents.learning.train_state import TrainState
+from agents.learning.training import NEVER, Snapshot
 from agents.errors import RunError
 from agents.runs.run_folder import BY_THE_FIRST
 from agents.devices import gathered
 
 LAST_KEPT = 3
-NEVER = float("-inf")
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Where a training stands."""
-
-    train_state: TrainState
-    kept: dict[str, Any]  # the weights that did best on validation customers
-    kept_profit: float = NEVER  # what they earned there, money per period
-    iteration: int = 0
-    store_periods: int = 0  # of experience; Python's whole numbers do not overflow
-    seconds: float = 0.0  # spent training, by every process that had a part in it
 
 
 class Checkpoints:

@@ -36,10 +36,10 @@ class Input:
             "minimum": self.low,
             "maximum": self.high,
         }
-        for length in reversed(self.static):
+        for length in reversed(self.shape):
             number = {"type": "array", "minItems": length, "maxItems": length, "items": number}
         words = {"description": self.about, "unit": self.unit}
-        return words | {"shape": list(self.static), "dtype": self.kind} | number
+        return words | {"shape": list(self.shape), "dtype": self.kind} | number
 
 
 def inputs_of(department: Department, params: Params) -> dict[str, Input]:

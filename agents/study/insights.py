@@ -24,8 +24,8 @@ from agents.evaluation.responses import (
 from agents.evaluation.simulation import Policy, simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
+from agents.learning.training import keys_of
 from agents.policies.exact_policy import policy_of, solved
-from agents.runs.pipeline import keys_of
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 

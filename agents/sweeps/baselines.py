@@ -12,8 +12,8 @@ import numpy as np
 from agents import files
 from agents.evaluation.simulation import Policy, Totals, interval, kpis, profit_per_period, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
+from agents.learning.training import keys_of
 from agents.runs import run_folder
-from agents.runs.pipeline import keys_of
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
 from jaxsim.scenarios.scenario import Scenario
 

@@ -20,8 +20,9 @@ from agents.evaluation.simulation import Totals, profit_per_period
 from agents.learning import compilation
 from agents.learning.config import TrainConfig, count_devices
 from agents.learning.trainer import Trainer
+from agents.learning.training import keys_of, starting_pair
 from agents.policies.departments import Departments
-from agents.runs.pipeline import departments_like, keys_of, starting_pair
+from agents.runs.pipeline import departments_like
 from agents.sweeps import memory, sweep_folder, vectorised
 from agents.sweeps.baselines import Stores, heuristic_row, run_row
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs

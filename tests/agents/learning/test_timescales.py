@@ -55,7 +55,7 @@ def test_constant_rates_stay():
     ("field", "value"),
     [
         ("iterations", 0), ("minibatches", 3), ("crn_group", 3), ("fast_per_slow", 3), ("seed", -1),
-        ("trace", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy", -1.0),
+        ("gae_lambda", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy_coef", -1.0),
         ("burn_in", -1),
     ],
 )  # fmt: skip

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from selenium.webdriver.support.wait import WebDriverWait
 
+from agents.devices import ONE
 from agents.errors import RunError
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
@@ -24,7 +25,7 @@ from agents.report import page as report_page
 from agents.report.data import Report, Step
 from agents.report.results import Finished, command_of, results_of
 from agents.report.scenes import scenes_of
-from agents.runs.pipeline import compare
+from agents.runs.pipeline import compared
 from jaxsim import scenarios
 from tests.conftest import Browser
 from train import parse
@@ -56,7 +57,8 @@ def finished(regime: str, seed: int, policy: HeuristicPair) -> Finished:
         scenario="pair", regime=regime, seed=seed,
         evaluation_stores=32, evaluation_periods=40, burn_in=20,
     )  # fmt: skip
-    summary = compare(config, PAIR, TUNED, policy, jax.random.key(seed))
+    key = jax.random.key(seed)
+    summary = compared(config, PAIR.name, PAIR.params(), TUNED, policy, key, ONE)
     folder = Path(f"runs/{regime}-{seed}")
     return Finished(folder, regime, "", command_of(config), config, summary, metrics_of(seed / 10))
 
@@ -103,7 +105,8 @@ def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
     """The bound from two paired intervals is no narrower than the interval of the difference."""
     mine, other = trainings[2], trainings[0]
     bridge = results_of([mine, other]).bridges[1]
-    paired = compare(mine.config, PAIR, [TunedPair("x", BAD, 0.0)], GOOD, jax.random.key(0))
+    bad, key = [TunedPair("x", BAD, 0.0)], jax.random.key(0)
+    paired = compared(mine.config, PAIR.name, PAIR.params(), bad, GOOD, key, ONE)
     low, high = paired["gain_over_best_heuristic"]["ci95"]
     assert bridge.difference.mean == pytest.approx(paired["gain_over_best_heuristic"]["mean"])
     assert bridge.difference.low <= low < high <= bridge.difference.high

@@ -1,0 +1,191 @@
+"""Train departments that coordinate replenishment and recommendation, and compare them.
+
+Without a verb, `train` is meant.
+"""
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import tyro
+from rich.console import Console
+
+from agents import flags
+from agents.devices import is_first
+from agents.errors import UserError
+from agents.files import open_folder, write_json
+from agents.learning.config import shards_of
+from agents.learning.health import NumbersError
+from agents.learning.training import keys_of
+from agents.report import sweep_tables, tables, theory_tables
+from agents.report.run_pictures import draw_run
+from agents.report.writing import ReportConfig, write_report
+from agents.runs import processes, run_folder
+from agents.runs.export import ExportConfig, export_run
+from agents.runs.interruption import Interrupted
+from agents.runs.pipeline import compared, load_departments, train_in_folder
+from agents.runs.processes import LaunchConfig, PeerError
+from agents.study.study import StudyConfig, reproduce
+from agents.sweeps.grid import parse_grid
+from agents.sweeps.runner import SweepConfig, run_sweep
+from agents.theory.answers import TheoryConfig, study
+from jaxsim import scenarios
+from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """Compare a trained run with its tuned heuristics again, on more or other customers."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder of the run."""
+    seed: int | None = None
+    """Seed of the customers; by default the run's own evaluation customers."""
+    stores: int = 4096
+    """Stores in the evaluation."""
+    periods: int = 200
+    """Periods measured."""
+    burn_in: int = 60
+    """Periods dropped before."""
+    devices: int | None = None
+    """Devices that share the stores; by default all there are."""
+
+
+@dataclass(frozen=True)
+class ScenariosConfig:
+    """List the registered scenarios."""
+
+
+def run_train(launch: LaunchConfig, console: Console) -> None:
+    launch.validate()
+    config = launch.training
+    with processes.joined(launch):
+        console.quiet = not is_first()
+        with tables.TrainingProgress(console, config) as progress:
+            result = train_in_folder(config, progress.announce, progress.update)
+        if result is None or not is_first():
+            return
+        console.print("[dim]writing the report[/dim]")
+        draw_run(config, result)
+        write_report(ReportConfig((config.folder,)))
+        console.print(tables.policy_table(result.summary))
+        console.print(tables.closing_line(result.summary, config.folder), soft_wrap=True)
+
+
+def run_many(config: SweepConfig, console: Console) -> None:
+    with sweep_tables.SweepProgress(console) as progress:
+        rows = run_sweep(config, progress)
+    write_report(ReportConfig((config.folder,)))
+    console.print(sweep_tables.sweep_table(rows, list(parse_grid(config.grid))))
+    console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
+
+
+def run_report(config: ReportConfig, console: Console) -> None:
+    console.print(f"wrote {write_report(config)}", soft_wrap=True)
+
+
+def run_reproduce(config: StudyConfig, console: Console) -> None:
+    with sweep_tables.SweepProgress(console) as progress:
+        found = reproduce(config, progress)
+    console.print(found, markup=False, soft_wrap=True)
+    console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
+
+
+def run_evaluate(config: EvaluateConfig, console: Console) -> None:
+    shards = shards_of(config.devices, {"stores": config.stores})
+    trained = run_folder.read_config(config.run)
+    tuned = run_folder.read_heuristics(config.run)
+    departments = load_departments(config.run, trained, tuned)
+    settings = run_folder.evaluation_settings(
+        trained, config.stores, config.periods, config.burn_in
+    )
+    key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
+    scenario = scenarios.get(trained.scenario)
+    summary = compared(settings, scenario.name, scenario.params(), tuned, departments, key, shards)
+    write_json(open_folder(config.run) / "evaluation.json", summary)
+    console.print(tables.policy_table(summary))
+    console.print(tables.closing_line(summary, config.run), soft_wrap=True)
+
+
+def run_export(config: ExportConfig, console: Console) -> None:
+    export_run(config)
+    console.print(f"wrote {config.out}; agents.runs.serving.load reads it", soft_wrap=True)
+
+
+def run_calibrate(config: CalibrateConfig, console: Console) -> None:
+    calibration = calibrate(config)
+    console.print(tables.calibration_table(calibration))
+    command = f"python train.py --scenario {config.out}"
+    console.print(f"wrote {config.out}; train on it with: {command}", soft_wrap=True)
+
+
+def run_scenarios(_: ScenariosConfig, console: Console) -> None:
+    console.print(tables.scenario_table([scenarios.get(name) for name in scenarios.names()]))
+
+
+def run_theory(config: TheoryConfig, console: Console) -> None:
+    found = study(config, lambda what: console.print(f"[dim]{what}[/dim]"))
+    console.print(theory_tables.lost_sales_table(found["lost_sales"]))
+    console.print(theory_tables.backlog_table(found["backlog"]))
+    console.print(theory_tables.coordination_table(found["pair"]))
+    console.print(theory_tables.foresight_table(found["foresight"]))
+    console.print(f"Everything is in {config.out}.", soft_wrap=True)
+
+
+VERBS = {
+    "train": (LaunchConfig, run_train),
+    "sweep": (SweepConfig, run_many),
+    "evaluate": (EvaluateConfig, run_evaluate),
+    "report": (ReportConfig, run_report),
+    "export": (ExportConfig, run_export),
+    "calibrate": (CalibrateConfig, run_calibrate),
+    "scenarios": (ScenariosConfig, run_scenarios),
+    "reproduce": (StudyConfig, run_reproduce),
+    "theory": (TheoryConfig, run_theory),
+}
+
+
+def parse(arguments: list[str]) -> object:
+    """The settings of one verb; `train` when none is named. Raises `UserError` for an unknown
+    verb, flag or choice; exits with code 2 where a value is missing or of the wrong kind."""
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
+        arguments = ["train", *arguments]
+    arguments = flags.carried_over(arguments)
+    settings = {verb: config for verb, (config, _) in VERBS.items()}
+    flags.check(arguments, settings)
+    return tyro.extras.subcommand_cli_from_dict(
+        settings,
+        prog="train.py",
+        description=__doc__,
+        args=arguments,
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
+    mistake, 1 for a training whose numbers went wrong or that lost a process, 128 and the signal's
+    number for a signal."""
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax tells there, it also raises
+    try:
+        config = parse(arguments)
+        run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
+        run(config, Console())
+    except UserError as mistake:
+        print(f"error: {mistake}", file=sys.stderr)
+        return 2
+    except (NumbersError, PeerError) as wrong:
+        print(f"error: {wrong}", file=sys.stderr)
+        return 1
+    except Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        return stopped.code
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def console() -> NoReturn:
+    """The console command `closing-the-loop`."""
+    processes.leave(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""Flags as they are typed: renamed ones are carried over, and a slip gets the nearest right word.
+
+What remains (a missing value, a word where a number belongs) is answered by the parser itself.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from agents.errors import UserError, nearest, unknown
+
+RENAMED = {
+    "trace": "gae_lambda",
+    "others": "cross_product_credit",
+    "twins": "crn_group",
+    "average_rate": "average_reward_rate",
+    "clip": "clip_eps",
+    "entropy": "entropy_coef",
+    "critic_passes": "critic_epochs",
+    "epochs": "policy_epochs",
+}
+"""Settings of version 0.1 by their old names; the old flags go with version 0.3."""
+
+
+def carried_over(arguments: list[str]) -> list[str]:
+    """The arguments with the new names of renamed flags (and of settings in `--grid`), each said
+    once on standard error."""
+    return [
+        _renamed(word, after_grid=before == "--grid")
+        for before, word in zip(["", *arguments], arguments, strict=False)
+    ]
+
+
+def check(arguments: list[str], verbs: Mapping[str, type]) -> None:
+    """Raises `UserError` for an unknown verb, flag or choice; `verbs` are settings by name."""
+    verb, *rest = arguments
+    if verb in ("-h", "--help"):
+        return
+    if verb not in verbs:
+        raise UserError(unknown("verb", verb, verbs))
+    flags = {f"--{name}": kind for name, kind in _flags(verbs[verb]).items()}
+    for at, word in enumerate(rest):
+        if not word.startswith("--") or word == "--help":
+            continue
+        given, _, value = word.partition("=")
+        flag = given.replace("_", "-")
+        if flag not in flags:
+            near = nearest(flag, flags)
+            hint = f"did you mean {near}? " if near else ""
+            raise UserError(f"{given}: no such flag; {hint}python train.py {verb} --help has all")
+        value = value or next(iter(rest[at + 1 :]), "")
+        choices = get_args(flags[flag]) if get_origin(flags[flag]) is Literal else ()
+        if choices and value and value not in choices:
+            raise UserError(unknown(flag.removeprefix("--"), value, choices))
+
+
+def _renamed(word: str, after_grid: bool) -> str:
+    name, equals, value = word.partition("=")
+    prefix = "" if after_grid else "--"
+    if after_grid == word.startswith("--"):
+        return word
+    old = name.removeprefix(prefix).replace("-", "_").replace(".", "_")
+    if old not in RENAMED:
+        return word
+    new = RENAMED[old] if after_grid else "--" + RENAMED[old].replace("_", "-")
+    print(f"{name} is now {new}; the old name goes with version 0.3", file=sys.stderr)
+    return f"{new}{equals}{value}"
+
+
+def _flags(settings: type) -> dict[str, Any]:
+    """Types of a verb's flags by name; settings within settings are flags of their own."""
+    found: dict[str, Any] = {}
+    for name, kind in get_type_hints(settings).items():
+        nested = dataclasses.is_dataclass(kind)
+        found |= _flags(kind) if nested else {name.replace("_", "-"): kind}
+    return found

@@ -4,13 +4,32 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: train test stress lint bench docs clean
+# The newest Python of this machine, if it has one beside $(PYTHON), for `make newest`.
+NEWEST := .venv-newest
+FINDS_NEWEST = for v in 14 13 12; do for p in python3.$$v $$HOME/.pyenv/versions/3.$$v.*/bin/python; do \
+	"$$p" -c "" 2>/dev/null && { echo "$$p"; exit; }; done; done
+
+.PHONY: train test newest stress lint bench docs clean
 
 train: $(READY)
 	$(BIN)/python train.py $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+
+# A short training, one on two devices, and the simulator's tests, on the newest Python and jax.
+newest:
+	@newest=$$($(FINDS_NEWEST)); \
+	if [ -z "$$newest" ]; then echo "no Python newer than 3.11 here: nothing tried on it"; exit; fi; \
+	set -e; test -x $(NEWEST)/bin/python || "$$newest" -m venv $(NEWEST); \
+	$(NEWEST)/bin/python -m pip install --quiet -e '.[dev]'; \
+	$(NEWEST)/bin/python -c "import sys, jax; print('Python', sys.version.split()[0], 'jax', jax.__version__)"; \
+	short="--scenario pair --iterations 4 --stores 64 --evaluation-stores 64"; \
+	rm -rf runs/newest; \
+	$(NEWEST)/bin/python train.py $$short --out runs/newest/one; \
+	XLA_FLAGS=--xla_force_host_platform_device_count=2 \
+		$(NEWEST)/bin/python train.py $$short --devices 2 --out runs/newest/two; \
+	$(NEWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope tests/jaxsim $(ARGS)
 
 stress: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 7200 tests/test_stress.py $(ARGS)
@@ -37,4 +56,4 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(NEWEST)

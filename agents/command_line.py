@@ -15,10 +15,10 @@ from rich.console import Console
 from agents import flags
 from agents.devices import is_first
 from agents.errors import UserError
+from agents.evaluation.keys import keys_of
 from agents.files import open_folder, write_json
 from agents.learning.config import shards_of
 from agents.learning.health import NumbersError
-from agents.learning.training import keys_of
 from agents.report import sweep_tables, tables, theory_tables
 from agents.report.run_pictures import draw_run
 from agents.report.writing import ReportConfig, write_report

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.evaluation.agreement import agreement
-from agents.evaluation.tuning import Effort, tune
+from agents.evaluation.tuning import tune
 from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
 from agents.policies.exact_policy import policy_of
@@ -77,7 +77,7 @@ def pair_rows(config: Config) -> list[dict[str, Any]]:
     params = scenarios.get("pair").params()
     exact = policy_of(optimum(params, tolerance=TOLERANCE))
     tune_key, learn_key, check_key, compare_key = _keys(config.seed)
-    tuned = tune(tune_key, params, Effort())
+    tuned = tune(params, key=tune_key)
     start = next(pair for pair in tuned if pair.name.endswith("base-stock"))
     keys = jax.random.split(learn_key, config.pair_seeds)
     trainer = PAIR.trainer(start.policy.heuristic)

@@ -16,9 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.devices import Shards
-from agents.evaluation.simulation import evaluate
+from agents.evaluation.keys import keys_of
+from agents.evaluation.simulation import simulate_each
 from agents.learning.config import TrainConfig
-from agents.learning.training import Training, keys_of
+from agents.learning.training import Training
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.runs import loop, processes
 from agents.runs.checkpoints import Checkpoints
@@ -81,7 +82,8 @@ def compare(out: Path) -> None:
     (alone, alone_metrics, _), (spread, metrics, text) = chunks.values()
     customers, store = jax.random.key(1), get("pair").params()
     totals = [
-        evaluate(customers, {"": pair()}, store, 16, 20, 2, Shards(count))[""] for count in chunks
+        simulate_each(customers, {"": pair()}, store, 16, 20, 2, Shards(count))[""]
+        for count in chunks
     ]
     swept, swept_metrics = sweep_of(training(out, CHUNK, Shards()))
     found = {

@@ -4,10 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 from jaxtyping import PRNGKeyArray
 
 from agents.devices import ONE, Shards
-from agents.evaluation.simulation import Policy, evaluate, interval, kpis, profit_per_period
+from agents.evaluation.keys import keys_of
+from agents.evaluation.simulation import Policy, interval, kpis, profit_per_period, simulate_each
 from jaxsim.params import Params
 
 Row = dict[str, Any]
@@ -33,7 +35,7 @@ def compare(
 ) -> Comparison:
     """Profit per period (money) with its 95 % t-interval over stores, the paired difference to the
     best of the `baselines`, and the KPIs of `agents.evaluation.simulation.kpis`."""
-    totals = evaluate(key, policies, params, stores, periods, burn_in, shards)
+    totals = simulate_each(key, policies, params, stores, periods, burn_in, shards)
     profits = {name: profit_per_period(each, periods) for name, each in totals.items()}
     best = max(baselines, key=lambda name: profits[name].mean())
     rows = {}
@@ -47,3 +49,38 @@ def compare(
             "difference_ci95": difference_ci95,
         } | {kpi: value for kpi, value in kpis(each, periods).items() if kpi != "profit"}
     return Comparison(best, rows)
+
+
+def evaluate(
+    policies: Mapping[str, Policy],
+    params: Params,
+    seed: int = 0,
+    stores: int = 1024,
+    periods: int = 200,
+    burn_in: int = 60,
+) -> pd.DataFrame:
+    """Every policy on the same new customers: a row each, best first.
+
+    `profit` per period (money) with its 95 % t-interval over stores (`profit_low`, `profit_high`),
+    the paired `difference` to the first policy named with its own interval, and the KPIs of
+    `agents.evaluation.simulation.kpis`.
+    """
+    names = list(policies)
+    key = keys_of(seed)["evaluate"]
+    found = compare(key, policies, params, stores, periods, burn_in, names[:1])
+    table = pd.DataFrame([_flat(found.rows[name]) for name in names], index=names)
+    return table.sort_values("profit", ascending=False)
+
+
+def _flat(row: Row) -> Row:
+    """A row with one number a column."""
+    low, high = row["profit_ci95"]
+    less, more = row["difference_ci95"]
+    money = {
+        "profit": row["profit_mean"], "profit_low": low, "profit_high": high,
+        "difference": row["difference_to_best_heuristic"],
+        "difference_low": less, "difference_high": more,
+    }  # fmt: skip
+    named = {*money, "profit_mean", "profit_ci95", "difference_ci95"}
+    named |= {"difference_to_best_heuristic"}
+    return money | {name: value for name, value in row.items() if name not in named}

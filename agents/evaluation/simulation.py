@@ -170,7 +170,7 @@ def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, tuple
     return mean, (mean - half, mean + half)
 
 
-def evaluate(
+def simulate_each(
     key: PRNGKeyArray,
     policies: Mapping[str, Policy],
     params: Params,

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import simulate
 from agents.policies.heuristics import (
     ORDER_RULES,
@@ -69,12 +70,18 @@ class TunedPair:
     profit: float
 
 
-def tune(key: PRNGKeyArray, params: Params, effort: Effort) -> list[TunedPair]:
-    """Every pair, tuned; best first. A store with nothing to choose still has one recommender.
+def tune(
+    params: Params, effort: Effort = Effort(), key: PRNGKeyArray | None = None
+) -> list[TunedPair]:
+    """Every pair of recommender and order rule, tuned; best first. `key`: of the customers that are
+    tuned on, by default the same for all trainings.
 
     The recommenders are first tuned with plain base-stock; capped and (s, S) orders then start
-    from there, as base-stock is a special case of both.
+    from there, as base-stock is a special case of both. A store where every slate is the same has
+    one recommender.
     """
+    if key is None:
+        key = keys_of(0)["tune"]
     first_key, key = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
     plain = [(recommender, ORDER_RULES[0]) for recommender in recommenders(params)]

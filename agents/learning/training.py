@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agents.devices import EVERYWHERE, ONE, Shards, gathered, placed
+from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import profit_per_period, simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning import compilation
@@ -112,17 +113,6 @@ def starting_pair(config: TrainConfig, tuned: list[TunedPair]) -> TunedPair:
     if REGIMES[config.regime].shared_view:
         return tuned[0]
     return next(pair for pair in tuned if pair.name.split("+")[0] in STOCK_BLIND)
-
-
-def keys_of(seed: int) -> dict[str, jax.Array]:
-    """Separate randomness for each purpose: what is tuned on is never reported on.
-
-    The heuristics are tuned on the same customers whatever the seed, so that trainings of one
-    store with different seeds start from the same pair and are held against the same pairs.
-    """
-    names = ("tune", "learn", "validate", "evaluate", "trace")
-    keys, first = (jax.random.split(jax.random.key(each), len(names)) for each in (seed, 0))
-    return dict(zip(names, keys, strict=True)) | {"tune": first[0]}
 
 
 def _next(training: Training, program: Any, snapshot: Snapshot) -> tuple[Snapshot, pd.DataFrame]:

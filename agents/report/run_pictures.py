@@ -1,8 +1,8 @@
 """The pictures that a training leaves in its folder."""
 
+from agents.evaluation.keys import keys_of
 from agents.evaluation.trajectories import DAYS, record
 from agents.learning.config import TrainConfig
-from agents.learning.training import keys_of
 from agents.report.pictures import draw_learning, draw_week
 from agents.runs.pipeline import Result
 from jaxsim import scenarios

@@ -9,7 +9,7 @@ import tyro
 
 from agents import files
 from agents.errors import RunError
-from agents.learning.training import keys_of
+from agents.evaluation.keys import keys_of
 from agents.report import page
 from agents.report.data import Report, Scenes
 from agents.report.results import Finished, read, results_of

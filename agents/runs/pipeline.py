@@ -17,11 +17,12 @@ import pandas as pd
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.files import open_folder, read_json, write_json
-from agents.evaluation.tuning import Effort, TunedPair, tune
+from agents.evaluation.tuning import TunedPair, tune
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
-from agents.learning.training import Snapshot, Training, chunks, keys_of, prepared
+from agents.evaluation.keys import keys_of
+from agents.learning.training import Snapshot, Training, chunks, prepared
 from agents.policies.departments import Departments
 from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
@@ -67,7 +68,7 @@ def train(
     config.validate()
     shards = config.shards()
     name, params = resolve(config.scenario if scenario is None else scenario)
-    tuned = tune(keys_of(config.seed)["tune"], params, Effort())
+    tuned = tune(params)
     training = prepared(config, params, tuned, shards, networks)
     snapshot, frames, started = training.start(), [], time.perf_counter()
     program = training.compiled(snapshot.train_state)
@@ -199,7 +200,7 @@ def _tune(
         (folder / run_folder.SUMMARY).unlink(missing_ok=True)
     run_folder.write_config(folder, config)
     announce("tuning every pair of heuristics")
-    tuned = tune(keys_of(config.seed)["tune"], scenario.params(), Effort())
+    tuned = tune(scenario.params())
     run_folder.write_heuristics(folder, tuned)
 
 

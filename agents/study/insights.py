@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from agents.evaluation.agreement import agreement
+from agents.evaluation.keys import keys_of
 from agents.evaluation.responses import (
     CrossResponse,
     Impulse,
@@ -24,7 +25,6 @@ from agents.evaluation.responses import (
 from agents.evaluation.simulation import Policy, simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.learning.training import keys_of
 from agents.policies.exact_policy import policy_of, solved
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario

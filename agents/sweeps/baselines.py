@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from agents import files
+from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Policy, Totals, interval, kpis, profit_per_period, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
-from agents.learning.training import keys_of
 from agents.runs import run_folder
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
 from jaxsim.scenarios.scenario import Scenario
@@ -40,7 +40,7 @@ class Stores:
         new = {place: new[place] for place in new if not (place / run_folder.HEURISTICS).exists()}
         for number, (place, store) in enumerate(new.items(), 1):
             self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
-            pairs = tune(keys_of(0)["tune"], store.params(), Effort())
+            pairs = tune(store.params())
             run_folder.write_heuristics(files.open_folder(place), pairs)
 
     def tuned(self, store: Scenario) -> list[TunedPair]:

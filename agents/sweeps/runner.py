@@ -16,11 +16,12 @@ import pandas as pd
 import tyro
 
 from agents.errors import ConfigError
+from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Totals, profit_per_period
 from agents.learning import compilation
 from agents.learning.config import TrainConfig, count_devices
 from agents.learning.trainer import Trainer
-from agents.learning.training import keys_of, starting_pair
+from agents.learning.training import starting_pair
 from agents.policies.departments import Departments
 from agents.runs.pipeline import departments_like
 from agents.sweeps import memory, sweep_folder, vectorised

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.evaluation.simulation import evaluate, profit_per_period
-from agents.evaluation.tuning import Effort, tune
+from agents.evaluation.simulation import profit_per_period, simulate_each
+from agents.evaluation.tuning import tune
 from agents.policies.heuristics import (
     RECOMMENDERS,
     HeuristicPair,
@@ -133,11 +133,11 @@ def test_balancing_penalty_runs_from_nothing_to_one():
 def test_tuning_finds_the_published_policies_of_lost_sales():
     # The demand estimate stays at the true mean, as the published costs assume.
     params = get("lost-sales").params().replace(forecast_memory=jnp.float32(1.0))
-    tuned = tune(jax.random.key(0), params, Effort())
+    tuned = tune(params, key=jax.random.key(0))
     assert {pair.name for pair in tuned} == {
         f"popularity+{rule}" for rule in ("base-stock", "capped", "s-S")
     }
-    totals = evaluate(
+    totals = simulate_each(
         jax.random.key(1), {each.name: each.policy for each in tuned}, params, 512, 500, 50
     )
     costs = {name: -profit_per_period(each, 500).mean() for name, each in totals.items()}

@@ -1,8 +1,6 @@
 """One trained department as a folder that decides alone: weights, schema, compiled program."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,13 @@ from safetensors.numpy import save
 from agents.runs import run_folder
 from agents.policies.replenishment import Replenishment
 from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
+from agents.files import writing
 from agents.learning.regimes import REGIMES
 from agents.errors import RunError
 from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
 from agents.runs.pipeline import load_departments
 from jaxsim import scenarios
+from jaxsim.files import appearing
 from jaxsim.params import Params
 from jaxsim.records import State
 from jaxsim.scenarios.scenario import Scenario
@@ -67,27 +67,22 @@ def write(name: str, department: Department, scenario: Scenario, out: Path) -> N
     """Writes the folder under a temporary name, then renames it. Raises `RunError`."""
     check_free(out)
     params = scenario.params()
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
     tensors = tensors_of(department, params)
     schema = schema_of(name, department, params, scenario)
     program = compile_program(department, params)
-    try:
-        temporary.mkdir(parents=True)
-        (temporary / TENSORS).write_bytes(save(tensors))
-        (temporary / PROGRAM).write_bytes(program)
-        sums = {"sha256": {file: checksum(temporary / file) for file in (TENSORS, PROGRAM)}}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with writing(out, "out"), appearing(out) as folder:
+        folder.mkdir()
+        (folder / TENSORS).write_bytes(save(tensors))
+        (folder / PROGRAM).write_bytes(program)
+        sums = {"sha256": {file: checksum(folder / file) for file in (TENSORS, PROGRAM)}}
         made_with = {"versions": {"jax": jax.__version__}}
         text = json.dumps(schema | made_with | sums, indent=2, ensure_ascii=False)
-        (temporary / SCHEMA).write_text(text + "\n", encoding="utf-8")
-        temporary.replace(out)
-    except OSError as error:
-        raise RunError(f"out: {out} cannot be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        (folder / SCHEMA).write_text(text + "\n", encoding="utf-8")
 
 
 def tensors_of(department: Department, params: Params) -> dict[str, np.ndarray]:
-    """Weights, heuristic of the heuristic and the store's numbers, by path. They are arguments of the
+    """Weights, the tuned heuristic and the store's numbers, by path. They are arguments of the
     program, as they are in an evaluation, so that both round alike."""
     leaves = jax.tree.leaves((department, params))
     return {

@@ -1,4 +1,4 @@
-"""What an exported department is given, in words and numbers: the JSON schema that goes with it."""
+"""The inputs and outputs of an exported department as a JSON schema."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from agents.policies.replenishment import Replenishment
 from agents.policies.heuristics import RECOMMENDERS, STOCK_BLIND
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
+from jaxsim.view_columns import COLUMNS
 from jaxsim.views import FEATURE_LIMIT
 
 Department = Replenishment | Recommendation
@@ -108,22 +109,26 @@ def _units(about: str, shape: tuple[int, ...]) -> Input:
 
 def _needed(department: Department) -> list[str]:
     """A siloed department is not asked for what it does not look at."""
+    shared = department.sight != "own half"
     if isinstance(department, Replenishment):
         names = ["on_hand", "pipeline", "backlog", "forecast", "sold", "lost", "period"]
-        names += ["fatigue", "attention"] * (department.sight != "own half")
+        if shared:
+            names += ["fatigue", "attention"]
     else:
         names = ["goodwill", "fatigue", "forecast", "period"]
         starts_blind = RECOMMENDERS[int(department.heuristic.recommender)] in STOCK_BLIND
-        names += ["on_hand", "pipeline"] * (department.sight != "own half" or not starts_blind)
-        names += ["sold"] * (department.network.memory == "ewma")
-    return names + ["memory"] * has_memory(department)
+        if shared or not starts_blind:
+            names += ["on_hand", "pipeline"]
+        if department.network.memory == "ewma":
+            names.append("sold")
+    return [*names, "memory"] if has_memory(department) else names
 
 
 def _outputs(name: str, department: Department, params: Params) -> dict[str, dict]:
     decision = {
         "replenishment": {
             "order": {
-                "description": "whole units to order; heard in review periods only",
+                "description": "whole units to order; placed in review periods only",
                 "unit": "units", "shape": [params.products], "dtype": "float32",
             }
         },
@@ -139,70 +144,3 @@ def _outputs(name: str, department: Department, params: Params) -> dict[str, dic
         memory = {"description": "for the next decision", "unit": "1", "shape": shape}
         decision["memory"] = memory | {"dtype": "float32"}
     return decision
-
-
-_MONEY = [
-    "(price - cost) / price",
-    "2 u / (u + holding) - 1, u = price - cost + penalty",
-    "log(u / holding) / 4",
-    "log u - mean of log u over products",
-]
-_CALENDAR = [
-    "sin of the season's angle",
-    "cos of the season's angle",
-    "season index today - 1",
-    "season index tomorrow - 1",
-    "room taken / capacity, at most 2",
-]
-COLUMNS = {
-    "replenishment": {
-        "product": [
-            "(position - m) / sqrt(m + 1), m: forecast of lead time and review interval",
-            "(on_hand - d) / sqrt(d + 1), d: forecast of today",
-            *(f"pipeline row {row} / (d + 1)" for row in (0, 1, 2)),
-            "pipeline rows from 3 on / (d + 1)",
-            "backlog / (d + 1)",
-            "log(forecast + 0.1)",
-            "log(m + 0.1)",
-            "sold / (d + 1)",
-            "lost / (d + 1)",
-            "fatigue, mean over customers",
-            *_MONEY,
-            "order_cost / (price - cost + price / 100) / (d + 1)",
-            "lead_time / 4",
-            "log review",
-            "1 in review periods",
-            "4 stall",
-            "demand_noise",
-            "attention",
-        ],
-        "segment": [],
-        "pair": [],
-        "store": _CALENDAR,
-    },
-    "recommendation": {
-        "product": [
-            "(on_hand - d) / sqrt(d + 1), d: forecast of today",
-            "on_hand / (d + 1) / 4",
-            "1 if on hand",
-            "pipeline row 0 / (d + 1)",
-            "pipeline row 1 / (d + 1)",
-            "log(forecast + 0.1)",
-            *_MONEY,
-            "lead_time / 4",
-        ],
-        "segment": [
-            "log(goodwill + 0.01)",
-            "customers today / mean over segments - 1",
-            "lift",
-            "log(no_purchase + 0.1)",
-        ],
-        "pair": [
-            "utility - mean over products",
-            "log(N * choice share with nothing shown + 0.01)",
-            "fatigue",
-        ],
-        "store": _CALENDAR,
-    },
-}
-"""The columns of each department's view, in the order of `jaxsim.views`."""

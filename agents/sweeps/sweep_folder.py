@@ -6,8 +6,6 @@ that are not there yet.
 """
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,9 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from agents import files
 from agents.errors import RunError
+from agents.files import open_folder, read_json, write_json, write_table, writing
+from jaxsim.files import appearing
 
 SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
@@ -30,15 +29,15 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
     """A new folder, or one that holds a sweep of the same settings. Raises `RunError`."""
     settings = json.loads(json.dumps(settings, default=str))
     if (folder / SETTINGS).exists():
-        before = files.read_json(folder / SETTINGS)
+        before = read_json(folder / SETTINGS)
         for field, value in settings.items():
             if before.get(field) != value:
                 raise RunError(
                     f"{field}: {_short(value)}; allowed: {_short(before.get(field))}, of which "
                     f"{folder} holds a sweep, or another --out"
                 )
-    files.open_folder(folder)
-    files.write_json(folder / SETTINGS, settings)
+    open_folder(folder)
+    write_json(folder / SETTINGS, settings)
 
 
 def write_chunk(
@@ -52,18 +51,13 @@ def write_chunk(
         for number, tree in weights.items()
         for path, leaf in jax.tree.leaves_with_path(tree)
     }
-    temporary = whole.with_name(f".{whole.name}.{os.getpid()}")
-    try:
-        temporary.mkdir(parents=True)
-        for name, table in tables.items():
-            _write(table, temporary / name)
-        (temporary / WEIGHTS).write_bytes(save(tensors))
-        shutil.rmtree(whole, ignore_errors=True)
-        temporary.replace(whole)
-    except OSError as error:
-        raise RunError(f"out: {folder} cannot be written ({error.strerror})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(folder, "out"):
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        with appearing(whole) as chunk:
+            chunk.mkdir()
+            for name, table in tables.items():
+                write_table(chunk / name, table)
+            (chunk / WEIGHTS).write_bytes(save(tensors))
 
 
 def finished_runs(folder: Path) -> set[int]:
@@ -93,9 +87,7 @@ def gather(folder: Path) -> pd.DataFrame:
     tables[CURVES] = tables[CURVES].sort_values(["run", "iteration"], ignore_index=True)
     tables[HEURISTICS] = tables[HEURISTICS].drop_duplicates(ignore_index=True)
     for name, table in tables.items():
-        temporary = folder / f".{os.getpid()}.{name}"
-        _write(table, temporary)
-        temporary.replace(folder / name)
+        write_table(folder / name, table)
     return tables[RUNS]
 
 
@@ -116,13 +108,6 @@ def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
         return [read_table(chunk / name) for chunk in _finished(folder)]
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    if path.name.endswith(".parquet"):
-        table.to_parquet(path, index=False)
-    else:
-        table.to_csv(path, index=False)
 
 
 def _tensor(number: int, path: Any) -> str:

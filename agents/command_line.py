@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
     """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
     mistake, 1 for a training whose numbers went wrong or that lost a process, 128 and the signal's
     number for a signal."""
-    logging.getLogger("absl").setLevel(logging.CRITICAL)  # what orbax tells there, it also raises
+    logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax also raises what it logs there
     try:
         config = parse(arguments)
         run = next(run for kind, run in VERBS.values() if isinstance(config, kind))

@@ -1,4 +1,4 @@
-"""Stores spread over devices: what lies where, and means over all of them.
+"""Stores spread over devices: where arrays lie, and means over all devices.
 
 A program for many devices is the program for one, written for one shard's stores and mapped over
 the mesh by `jax.shard_map`. What is replicated stays alike everywhere, since it is only changed by
@@ -56,7 +56,7 @@ class Shards:
         """The same numbers as a shard's own, so that a gradient by them is the shard's own too."""
         if self.count == 1:
             return tree
-        here = jax.lax.axis_index(STORES) >= 0  # always true, but only known on the device
+        here = jax.lax.axis_index(STORES) >= 0  # always true, but known on the device only
         return jax.tree.map(lambda leaf: jnp.where(here, leaf, leaf), tree)
 
     def own_key(self, key: PRNGKeyArray) -> PRNGKeyArray:
@@ -77,7 +77,7 @@ ONE = Shards()
 
 
 def is_first() -> bool:
-    """Whether this process is the one that reads, writes and speaks."""
+    """Whether this process is the one that reads and writes files and prints."""
     return jax.process_index() == 0
 
 

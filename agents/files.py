@@ -1,4 +1,4 @@
-"""Files of runs and studies: written whole or not at all, and by the first process alone."""
+"""Files of runs and studies: written completely or not at all, by the first process alone."""
 
 import json
 from collections.abc import Iterator

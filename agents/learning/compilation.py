@@ -8,12 +8,11 @@ import jax
 SHORT = 250_000
 """Store-periods up to which a training on a CPU gains more by an earlier start than it loses."""
 LIGHT = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Half the compilation, for kernels up to a sixth slower; of these, an installed XLA may know some
-only."""
+"""Half the compilation time, for kernels up to a sixth slower. The installed XLA may not know all."""
 
 
 def options(store_periods: int) -> dict[str, Any] | None:
-    """XLA's options for the programs of a training of so many store-periods; none: its own."""
+    """XLA's compile options for a training of so many store-periods; None for XLA's defaults."""
     if jax.default_backend() != "cpu" or store_periods > SHORT:
         return None
     return {name: value for name, value in LIGHT.items() if is_known(name, value)}

@@ -1,4 +1,4 @@
-"""The critic's side: differential values by product, the advantages they give, and what to learn.
+"""Differential values by product, the advantages they give, and what the critic learns from.
 
 Average-reward advantages: Zhang and Ross (2021). The control variate on the period's chance follows
 from inverse-CDF sampling and is this project's own.

@@ -1,4 +1,4 @@
-"""Numbers that go wrong: an update whose loss or gradient is not finite is skipped and counted."""
+"""Updates whose loss or gradient is not finite are skipped and counted."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def well() -> dict[str, Health]:
 def checked(
     health: Health, loss: Float[Array, ""], gradient: Any, iteration: Int[Array, ""]
 ) -> tuple[Bool[Array, ""], Health]:
-    """Whether an update may be made, and the health after it."""
+    """Whether loss and gradient are finite, and the health after the update or its skipping."""
     loss_sound = jnp.isfinite(loss)
     finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient)]
     sound = loss_sound & jnp.stack(finite).all()
@@ -64,8 +64,10 @@ def is_sound(health: dict[str, Health]) -> bool:
 
 
 def why_to_stop(health: dict[str, Health], names: dict[str, str]) -> str | None:
-    """What went wrong where a clock has skipped too many updates in a row; `names` says who learns
-    on each clock."""
+    """The reason to end a training, where a clock has skipped too many updates in a row, else none.
+
+    names: who learns on each clock.
+    """
     for clock, each in health.items():
         if int(each.in_a_row) >= STOP_AFTER:
             quantity = "loss" if bool(each.loss) else "gradient"

@@ -40,7 +40,7 @@ class Critic(nn.Module):
 
 @dataclass(frozen=True)
 class Networks:
-    """The three networks of a training; each may be a flax module of your own.
+    """The three networks of a training; each can be a flax module of your own.
 
     critic: `apply(weights, view, decision)` as `Critic` has it.
     """

@@ -1,4 +1,4 @@
-"""PPO's clipped surrogate of a department's profit, over recorded decisions."""
+"""PPO's clipped surrogate objective over recorded decisions (Schulman et al. 2017)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,8 +16,11 @@ def loss(
     bonus: Array | float,
     mean: Callable[[Array], Array],
 ) -> tuple[Array, dict[str, Array]]:
-    """What to descend, a ratio for each decision, and its parts; `bonus` is that on entropy and
-    `mean` that of the decisions that were heard."""
+    """The loss to descend, with a ratio for each decision, and its parts.
+
+    bonus: weight of the entropy. mean: the mean over the decisions that took effect (orders count
+    in review periods only).
+    """
     log_probability, entropy = assessed(department, department.weights, record)
     ratio = jnp.exp(log_probability - record.log_probability)
     clipped = jnp.clip(ratio, 1 - clip, 1 + clip)

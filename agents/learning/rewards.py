@@ -1,4 +1,4 @@
-"""What departments are paid for, by product: the store's profit, or each its own KPI."""
+"""What departments are rewarded with, by product: the store's profit, or each its own KPI."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -31,9 +31,9 @@ def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
     """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
 
-    Where sold-out products can be asked for this is minus cost and lost margin, up to what the
-    other department decides. Where they are hidden nobody is seen to be lost: counting the lost
-    would pay for empty shelves.
+    Where sold-out products can be asked for, this equals minus the cost and the lost margin, up to
+    a term that the other department decides. Where they are hidden, a lost customer is not seen:
+    a penalty on those that are seen would reward empty shelves.
     """
     served_margin = (params.price - params.cost) * (flows.served + flows.backlog_served)
     return served_margin - flows.holding - flows.overflow - flows.order_cost - flows.penalty

@@ -1,4 +1,4 @@
-"""The settings of one training, static and traced told apart."""
+"""The settings of one training: static ones, and traced ones that runs can differ in."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The clocks: step-size schedules, the conditions that theory asks of them, and their optimizers.
+"""Clocks: step-size schedules, the conditions that theory puts on them, and their optimizers.
 
 Schedules a_n = a0 (1 + n/n0)^(−α) for the fast department and b_n = b0 (1 + n/n0)^(−β) for the
 slow, each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
@@ -89,7 +89,7 @@ def optimizer(clocks: Clocks, clock: str, max_norm: float) -> optax.GradientTran
 
 
 def _warm(clocks: Clocks, count: Array) -> Float[Array, ""]:
-    """A start-up factor that soon is 1, so that no department learns from an untaught critic."""
+    """A factor that rises to 1, so that no department learns from an untrained critic."""
     return jnp.minimum(1.0, (count + 1.0) / (clocks.warm_up + 1.0))
 
 

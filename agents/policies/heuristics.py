@@ -127,7 +127,7 @@ def levels_ordering(
 
 
 def _most(state: State, heuristic: HeuristicParams, params: Params) -> Float[Array, " N"]:
-    """Units that an order may not exceed.
+    """The most units that an order can have.
 
     What is carried is a margin-ordered assortment: under multinomial logit the best one for a
     single segment is of that kind (Talluri and van Ryzin, 2004).

@@ -1,4 +1,4 @@
-"""Slates: built slot by slot, and Plackett–Luce draws with exact densities."""
+"""Slates: filled slot by slot, and Plackett–Luce draws with their exact log-probabilities."""
 
 import jax
 import jax.numpy as jnp

@@ -1,8 +1,8 @@
-"""Checkpoints of a training: everything it needs to go on, by orbax, whole or not there at all.
+"""Checkpoints of a training: everything it needs to go on, written by orbax, complete or absent.
 
 Each is a folder checkpoints/ITERATION of a run: arrays as orbax writes them, and beside them a
 JSON of what is no array, the settings among it. Nothing is unpickled. Of several processes the
-first alone reads and writes; the others hand it their stores and are told what it read.
+first alone reads and writes: the others send it their stores and receive what it read.
 """
 
 import os
@@ -37,7 +37,7 @@ class Checkpoints:
         """`settings`: what must be the same for a training to go on, by name. Raises `RunError`."""
         self._root = (folder / "checkpoints").absolute()
         self._settings = dict(settings)
-        self._failed = False  # and was told
+        self._failed = False  # a failed save was reported
         keep = checkpoint_managers.AnyPreservationPolicy(
             [
                 checkpoint_managers.LatestN(LAST_KEPT),
@@ -85,8 +85,8 @@ class Checkpoints:
         return processes.from_first(self._newest)
 
     def check_settings(self) -> dict[str, Any]:
-        """What the newest checkpoint says of itself. Raises `RunError` where it is damaged, or of a
-        training with other settings."""
+        """The newest checkpoint's own description. Raises `RunError` where it is damaged, or belongs
+        to a training with other settings."""
         return processes.from_first(self._check_settings)
 
     def _newest(self) -> int | None:
@@ -167,7 +167,7 @@ class Checkpoints:
         newest = self._newest()
         try:
             return self._manager.restore(newest, args=ocp.args.Composite(**{item: how}))[item]
-        except Exception as error:  # what a damaged file makes the libraries raise is theirs
+        except Exception as error:  # a damaged file can raise anything
             raise RunError(
                 f"{self._root / str(newest)}: not a whole checkpoint of this version "
                 f"({_reason(error)}); remove it to go on from the one before, or train into "

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: heeded at once, or in the compiled loop after the chunk and a save."""
+"""SIGTERM and SIGINT end a training at once, or in its loop after the chunk and a save."""
 
 import signal
 import threading
@@ -24,7 +24,7 @@ class Interrupted(BaseException):
 class Interruption:
     """While it is entered, a signal raises `Interrupted`, or waits inside `deferred`.
 
-    Python hears signals in the main thread only: elsewhere this does nothing.
+    Python delivers signals to the main thread only: in others this does nothing.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Interruption:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(
@@ -55,12 +55,12 @@ class Interruption:
         finally:
             self._defers = False
 
-    def heed(self) -> None:
+    def check(self) -> None:
         """Raises `Interrupted` where a signal was noted."""
         if self.asked is not None:
             raise Interrupted(self.asked)
 
-    def _hear(self, number: int, _: FrameType | None) -> None:
+    def _handle(self, number: int, _: FrameType | None) -> None:
         if self._defers and self.asked is None:
             self.asked = number
             return

@@ -114,7 +114,7 @@ def train_in_folder(
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
             snapshot = restored(training, checkpoints)
-        interruption.heed()
+        interruption.check()
         if snapshot is None:
             announce(f"best when tuned: {tuned[0].name}; compiling the training")
         else:

@@ -1,7 +1,7 @@
-"""One training by several processes: how they meet, what the first tells the others, how they part.
+"""One training by several processes: how they connect, share what the first reads, and end.
 
 JAX's own runtime does the work (`jax.distributed`). All processes do the same, each on its own
-devices; the first alone reads and writes files and speaks, so no file system need be shared.
+devices. The first alone reads and writes files and prints, so no file system need be shared.
 """
 
 import json
@@ -50,13 +50,13 @@ class LaunchConfig:
     def validate(self) -> None:
         """Raises `ConfigError`, or `ScheduleError`."""
         self.training.validate()
-        alone, told = self.coordinator is None, self.coordinator != AUTO
+        alone, named = self.coordinator is None, self.coordinator != AUTO
         for name in ("processes", "process_id"):
             value = getattr(self, name)
-            if value is not None and (alone or not told):
+            if value is not None and (alone or not named):
                 where = "a --coordinator" if alone else f"a --coordinator that is not {AUTO}"
                 raise ConfigError(f"{name}: {value}; allowed: with {where}")
-        if alone or not told:
+        if alone or not named:
             return
         if not re.fullmatch(r".+:[0-9]{1,5}", self.coordinator or ""):
             raise ConfigError(f"coordinator: {self.coordinator}; allowed: HOST:PORT, or {AUTO}")
@@ -90,11 +90,11 @@ def joined(config: LaunchConfig) -> Iterator[None]:
         ) from None
 
 
-def from_first(tell: Callable[[], Any]) -> Any:
-    """What the first process finds, told to all of them: anything that JSON can hold."""
+def from_first(read: Callable[[], Any]) -> Any:
+    """What `read` returns in the first process, in all of them: anything that JSON can hold."""
     if jax.process_count() == 1:
-        return tell()
-    text = json.dumps(tell()).encode() if is_first() else b""
+        return read()
+    text = json.dumps(read()).encode() if is_first() else b""
     return json.loads(_bytes_from_first(text))
 
 
@@ -117,8 +117,8 @@ def agreed(due: bool, asked: int | None) -> tuple[bool, int | None]:
     with."""
     if jax.process_count() == 1:
         return due, asked
-    said = multihost_utils.process_allgather(np.array([due, asked or 0], np.int32))
-    return bool(said[0, 0]), int(said[:, 1].max()) or None
+    every = multihost_utils.process_allgather(np.array([due, asked or 0], np.int32))
+    return bool(every[0, 0]), int(every[:, 1].max()) or None
 
 
 def leave(code: int) -> NoReturn:
@@ -132,7 +132,7 @@ def leave(code: int) -> NoReturn:
 
 def _meet(config: LaunchConfig) -> None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    jax.config.update("jax_enable_preemption_service", False)  # signals are ours to hear
+    jax.config.update("jax_enable_preemption_service", False)  # we handle signals
     where = {} if config.coordinator == AUTO else dict(
         coordinator_address=config.coordinator,
         num_processes=config.processes,

@@ -1,4 +1,4 @@
-"""A run folder: what a training leaves behind, each file whole or not there at all."""
+"""A run folder: what a training leaves behind, each file complete or absent."""
 
 import dataclasses
 import platform

@@ -1,7 +1,7 @@
-"""The runs of a sweep as data: every seed of every combination of the settings that may differ.
+"""The runs of a sweep: every seed of every combination of the settings on a grid.
 
-Runs of one compiled program share what is static. What may differ is traced: rates and the like
-of the training, and the numbers of the store.
+Runs of one compiled program share their static settings. A grid has traced ones: rates and other
+hyperparameters of the training, and the numbers of the store.
 """
 
 import dataclasses

@@ -11,7 +11,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from agents.errors import ConfigError
 
 SHARE_OF_FREE = 0.7
-"""Of the memory that is free when a sweep starts, what it may take if it is not told."""
+"""Share of the free memory that a sweep takes where no limit is given."""
 
 Program = TypeVar("Program")
 
@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
 
 
 def limit_of(text: str | None) -> int:
-    """Bytes that trainings may take: as told, or most of what is free. Raises `ConfigError`."""
+    """Bytes that trainings may take: as given, or most of what is free. Raises `ConfigError`."""
     return int(SHARE_OF_FREE * free_memory()) if text is None else parse_size(text)
 
 

@@ -57,7 +57,7 @@ class SweepConfig:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a sweep is, told while it runs."""
+    """Callbacks that report how far a sweep is."""
 
     announce: Callable[[str], None]
     begin: Callable[[int, int], None]  # runs in all, and how many of them are done already

@@ -1,8 +1,8 @@
 """Many trainings in one compiled program: over seeds, stores and rates alike.
 
 Runs are independent and share only their shapes: what is static is one for all, every array has a
-leading axis of runs. Several devices share the runs, whose number they must divide, and never speak
-to each other.
+leading axis of runs. Several devices share the runs, whose number they must divide, and exchange
+nothing.
 """
 
 from collections.abc import Callable

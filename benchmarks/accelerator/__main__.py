@@ -11,8 +11,8 @@ from typing import Any
 
 import jax
 
-from agents.learning.config import ConfigError
-from agents.runs.run_folder import open_folder
+from agents.errors import ConfigError
+from agents.files import open_folder
 from benchmarks import command, measure
 from benchmarks.accelerator import (
     correctness,

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agents.runs.run_folder import RunError, read_json, write_json
+from agents.errors import RunError
+from agents.files import read_json, write_json
 
 Row = dict[str, Any]
 KEY = ("part", "name", "scenario", "stores")

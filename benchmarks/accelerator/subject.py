@@ -12,19 +12,21 @@ from jaxtyping import PRNGKeyArray
 from agents.evaluation import simulation
 from agents.evaluation.simulation import Totals, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
+from agents.files import read_json
 from agents.learning.config import TrainConfig
+from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.departments import Departments
 from agents.policies.heuristics import HeuristicPair
 from agents.runs import run_folder
 from agents.sweeps import vectorised
 from benchmarks.accelerator.sizes import Batch
-from benchmarks.workloads import default_knobs
+from benchmarks.workloads import default_heuristic
 from jaxsim import scenarios
 from jaxsim.params import Params
 
 Carried = tuple[Any, ...]
-"""Trainer, learner, the store's params, and the sum of all metrics so far."""
+"""Trainer, its state, the store's params, and the sum of all metrics so far."""
 
 UNITS_OF_TOTALS = ("asked", "served", "sold", "left", "stockouts", "ordered")
 MONEY_OF_TOTALS = ("profit", "revenue", "purchase", "holding", "penalty", "demand_value")
@@ -41,7 +43,7 @@ def params_of(scenario: str) -> Params:
 
 def classical() -> HeuristicPair:
     """A pair of classical departments, tuned once; which one does not change the time."""
-    return HeuristicPair(default_knobs())
+    return HeuristicPair(default_heuristic())
 
 
 # -- a training ------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def config_of(scenario: str, batch: Batch, horizon: int) -> TrainConfig:
 
 def started(config: TrainConfig, pair: HeuristicPair, key: PRNGKeyArray) -> Carried:
     """A training at its start, from this pair."""
-    trainer, params = config.trainer(pair.knobs), params_of(config.scenario)
+    trainer, params = config.trainer(pair.heuristic), params_of(config.scenario)
     return trainer, Trainer.init(trainer, key, params), params, jnp.float32(0)
 
 
@@ -64,22 +66,22 @@ def learned(carried: Carried, iterations: int) -> Carried:
     """So many iterations of the loop that `train` runs."""
 
     def one(carried: Carried, _: None) -> tuple[Carried, None]:
-        trainer, learner, params, total = carried
-        learner, metrics = trainer.iterate(learner, params)
-        return (trainer, learner, params, total + _sum(metrics)), None
+        trainer, train_state, params, total = carried
+        train_state, metrics = iterate(trainer, train_state, params)
+        return (trainer, train_state, params, total + _sum(metrics)), None
 
     return jax.lax.scan(one, carried, length=iterations)[0]
 
 
 def iterated(carried: Carried) -> tuple[Carried, dict[str, Any]]:
     """One iteration, and its metrics."""
-    trainer, learner, params, total = carried
-    learner, metrics = trainer.iterate(learner, params)
-    return (trainer, learner, params, total), metrics
+    trainer, train_state, params, total = carried
+    train_state, metrics = iterate(trainer, train_state, params)
+    return (trainer, train_state, params, total), metrics
 
 
 def departments_of(carried: Carried) -> Departments:
-    return Departments(*carried[0].departments(carried[1]))
+    return carried[0].departments(carried[1])
 
 
 def weights_of(carried: Carried) -> dict[str, Any]:
@@ -100,7 +102,7 @@ def at_random(config: TrainConfig) -> Departments:
 
 def seeds_started(config: TrainConfig, seeds: int) -> Carried:
     """Trainings that differ in their seed alone, side by side, and the sum of all metrics."""
-    trainer, params = config.trainer(default_knobs()), params_of(config.scenario)
+    trainer, params = config.trainer(default_heuristic()), params_of(config.scenario)
     both = (vectorised.repeated(each, seeds) for each in (trainer, params))
     runs = vectorised.start(jax.random.split(jax.random.key(0), seeds), *both)
     return {"all": runs}, jnp.float32(0)
@@ -133,9 +135,9 @@ def tuned_pairs(scenario: str, effort: Effort, path: Path) -> list[TunedPair]:
     """Every pair tuned, best first, as the file has them: if there is none, they are tuned."""
     if not path.exists():
         run_folder.write_heuristics(
-            path.parent, tune(jax.random.key(1), params_of(scenario), effort)
+            path.parent, tune(params_of(scenario), effort, jax.random.key(1))
         )
-    return run_folder.pairs_from(run_folder.read_json(path), path)
+    return run_folder.pairs_from(read_json(path), path)
 
 
 def units_of_totals(totals: Totals) -> np.ndarray:

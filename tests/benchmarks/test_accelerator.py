@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from agents.learning.config import ConfigError
-from agents.runs.run_folder import RunError
+from agents.errors import ConfigError, RunError
 from benchmarks.accelerator import differences, picture, profiling, programs, seeds, stepping
 from benchmarks.accelerator.__main__ import Settings, refuse_unknown
 from benchmarks.accelerator.ledger import Deadline, Ledger, said

@@ -133,9 +133,6 @@ def geometric_inverse(
     return jnp.maximum(jnp.ceil(-log_above / jnp.log1p(1 / mean)) - 1, 0)
 
 
-INVERSES = {"poisson": poisson_inverse, "geometric": geometric_inverse}
-
-
 def systematic_counts(
     shift: Float[Array, "*batch"], flows: Float[Array, "*batch N"], total: Float[Array, "*batch"]
 ) -> Float[Array, "*batch N"]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxsim import choice, sampling
+from jaxsim import choice, families, sampling
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
@@ -119,9 +119,9 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
     rates = arrivals[:, None] * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
-    invert = sampling.INVERSES[params.family]
+    family = families.get(params.family)
     return Demand(
-        asked=invert(chance.demand, rates.sum(0) * shock),
+        asked=family.inverse(chance.demand, rates.sum(0) * shock),
         attention=attention,
         weights=weights,
         rates=rates,

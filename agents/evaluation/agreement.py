@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 from scipy import stats
 
-from agents.evaluation.responses import Answer, cross_response
-from agents.evaluation.simulation import Policy, profit_per_period, simulate
+from agents.evaluation.responses import Answer, cross_response, decisions, warmed
+from agents.evaluation.simulation import profit_per_period, simulate
 from agents.policies.exact_policy import ExactPolicy
-from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Action
+from jaxsim.rollout import Policy, Stores
 
 CLEARLY = 5.0
 """Standard errors from 0 at which the sign of an exact response counts as known."""
@@ -48,7 +48,7 @@ def agreement(
         for each in (policy, exact)
     )
     short = 100 * (best - earned) / abs(best.mean())
-    mine, right = jax.device_get(decisions(state_key, policy, exact, params, stores, burn_in))
+    mine, right = jax.device_get(both_decisions(state_key, policy, exact, params, stores, burn_in))
     return Agreement(
         gap_percent=float(short.mean()),
         gap_error=float(stats.sem(short)),
@@ -62,7 +62,7 @@ def agreement(
 
 
 @partial(jax.jit, static_argnames=("stores", "burn_in"))
-def decisions(
+def both_decisions(
     key: PRNGKeyArray,
     policy: Policy,
     exact: ExactPolicy,
@@ -71,19 +71,9 @@ def decisions(
     burn_in: int,
 ) -> tuple[Action, Action]:
     """What both would do in the states that the policy leads to: leading axis stores."""
-
-    def one_store(key: PRNGKeyArray) -> tuple[Action, Action]:
-        def one_period(carry: tuple, key: PRNGKeyArray) -> tuple[tuple, None]:
-            state, memory = carry
-            act_key, customers = jax.random.split(key)
-            action, memory = policy.act(act_key, memory, state, params)
-            return (store.step(customers, state, action, params)[0], memory), None
-
-        start = store.reset(key, params), policy.start(params)
-        (state, memory), _ = jax.lax.scan(one_period, start, jax.random.split(key, burn_in))
-        return policy.act(key, memory, state, params)[0], exact.act(key, (), state, params)[0]
-
-    return jax.vmap(one_store)(jax.random.split(key, stores))
+    reached = warmed(key, policy, params, stores, burn_in)
+    mine = decisions(key, policy, params, reached, burn_in)
+    return mine, decisions(key, exact, params, Stores(reached.state, ()), burn_in)
 
 
 def _rank_correlation(mine: Array, right: Array) -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,21 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
 from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, gathered
-from jaxsim import store
 from jaxsim.params import Params
-from jaxsim.records import Action, Flows, State
-
-
-class Policy(Protocol):
-    """What decides in one store. A pytree, so that it can go through `jit` and `vmap`."""
-
-    def start(self, params: Params) -> Any:
-        """Memory of a store not yet seen."""
-        ...
-
-    def act(
-        self, key: PRNGKeyArray, memory: Any, state: State, params: Params
-    ) -> tuple[Action, Any]: ...
+from jaxsim.rollout import Policy, Trajectory, rollout_sums
 
 
 @struct.dataclass
@@ -52,8 +38,9 @@ class Totals:
     cost_of_left: Float[Array, ""]
 
 
-def totals_of(flows: Flows, params: Params) -> Totals:
-    """One period's contribution."""
+def totals_of(happened: Trajectory, params: Params) -> Totals:
+    """What one period of one store contributes."""
+    flows = happened.flows
     return Totals(
         profit=flows.profit.sum(),
         revenue=flows.revenue.sum(),
@@ -105,32 +92,10 @@ def _simulate(
     shards: Shards,
 ) -> Totals:
     """The stores of one shard."""
-    reset_key, customers, decisions = jax.random.split(key, 3)
-    states = jax.vmap(store.reset, (0, None))(shards.own_keys(reset_key, stores), params)
-    store_ids = shards.own_numbers(stores)
-    memory = jax.vmap(lambda _: policy.start(params))(store_ids)
-
-    def one_store(state: State, memory: Any, store_id: Array, period: Array) -> tuple:
-        chance_key = jax.random.fold_in(jax.random.fold_in(customers, period), store_id)
-        act_key = jax.random.fold_in(jax.random.fold_in(decisions, period), store_id)
-        action, memory = policy.act(act_key, memory, state, params)
-        state, flows = store.step(chance_key, state, action, params)
-        return state, memory, totals_of(flows, params)
-
-    def one_period(carry: tuple, period: Array) -> tuple[tuple, None]:
-        states, memory, sums = carry
-        states, memory, news = jax.vmap(one_store, (0, 0, 0, None))(
-            states, memory, store_ids, period
-        )
-        counted = jnp.where(period >= burn_in, 1.0, 0.0)
-        sums = jax.tree.map(lambda total, new: total + counted * new, sums, news)
-        return (states, memory, sums), None
-
-    shapes = jax.eval_shape(jax.vmap(one_store, (0, 0, 0, None)), states, memory, store_ids, 0)[2]
-    sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    start = shards.apart((states, memory, sums))
-    (_, _, sums), _ = jax.lax.scan(one_period, start, jnp.arange(burn_in + periods))
-    return sums
+    return rollout_sums(
+        key, policy, params, partial(totals_of, params=params),
+        stores=shards.own_numbers(stores), periods=periods, burn_in=burn_in, place=shards.apart,
+    )  # fmt: skip
 
 
 def kpis(totals: Totals, periods: int) -> dict[str, float]:

@@ -12,11 +12,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jax.scipy.special import gammainc, gammaln, xlog1py, xlogy
 from jaxtyping import Array, Float, Int
 
-from jaxsim import choice, store
+from jaxsim import choice, families, store
 from jaxsim.exact.grid import Grid
+from jaxsim.families import Family
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
@@ -67,7 +67,7 @@ def _outcomes(
     state = _state(net, fatigue, params)
     action = Action(order=jnp.zeros(params.products), slate=slate)
     wish = store.demand(_any_chance(params), state, action, params)
-    asked, mass = _demands(wish.rates.sum(0), params.family, shelf)
+    asked, mass = _demands(wish.rates.sum(0), families.get(params.family), shelf)
     shift, share = jax.vmap(partial(_spills, state=state, wish=wish, params=params))(asked)
     evening = jax.vmap(partial(_evening, state=state, wish=wish, params=params), (None, 0))
     ledger, net_after = jax.vmap(evening)(asked, shift)
@@ -80,43 +80,19 @@ def _outcomes(
 
 
 def _demands(
-    rates: Float[Array, " N"], family: str, shelf: Grid
+    rates: Float[Array, " N"], family: Family, shelf: Grid
 ) -> tuple[Float[Array, "D N"], Float[Array, " D"]]:
     """Joint demands up to one more than any stock can serve (the last stands for all beyond, its
     units their conditional mean) and their probabilities."""
     units, masses = [], []
     for rate, most in zip(rates, shelf.stock_shape, strict=True):
         count = jnp.arange(most)
-        beyond, mean_beyond = TAILS[family](most, rate)
+        beyond, mean_beyond = family.tail(most, rate)
         units.append(jnp.append(count, mean_beyond))
-        masses.append(jnp.append(jnp.exp(LOG_MASSES[family](count, rate)), beyond))
+        masses.append(jnp.append(jnp.exp(family.log_mass(count, rate)), beyond))
     joint = jnp.stack(jnp.meshgrid(*units, indexing="ij"), -1).reshape(-1, len(units))
     chances = jnp.stack(jnp.meshgrid(*masses, indexing="ij"), -1).reshape(-1, len(units))
     return joint, chances.prod(-1)
-
-
-def _poisson_log_mass(count: Array, mean: Array) -> Array:
-    return xlogy(count, mean) - mean - gammaln(count + 1)
-
-
-def _geometric_log_mass(count: Array, mean: Array) -> Array:
-    return xlogy(count, mean) - xlog1py(count + 1, mean)
-
-
-def _poisson_tail(least: int, mean: Array) -> tuple[Array, Array]:
-    """P(D ≥ least) and E(D | D ≥ least) = mean · P(D ≥ least − 1) / P(D ≥ least), least ≥ 1."""
-    chance = gammainc(least, mean)
-    before = gammainc(least - 1, mean) if least > 1 else 1.0
-    return chance, jnp.maximum(mean * before / jnp.maximum(chance, 1e-37), least)
-
-
-def _geometric_tail(least: int, mean: Array) -> tuple[Array, Array]:
-    """P(D ≥ least), and E(D | D ≥ least) of a law without memory."""
-    return jnp.exp(xlogy(least, mean) - xlog1py(least, mean)), least + mean
-
-
-LOG_MASSES = {"poisson": _poisson_log_mass, "geometric": _geometric_log_mass}
-TAILS = {"poisson": _poisson_tail, "geometric": _geometric_tail}
 
 
 def _spills(

@@ -9,9 +9,8 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
 
-from jaxsim import choice
+from jaxsim import choice, families
 from jaxsim.errors import UserError
 from jaxsim.exact import solver
 from jaxsim.exact.grid import Grid
@@ -21,10 +20,6 @@ from jaxsim.params import Params
 LIMIT = 2 * 2**30  # bytes
 NEGLIGIBLE = 1e-8  # probability
 STEP = 8  # caps come in multiples of this, so that stores share compiled programs
-LAW = {
-    "poisson": lambda mean, periods: stats.poisson(mean * periods),
-    "geometric": lambda mean, periods: stats.nbinom(periods, 1 / (1 + mean)),
-}
 
 
 class ExactError(UserError):
@@ -73,9 +68,9 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
     leads = np.asarray(params.lead_time)
     under = np.asarray(params.price - params.cost + params.penalty)
     fractile = under / np.maximum(under + np.asarray(params.holding), 1e-9)
+    law = families.get(params.family).law
     on_hand, owed, order = [], [], []
     for i, rate in enumerate(highest_rates(params, slates)):
-        law = LAW[params.family]
         wanted = min(max(fractile[i], 0.5), 0.999)
         level, daily = (int(law(rate, days).ppf(wanted)) for days in (leads[i] + 1, 1))
         deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level

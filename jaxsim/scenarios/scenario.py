@@ -4,12 +4,13 @@ import itertools
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import jax.numpy as jnp
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jaxsim import families
 from jaxsim.errors import UserError
 from jaxsim.params import UNLIMITED, Params
 
@@ -55,7 +56,7 @@ class Scenario(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     about: str = ""
     sources: list[str] = []
-    family: Literal["poisson", "geometric"] = "poisson"
+    family: str = "poisson"
     max_lead_time: Annotated[int, Field(ge=1, le=64, strict=True)]
     products: Annotated[list[str], Field(min_length=1, max_length=100_000)]
     segments: Annotated[list[str], Field(min_length=1, max_length=10_000)]
@@ -112,6 +113,7 @@ class Scenario(BaseModel):
         return self
 
     def _check_relations(self) -> None:
+        families.get(self.family)
         longest = int(np.max(self.lead_time))
         if longest > self.max_lead_time:
             raise ValueError(

@@ -1,0 +1,231 @@
+"""Stores under a policy, period after period: decide, step, add up.
+
+The one scan that evaluations, trajectories, responses and benchmarks are made of. `rollout` keeps
+every period, `rollout_sums` only sums over them, `play` is what both are made of: callers choose
+the random keys, what happens to a store besides the model, and what is kept or added up.
+Source: this project.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, Self, TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from jaxsim import store
+from jaxsim.params import Params
+from jaxsim.records import Action, Chance, Flows, State
+
+Tree = TypeVar("Tree")
+
+
+class Policy(Protocol):
+    """What decides in one store. A pytree (`flax.struct.dataclass` makes one), so that it goes
+    through `jax.jit` and `jax.vmap`; both methods are traced."""
+
+    def start(self, params: Params) -> Any:
+        """The memory at a store's first period: a pytree, `()` for none."""
+        ...
+
+    def act(
+        self, key: PRNGKeyArray, memory: Any, state: State, params: Params
+    ) -> tuple[Action, Any]:
+        """What is ordered and shown in this period, and the memory for the next one.
+
+        `key` is for policies that draw at random; the customers do not depend on it.
+        """
+        ...
+
+
+@struct.dataclass
+class Trajectory:
+    """What happened in periods: leading axes (periods, stores), or those that are left of them.
+
+    `state[t]` is what `action[t]` was decided on, and `flows[t]` the ledger of that period. The
+    morning's receipts in `flows[t]` are on hand in `state[t + 1]`.
+    """
+
+    state: State
+    action: Action
+    flows: Flows
+
+    @property
+    def periods(self) -> int:
+        """Length of the leading axis."""
+        return self.flows.sold.shape[0]
+
+    def first(self, periods: int) -> Self:
+        """The periods up to there."""
+        return jax.tree.map(lambda leaf: leaf[:periods], self)
+
+
+@struct.dataclass
+class Stores:
+    """Stores between two periods, leading axis stores: all that the next period starts from."""
+
+    state: State
+    memory: Any  # of the policy
+
+
+@struct.dataclass
+class Played:
+    """What `play` returns."""
+
+    stores: Stores  # after the last period
+    kept: Any  # leading axis periods
+    sums: Any
+
+
+Keys = Callable[[Int[Array, ""]], tuple[PRNGKeyArray, PRNGKeyArray]]
+"""By period, counted from 0: keys of each store's customers and of its decisions, both [B]."""
+
+Event = Callable[[Int[Array, ""], State, Chance], tuple[State, Chance]]
+"""By period: what the stores are in before they decide, and the chance they meet, in place of those
+that the model gives; leading axis stores."""
+
+
+def rollout(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    *,
+    stores: int,
+    periods: int,
+    burn_in: int = 0,
+) -> Trajectory:
+    """Every period of `stores` stores, leading axes (periods, stores).
+
+    The first `burn_in` periods are played and left out. The customers depend on `key` alone: the
+    same key under two policies is the same customers (common random numbers). Memory grows with
+    periods × stores: `rollout_sums` for long or many ones. Compiled once for each combination of
+    sizes, and type of policy.
+    """
+    return _rollout(key, policy, params, stores, periods, burn_in)
+
+
+def rollout_sums(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    measure: Callable[[Trajectory], Tree],
+    *,
+    stores: int | Int[Array, " B"],
+    periods: int,
+    burn_in: int = 0,
+    place: Callable[[Any], Any] | None = None,
+) -> Tree:
+    """Sums over `periods`, after `burn_in`, of what `measure` makes of one period of one store.
+
+    Each leaf has a leading axis of stores. Memory does not grow with periods. The customers are
+    those of `rollout` with the same key. `stores` is their number, or the numbers of those wanted,
+    where each of several devices plays its own part of them. `place`: see `play`. Not compiled
+    here: call it under `jax.jit`.
+    """
+    numbers = jnp.arange(stores) if jnp.ndim(stores) == 0 else stores
+    start, keys = numbered(key, policy, params, numbers)
+    return play(
+        start, keys, policy, params, periods=periods, burn_in=burn_in,
+        add=jax.vmap(measure), place=place,
+    ).sums  # fmt: skip
+
+
+def play(
+    start: Stores,
+    keys: Keys,
+    policy: Policy,
+    params: Params,
+    *,
+    periods: int,
+    burn_in: int = 0,
+    event: Event | None = None,
+    keep: Callable[[Trajectory], Any] | None = None,
+    add: Callable[[Trajectory], Any] | None = None,
+    place: Callable[[Any], Any] | None = None,
+) -> Played:
+    """Plays `burn_in` periods, then `periods` that count, of all stores side by side.
+
+    `keep` and `add` are given each period of all stores (leading axis stores): what `keep` returns
+    is stacked over the periods that count, what `add` returns is summed over them. `place` is for
+    callers inside `jax.shard_map`: it marks what the scan carries as each device's own.
+    """
+    one_period = partial(_one_period, keys=keys, policy=policy, params=params, event=event)
+
+    def step(carry: tuple[Stores, Any], period: Int[Array, ""]) -> tuple[tuple[Stores, Any], Any]:
+        stores, happened = one_period(period, carry[0])
+        added = () if add is None else add(happened)
+        counts = period >= burn_in
+        sums = jax.tree.map(lambda total, new: total + counts * new, carry[1], added)
+        return (stores, sums), () if keep is None else keep(happened)
+
+    carry = start, () if add is None else _zeros_like(add, one_period, start)
+    # One scan, the burn-in cut off after it: to compile a policy twice takes longer than to run it.
+    (stores, sums), kept = jax.lax.scan(
+        step, carry if place is None else place(carry), jnp.arange(burn_in + periods)
+    )
+    return Played(stores, jax.tree.map(lambda leaf: leaf[burn_in:], kept), sums)
+
+
+def started(keys: PRNGKeyArray, policy: Policy, params: Params) -> Stores:
+    """A store for each of the keys [B], with the policy's memory of it."""
+    return Stores(
+        state=jax.vmap(store.reset, (0, None))(keys, params),
+        memory=jax.vmap(lambda _: policy.start(params))(keys),
+    )
+
+
+def numbered(
+    key: PRNGKeyArray, policy: Policy, params: Params, numbers: Int[Array, " B"]
+) -> tuple[Stores, Keys]:
+    """Stores by number and their keys: what a store meets depends on `key` and its number alone."""
+    start, customers, decisions = jax.random.split(key, 3)
+    each = jax.vmap(jax.random.fold_in, (None, 0))
+
+    def keys(period: Int[Array, ""]) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+        now = (jax.random.fold_in(purpose, period) for purpose in (customers, decisions))
+        return tuple(each(purpose, numbers) for purpose in now)
+
+    return started(each(start, numbers), policy, params), keys
+
+
+def keyed(customers: PRNGKeyArray, decisions: PRNGKeyArray) -> Keys:
+    """Keys of stores [B] that each have their own: a period's are these, folded with the period."""
+    each = jax.vmap(jax.random.fold_in, (0, None))
+    return lambda period: (each(customers, period), each(decisions, period))
+
+
+@partial(jax.jit, static_argnames=("stores", "periods", "burn_in"))
+def _rollout(
+    key: PRNGKeyArray, policy: Policy, params: Params, stores: int, periods: int, burn_in: int
+) -> Trajectory:
+    start, keys = numbered(key, policy, params, jnp.arange(stores))
+    played = play(
+        start, keys, policy, params, periods=periods, burn_in=burn_in, keep=lambda each: each
+    )
+    return played.kept
+
+
+def _one_period(
+    period: Int[Array, ""],
+    stores: Stores,
+    keys: Keys,
+    policy: Policy,
+    params: Params,
+    event: Event | None,
+) -> tuple[Stores, Trajectory]:
+    """All stores one period on, and what happened in it."""
+    customers, decisions = keys(period)
+    state, chance = stores.state, jax.vmap(store.draw, (0, None))(customers, params)
+    if event is not None:
+        state, chance = event(period, state, chance)
+    action, memory = jax.vmap(policy.act, (0, 0, 0, None))(decisions, stores.memory, state, params)
+    after, flows = jax.vmap(store.advance, (0, 0, 0, None))(chance, state, action, params)
+    return Stores(after, memory), Trajectory(state, action, flows)
+
+
+def _zeros_like(add: Callable, one_period: Callable, start: Stores) -> Any:
+    """Sums of nothing, in the shapes of what will be added."""
+    shapes = jax.eval_shape(lambda: add(one_period(jnp.int32(0), start)[1]))
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)

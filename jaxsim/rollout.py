@@ -226,6 +226,7 @@ def _one_period(
 
 
 def _zeros_like(add: Callable, one_period: Callable, start: Stores) -> Any:
-    """Sums of nothing, in the shapes of what will be added."""
+    """Sums of nothing, in the shapes of what will be added. What is true or false is counted."""
     shapes = jax.eval_shape(lambda: add(one_period(jnp.int32(0), start)[1]))
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    counted = jax.tree.map(lambda leaf: int if leaf.dtype == bool else leaf.dtype, shapes)
+    return jax.tree.map(lambda leaf, dtype: jnp.zeros(leaf.shape, dtype), shapes, counted)

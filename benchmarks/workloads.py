@@ -72,7 +72,6 @@ class Walk:
 def store_of(products: int, lead_time: int = 2) -> Params:
     """A store in which every part of the model is at work: 8 segments, slates of up to 3."""
     rng = np.random.default_rng(products)
-    spread = lambda low, high, size=products: rng.uniform(low, high, size).tolist()  # noqa: E731
     cost = rng.uniform(2, 8, products)
     return Scenario(
         name=f"{products} products",
@@ -87,11 +86,11 @@ def store_of(products: int, lead_time: int = 2) -> Params:
         lead_time=lead_time,
         backlogged=(rng.random(products) < 0.2).tolist(),
         stall=0.02,
-        demand_noise=spread(0.1, 0.4),
+        demand_noise=rng.uniform(0.1, 0.4, products).tolist(),
         arrivals=[2 * DEMAND * products / SEGMENTS] * SEGMENTS,
         utility=rng.normal(0, 0.7, (SEGMENTS, products)).tolist(),
         no_purchase=float(products),
-        lift=spread(0.5, 1.0, SEGMENTS),
+        lift=rng.uniform(0.5, 1.0, SEGMENTS).tolist(),
         slot_weight=[1.0, 0.8, 0.6][: min(SLOTS, products)],
         season=[[0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.0]],
         substitution=0.4,
@@ -138,6 +137,7 @@ def walking(
 
 
 def _seen(happened: Trajectory) -> Float[Array, ""]:
+    """The sum of all ledgers of a period."""
     return sum(jax.tree.leaves(happened.flows)).sum()
 
 
@@ -150,15 +150,19 @@ def spread(
         own = len(walk.keys)
         most = max(1, min(own, BLOCK // params.products))
         size = max(size for size in range(1, most + 1) if own % size == 0)
-        cut = lambda leaf: leaf.reshape(own // size, size, *leaf.shape[1:])  # noqa: E731
-        joined = lambda leaf: leaf.reshape(own, *leaf.shape[2:])  # noqa: E731
 
         def one_block(block: tuple[Stores, PRNGKeyArray]) -> Walk:
             return walk_on(Walk(*block, walk.period, shards.apart(jnp.float32(0))))
 
-        after = jax.lax.map(one_block, jax.tree.map(cut, (walk.stores, walk.keys)))
+        blocks = jax.tree.map(
+            lambda leaf: leaf.reshape(own // size, size, *leaf.shape[1:]), (walk.stores, walk.keys)
+        )
+        after = jax.lax.map(one_block, blocks)
+        joined = jax.tree.map(
+            lambda leaf: leaf.reshape(own, *leaf.shape[2:]), (after.stores, after.keys)
+        )
         seen = walk.seen + shards.total(after.seen.sum())
-        return Walk(*jax.tree.map(joined, (after.stores, after.keys)), after.period[0], seen)
+        return Walk(*joined, after.period[0], seen)
 
     return shards.map(of_one_device, (WALK,), WALK)
 

@@ -1,4 +1,4 @@
-"""Comparing policies: the same customers for all, burn-in dropped, paired intervals, KPIs."""
+"""Comparing policies on the same customers: totals over periods, KPIs and intervals."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -24,7 +24,7 @@ class Totals:
     purchase: Float[Array, ""]
     holding: Float[Array, ""]  # overflow included
     penalty: Float[Array, ""]
-    demand_value: Float[Array, ""]  # what all first choices would have paid
+    demand_value: Float[Array, ""]  # first-choice demand at its price
     asked: Float[Array, " N"]
     served: Float[Array, " N"]
     sold: Float[Array, " N"]
@@ -72,40 +72,36 @@ def simulate(
     burn_in: int,
     shards: Shards = ONE,
 ) -> Totals:
-    """Totals per store over `periods` after `burn_in`, leading axis `stores`.
+    """Totals of each store over `periods` after `burn_in`, leading axis `stores`.
 
     The customers depend on `key` alone: the same key under two policies is the same customers, on
-    however many devices. `stores` is a multiple of the shards.
+    any number of devices. `stores` must be a multiple of the shards.
     """
-    own = partial(_simulate, stores=stores, periods=periods, burn_in=burn_in, shards=shards)
+
+    def own_stores(key: PRNGKeyArray, policy: Policy, params: Params) -> Totals:
+        return rollout_sums(
+            key, policy, params, partial(totals_of, params=params),
+            stores=shards.own_numbers(stores), periods=periods, burn_in=burn_in,
+            place=shards.apart,
+        )  # fmt: skip
+
     everywhere = (EVERYWHERE, EVERYWHERE, EVERYWHERE)
-    return shards.map(own, everywhere, SPREAD)(key, policy, params)
-
-
-def _simulate(
-    key: PRNGKeyArray,
-    policy: Policy,
-    params: Params,
-    stores: int,
-    periods: int,
-    burn_in: int,
-    shards: Shards,
-) -> Totals:
-    """The stores of one shard."""
-    return rollout_sums(
-        key, policy, params, partial(totals_of, params=params),
-        stores=shards.own_numbers(stores), periods=periods, burn_in=burn_in, place=shards.apart,
-    )  # fmt: skip
+    return shards.map(own_stores, everywhere, SPREAD)(key, policy, params)
 
 
 def kpis(totals: Totals, periods: int) -> dict[str, float]:
-    """What a department head reads, per period or as shares, averaged over stores.
+    """Key figures of a policy, in money per period or as shares, averaged over stores.
 
-    `bullwhip` is the variance of orders over the variance of demand, by product, weighted by
-    demand; `turnover` is cost of sales over mean stock at cost, per period.
+    `fill_rate`: served over asked. `stockout_share`: share of products and periods that end with
+    nothing on hand. `turnover`: cost of sales over stock at cost, per period. `shown_share`: share
+    of sales to customers who were shown the product. `bullwhip`: variance of orders over variance
+    of first-choice demand, both summed over products.
     """
     t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
-    mean = lambda leaf: float(np.mean(leaf) / periods)  # noqa: E731
+
+    def mean(leaf: np.ndarray) -> float:
+        return float(np.mean(leaf) / periods)
+
     return {
         "profit": mean(t.profit),
         "revenue": mean(t.revenue),
@@ -123,12 +119,12 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
 
 
 def profit_per_period(totals: Totals, periods: int) -> np.ndarray:
-    """One number per store."""
+    """Money per period of each store."""
     return np.asarray(totals.profit, np.float64) / periods
 
 
 def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, tuple[float, float]]:
-    """Mean and its t-interval over independent values (stores, or paired differences)."""
+    """Mean and its t-interval over independent values (of stores, or paired differences)."""
     mean = float(np.mean(values))
     spread = float(stats.sem(values))
     half = spread * float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1)) if spread else 0.0
@@ -144,7 +140,7 @@ def simulate_each(
     burn_in: int,
     shards: Shards = ONE,
 ) -> dict[str, Totals]:
-    """Every policy on the same customers."""
+    """Totals of every policy by name, all on the same customers; on the host."""
     return {
         name: gathered(simulate(key, policy, params, stores, periods, burn_in, shards))
         for name, policy in policies.items()
@@ -157,7 +153,6 @@ def _share(part: np.ndarray, whole: np.ndarray) -> float:
 
 
 def _bullwhip(t: Totals, periods: int) -> float:
-    variance = lambda squares, sums: squares / periods - (sums / periods) ** 2  # noqa: E731
-    of_orders = variance(t.ordered_squared, t.ordered).sum(0)
-    of_demand = variance(t.asked_squared, t.asked).sum(0)
-    return _share(of_orders, of_demand)
+    of_orders = t.ordered_squared / periods - (t.ordered / periods) ** 2
+    of_demand = t.asked_squared / periods - (t.asked / periods) ** 2
+    return _share(of_orders.sum(0), of_demand.sum(0))

@@ -7,7 +7,7 @@ among all devices, and each device walks its own block by block.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -67,6 +67,11 @@ class Walk:
     keys: PRNGKeyArray  # one for each store
     period: Array
     seen: Float[Array, ""]  # the sum of all ledgers
+
+    def with_given(self, days: Action) -> Self:
+        """The same stores with these days of actions for `AsGiven`: leading axes (stores, days)."""
+        memory = self.stores.memory.replace(days=days)
+        return self.replace(stores=self.stores.replace(memory=memory))
 
 
 def store_of(products: int, lead_time: int = 2) -> Params:
@@ -191,7 +196,7 @@ class AsGiven:
     """The step alone: a store's actions lie ready in its memory, and change from day to day."""
 
     def start(self, params: Params) -> Given:
-        """The first store's actions; `walk_of` gives each store its own."""
+        """One store's actions; `Walk.with_given` gives each store its own."""
         return Given(jax.tree.map(lambda leaf: leaf[0], given_actions(params, 1)), jnp.int32(0))
 
     def act(
@@ -262,8 +267,7 @@ def walk_of(row: Row) -> tuple[Policy, Params, Walk]:
     policy, params = policy_of(row)
     walk = start(policy, params, row.stores)
     if isinstance(policy, AsGiven):
-        given = walk.stores.memory.replace(days=given_actions(params, row.stores))
-        walk = walk.replace(stores=walk.stores.replace(memory=given))
+        walk = walk.with_given(given_actions(params, row.stores))
     return policy, params, walk
 
 

@@ -155,6 +155,8 @@ def _difference(params: Params, happened: Trajectory) -> Impulse:
         on_hand=happened.state.on_hand,
         sold=happened.flows.sold,
     )
+    # Without it newer compilers round both lives differently: no response would be 1e-8, not 0.
+    lived = jax.lax.optimization_barrier(lived)
     return jax.tree.map(lambda leaf: _answer(jnp.subtract(*jnp.split(leaf, 2))), lived)
 
 

@@ -45,7 +45,7 @@ class Environment:
     """Names of customer segments, in the order of every array with an axis K."""
 
     def reset(self, key: PRNGKeyArray, params: Params) -> State:
-        """A store in full swing on a random day of its season: see `jaxsim.store.reset`."""
+        """A store in operation, in a random period of its season: see `jaxsim.store.reset`."""
         return store.reset(key, params)
 
     def step(

@@ -1,9 +1,8 @@
-"""Stores under a policy, period after period: decide, step, add up.
+"""Many stores under a policy, period after period: decide, step, add up.
 
-The one scan that evaluations, trajectories, responses and benchmarks are made of. `rollout` keeps
-every period, `rollout_sums` only sums over them, `play` is what both are made of: callers choose
-the random keys, what happens to a store besides the model, and what is kept or added up.
-Source: this project.
+Evaluation, trajectories, responses and benchmarks all run through the one scan in `play`, whose
+callers choose the random keys, events besides the model, and what is kept or added up. `rollout`
+keeps every period, `rollout_sums` only sums over periods. Source: this project.
 """
 
 from collections.abc import Callable
@@ -23,8 +22,8 @@ Tree = TypeVar("Tree")
 
 
 class Policy(Protocol):
-    """What decides in one store. A pytree (`flax.struct.dataclass` makes one), so that it goes
-    through `jax.jit` and `jax.vmap`; both methods are traced."""
+    """What decides in one store. It is a pytree (`flax.struct.dataclass` makes one), because it is
+    an argument of compiled functions; both methods are traced by JAX."""
 
     def start(self, params: Params) -> Any:
         """The memory at a store's first period: a pytree, `()` for none."""
@@ -35,17 +34,18 @@ class Policy(Protocol):
     ) -> tuple[Action, Any]:
         """What is ordered and shown in this period, and the memory for the next one.
 
-        `key` is for policies that draw at random; the customers do not depend on it.
+        `key` is for policies that decide at random; the customers do not depend on it.
         """
         ...
 
 
 @struct.dataclass
 class Trajectory:
-    """What happened in periods: leading axes (periods, stores), or those that are left of them.
+    """States, decisions and ledgers. Leading axes: (periods, stores) as `rollout` returns it,
+    (stores,) for one period of all stores, none for one period of one store.
 
-    `state[t]` is what `action[t]` was decided on, and `flows[t]` the ledger of that period. The
-    morning's receipts in `flows[t]` are on hand in `state[t + 1]`.
+    `action[t]` was decided on `state[t]`, and `flows[t]` is the ledger of that period. What it
+    received after its sales is on hand in `state[t + 1]`.
     """
 
     state: State
@@ -58,16 +58,16 @@ class Trajectory:
         return self.flows.sold.shape[0]
 
     def first(self, periods: int) -> Self:
-        """The periods up to there."""
+        """The first so many periods."""
         return jax.tree.map(lambda leaf: leaf[:periods], self)
 
 
 @struct.dataclass
 class Stores:
-    """Stores between two periods, leading axis stores: all that the next period starts from."""
+    """Stores between two periods, and the policy's memory of them: leading axis stores."""
 
     state: State
-    memory: Any  # of the policy
+    memory: Any
 
 
 @struct.dataclass
@@ -75,16 +75,16 @@ class Played:
     """What `play` returns."""
 
     stores: Stores  # after the last period
-    kept: Any  # leading axis periods
-    sums: Any
+    kept: Any  # what `keep` made of each period, leading axis periods
+    sums: Any  # of what `add` made of each period
 
 
 Keys = Callable[[Int[Array, ""]], tuple[PRNGKeyArray, PRNGKeyArray]]
-"""By period, counted from 0: keys of each store's customers and of its decisions, both [B]."""
+"""From the period, counted from 0, to keys of each store's customers and decisions, both [B]."""
 
 Event = Callable[[Int[Array, ""], State, Chance], tuple[State, Chance]]
-"""By period: what the stores are in before they decide, and the chance they meet, in place of those
-that the model gives; leading axis stores."""
+"""From a period, its states and its chance, to those that are decided on and met in their place;
+leading axis stores."""
 
 
 def rollout(
@@ -98,10 +98,10 @@ def rollout(
 ) -> Trajectory:
     """Every period of `stores` stores, leading axes (periods, stores).
 
-    The first `burn_in` periods are played and left out. The customers depend on `key` alone: the
-    same key under two policies is the same customers (common random numbers). Memory grows with
-    periods × stores: `rollout_sums` for long or many ones. Compiled once for each combination of
-    sizes, and type of policy.
+    `burn_in` further periods come first and are left out. The customers depend on `key` alone: the
+    same key under two policies is the same customers (common random numbers), and a store's do not
+    depend on how many others there are. Memory grows with periods × stores; where that is too much,
+    use `rollout_sums`. Compiled once for each type of policy and combination of sizes.
     """
     return _rollout(key, policy, params, stores, periods, burn_in)
 
@@ -119,10 +119,10 @@ def rollout_sums(
 ) -> Tree:
     """Sums over `periods`, after `burn_in`, of what `measure` makes of one period of one store.
 
-    Each leaf has a leading axis of stores. Memory does not grow with periods. The customers are
-    those of `rollout` with the same key. `stores` is their number, or the numbers of those wanted,
-    where each of several devices plays its own part of them. `place`: see `play`. Not compiled
-    here: call it under `jax.jit`.
+    Leaves have a leading axis stores; what is true or false is counted. Memory does not grow with
+    periods. The customers are those of `rollout` with the same key. `stores` is how many, or the
+    numbers of some of them, as when each of several devices has its share. `place`: see `play`.
+    Call it under `jax.jit`: it is not compiled as a whole by itself.
     """
     numbers = jnp.arange(stores) if jnp.ndim(stores) == 0 else stores
     start, keys = numbered(key, policy, params, numbers)
@@ -145,11 +145,11 @@ def play(
     add: Callable[[Trajectory], Any] | None = None,
     place: Callable[[Any], Any] | None = None,
 ) -> Played:
-    """Plays `burn_in` periods, then `periods` that count, of all stores side by side.
+    """`burn_in` periods, then `periods` that count, of all stores side by side.
 
-    `keep` and `add` are given each period of all stores (leading axis stores): what `keep` returns
-    is stacked over the periods that count, what `add` returns is summed over them. `place` is for
-    callers inside `jax.shard_map`: it marks what the scan carries as each device's own.
+    `keep` and `add` get each period of all stores (leading axis stores): what `keep` returns is
+    stacked over the periods that count, what `add` returns is summed over them. `place` is for
+    callers inside `jax.shard_map`: it marks what the scan carries as varying over devices.
     """
     one_period = partial(_one_period, keys=keys, policy=policy, params=params, event=event)
 
@@ -161,7 +161,7 @@ def play(
         return (stores, sums), () if keep is None else keep(happened)
 
     carry = start, () if add is None else _zeros_like(add, one_period, start)
-    # One scan, the burn-in cut off after it: to compile a policy twice takes longer than to run it.
+    # One scan, the burn-in cut off afterwards: to compile a policy twice takes longer than to run.
     (stores, sums), kept = jax.lax.scan(
         step, carry if place is None else place(carry), jnp.arange(burn_in + periods)
     )
@@ -169,7 +169,7 @@ def play(
 
 
 def started(keys: PRNGKeyArray, policy: Policy, params: Params) -> Stores:
-    """A store for each of the keys [B], with the policy's memory of it."""
+    """New stores, one for each of the keys [B], with the policy's memory of them."""
     return Stores(
         state=jax.vmap(store.reset, (0, None))(keys, params),
         memory=jax.vmap(lambda _: policy.start(params))(keys),
@@ -179,7 +179,7 @@ def started(keys: PRNGKeyArray, policy: Policy, params: Params) -> Stores:
 def numbered(
     key: PRNGKeyArray, policy: Policy, params: Params, numbers: Int[Array, " B"]
 ) -> tuple[Stores, Keys]:
-    """Stores by number and their keys: what a store meets depends on `key` and its number alone."""
+    """New stores, and keys of their periods that depend on `key` and a store's number alone."""
     start, customers, decisions = jax.random.split(key, 3)
     each = jax.vmap(jax.random.fold_in, (None, 0))
 
@@ -191,7 +191,7 @@ def numbered(
 
 
 def keyed(customers: PRNGKeyArray, decisions: PRNGKeyArray) -> Keys:
-    """Keys of stores [B] that each have their own: a period's are these, folded with the period."""
+    """Keys of periods from keys of stores [B]: each store's, folded with the period."""
     each = jax.vmap(jax.random.fold_in, (0, None))
     return lambda period: (each(customers, period), each(decisions, period))
 
@@ -215,7 +215,7 @@ def _one_period(
     params: Params,
     event: Event | None,
 ) -> tuple[Stores, Trajectory]:
-    """All stores one period on, and what happened in it."""
+    """All stores one period later, and what happened in it."""
     customers, decisions = keys(period)
     state, chance = stores.state, jax.vmap(store.draw, (0, None))(customers, params)
     if event is not None:
@@ -226,7 +226,7 @@ def _one_period(
 
 
 def _zeros_like(add: Callable, one_period: Callable, start: Stores) -> Any:
-    """Sums of nothing, in the shapes of what will be added. What is true or false is counted."""
+    """Zeros in the shapes of what `add` returns, whole numbers in place of true and false."""
     shapes = jax.eval_shape(lambda: add(one_period(jnp.int32(0), start)[1]))
     counted = jax.tree.map(lambda leaf: int if leaf.dtype == bool else leaf.dtype, shapes)
     return jax.tree.map(lambda leaf, dtype: jnp.zeros(leaf.shape, dtype), shapes, counted)

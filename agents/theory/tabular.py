@@ -5,7 +5,6 @@ average profit, its gradient, the joint optimum and one department's best respon
 follow from the day's exact table (`jaxsim.exact.period_tables`). Source: this project.
 """
 
-import itertools
 from dataclasses import dataclass
 
 import jax
@@ -16,12 +15,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import sales_profit
+from jaxsim.exact.optimum import best, sales_profit
 from jaxsim.exact.period_tables import day_of, joint_slates
+from jaxsim.exact.solver import FREE, Problem
 from jaxsim.params import Params
 from jaxsim.records import State
 
-MOST_SWEEPS = 20_000
+TOLERANCE = 1e-6  # money per period
 
 
 @struct.dataclass
@@ -34,19 +34,15 @@ class Logits:
 
 @dataclass(frozen=True)
 class Tabular:
-    """A store of lead time 1 with a shelf of `most` units for each product, filled at most.
-
-    Z states (stock on hand), A joint slates, N products, Q = most + 1 order sizes.
-    """
+    """A store of lead time 1 with a shelf of `most` units for each product, filled at most. Z
+    states (stock on hand), A joint slates, N products, Q = most + 1 order sizes, J joint orders."""
 
     params: Params
     most: int
     slates: Int[Array, "A K S"]
-    worth: Float[Array, "A Z"]  # expected money of a day, orders not yet paid
-    leaves: Float[Array, "A Z Z"]  # chance of each stock in the evening
     room: Bool[Array, "Z N Q"]  # orders that fit the shelf, whatever is sold
-    arrives: Float[Array, "Z Q2 Z"]  # evening, joint order: next morning
-    units: Float[Array, "Q2 N"]  # of every joint order
+    rewards: Float[Array, "A J Z"]  # expected profit of a period
+    moves: Float[Array, "A J Z Z"]  # chance of each state in the next period
 
     def position(self, state: State) -> Int[Array, ""]:
         """Index of a store's state."""
@@ -56,19 +52,16 @@ class Tabular:
 
     def start(self) -> Logits:
         """Everything that is possible, equally likely."""
-        states, products = self.room.shape[0], self.params.products
-        return Logits(
-            jnp.zeros((states, len(self.slates))), jnp.zeros((states, products, self.most + 1))
-        )
+        return Logits(jnp.zeros((len(self.room), len(self.slates))), jnp.zeros(self.room.shape))
 
     def order_logits(self, orders: Float[Array, "Z N Q"]) -> Float[Array, "Z N Q"]:
         """Orders that do not fit have no chance."""
         return jnp.where(self.room, orders, -jnp.inf)
 
     def profit(self, logits: Logits) -> Float[Array, ""]:
-        """Average profit per period, exactly."""
+        """Average profit per period in money, exactly."""
         slates = jax.nn.softmax(logits.slates)
-        rewards, moves = self._given(logits.orders)
+        rewards, moves = self._under(logits.orders)
         reward = jnp.einsum("za,az->z", slates, rewards)
         move = jnp.einsum("za,azw->zw", slates, moves)
         balance = jnp.eye(len(move)) - move.T
@@ -76,32 +69,24 @@ class Tabular:
         return share @ reward
 
     def best_slates(self, orders: Float[Array, "Z N Q"]) -> float:
-        """What the best slates earn with these orders."""
-        return best_average(*map(np.asarray, self._given(orders)))
+        """Average profit per period of the best slates with these orders, in money."""
+        rewards, moves = self._under(orders)
+        return best_average(rewards, moves, jnp.ones(rewards.shape, bool))
 
     def optimum(self) -> float:
-        """What the best slates with the best orders earn."""
-        paid = np.asarray(self.units @ self.params.cost)
-        fits = np.asarray(self._joint(self.room.astype(jnp.float32)))
-        rewards = np.asarray(self.worth)[:, :, None] - np.where(fits > 0, paid, np.inf)
-        moves = jnp.einsum("azy,yqw->aqzw", self.leaves, self.arrives)
-        states = self.room.shape[0]
-        choices = np.moveaxis(rewards, 1, 2).reshape(-1, states)
-        return best_average(choices, np.asarray(moves).reshape(-1, states, states))
+        """Average profit per period of the best slates with the best orders, in money."""
+        states = len(self.room)
+        fits = jnp.broadcast_to(_joint(self.room).T, self.rewards.shape)
+        rewards, fits = (each.reshape(-1, states) for each in (self.rewards, fits))
+        return best_average(rewards, self.moves.reshape(-1, states, states), fits)
 
-    def _given(self, orders: Float[Array, "Z N Q"]) -> tuple[Float[Array, "A Z"], Array]:
+    def _under(
+        self, orders: Float[Array, "Z N Q"]
+    ) -> tuple[Float[Array, "A Z"], Float[Array, "A Z Z"]]:
         """Expected profit and next state of every slate, under an order policy."""
-        chance = self._joint(jax.nn.softmax(self.order_logits(orders)))
-        paid = chance @ (self.units @ self.params.cost)
-        return self.worth - paid, jnp.einsum(
-            "azy,zq,yqw->azw", self.leaves, chance, self.arrives, precision="highest"
-        )
-
-    def _joint(self, by_product: Float[Array, "Z N Q"]) -> Float[Array, "Z Q2"]:
-        joint = by_product[:, 0]
-        for product in range(1, self.params.products):
-            joint = (joint[:, :, None] * by_product[:, product, None]).reshape(len(joint), -1)
-        return joint
+        chance = _joint(jax.nn.softmax(self.order_logits(orders)))
+        rewards = jnp.einsum("zj,ajz->az", chance, self.rewards, precision="highest")
+        return rewards, jnp.einsum("zj,ajzw->azw", chance, self.moves, precision="highest")
 
 
 def tabular(params: Params, most: int) -> Tabular:
@@ -114,26 +99,43 @@ def tabular(params: Params, most: int) -> Tabular:
     stocks, units = np.array(grid.stocks), grid.orders
     mornings = np.minimum(stocks[:, None] + units, most).astype(int)
     arrives = np.ravel_multi_index(tuple(np.moveaxis(mornings, -1, 0)), sizes)
+    arrives = jax.nn.one_hot(arrives, len(stocks))  # evening, joint order: next morning
+    # Single precision leaves 1e-6 out, which a long horizon makes 5e-5 money per period of.
+    leaves = day.leaves[0] / day.leaves[0].sum(-1, keepdims=True)
+    paid = jnp.asarray(units, jnp.float32) @ params.cost
     return Tabular(
         params=params,
         most=most,
         slates=jnp.asarray(slates),
-        worth=sales_profit(day.flows, params)[0],
-        leaves=day.leaves[0],
         room=jnp.asarray(stocks[:, :, None] + np.arange(most + 1) <= most),
-        arrives=jax.nn.one_hot(arrives, len(stocks)),
-        units=jnp.asarray(units, jnp.float32),
+        rewards=sales_profit(day.flows, params)[0][:, None] - paid[:, None],
+        moves=jnp.einsum("azy,yjw->ajzw", leaves, arrives, precision="highest"),
     )
 
 
-def best_average(rewards: np.ndarray, moves: np.ndarray, tolerance: float = 1e-6) -> float:
-    """The best average reward: relative value iteration over (C, Z) rewards, minus infinity where
-    a choice is not there, and (C, Z, Z) chances."""
-    value = np.zeros(rewards.shape[1])
-    for _ in itertools.repeat(None, MOST_SWEEPS):
-        following = (rewards + moves @ value).max(0)
-        change = following - value
-        value = following - following[0]
-        if np.ptp(change) < tolerance:
-            break
-    return float((change.max() + change.min()) / 2)
+def best_average(
+    rewards: Float[Array, "C Z"], moves: Float[Array, "C Z Z"], allowed: Bool[Array, "C Z"]
+) -> float:
+    """The best average reward of a decision process with C choices in Z states. By the solver of
+    `jaxsim.exact`: a state stands for a stock, a choice for a joint slate, and nothing is
+    ordered."""
+    grid = Grid(on_hand=(rewards.shape[1] - 1,), owed=(0,), order=(0,), lead_time=(0,))
+    none = jnp.zeros(1)
+    problem = Problem(
+        worth=rewards[None],
+        leaves=moves[None],
+        slates=allowed[None],
+        level=jnp.full(1, FREE),
+        unit_cost=none,
+        order_cost=none,
+        discount=np.float64(1.0),
+    )
+    return float(best(problem, grid, TOLERANCE).profit)
+
+
+def _joint(by_product: Array) -> Array:
+    """Products of what each product's orders have, over all joint orders: (Z, J) of (Z, N, Q)."""
+    joint = by_product[:, 0]
+    for product in range(1, by_product.shape[1]):
+        joint = (joint[:, :, None] * by_product[:, product, None]).reshape(len(joint), -1)
+    return joint

@@ -13,16 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from agents.evaluation.responses import impulse_response, shock_of
 from agents.evaluation.trajectories import DAYS, record
-from agents.policies.exact_policy import solved
 from agents.report.figures import Chart
 from agents.report.pictures import best_sellers, response_chart
-from agents.theory.structure import shown_first, visited
 from jaxsim import choice
 from jaxsim.exact.optimum import Optimum
+from jaxsim.exact.policy import solved
+from jaxsim.exact.structure import shown_first, visited
 from jaxsim.params import Params
 from jaxsim.records import State
+from jaxsim.responses import impulse_response, shock_of
 from jaxsim.rollout import Policy, Trajectory
 from jaxsim.scenarios.scenario import Scenario
 

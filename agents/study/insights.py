@@ -12,13 +12,13 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from agents.evaluation import responses
 from agents.evaluation.agreement import agreement
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.policies.exact_policy import policy_of, solved
+from jaxsim import responses
+from jaxsim.exact.policy import policy_of, solved
 from jaxsim.params import Params
 from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario

@@ -13,15 +13,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents.evaluation import responses
-from agents.policies.exact_policy import policy_of
-from agents.theory import classical
 from agents.theory.coordination import value_rows
 from agents.theory.foresight import foresight_rows, goodwill_rows, overstock_rows
 from agents.theory.restricted import benchmarks_of, best_base_stock
-from agents.theory.structure import structure_of
-from jaxsim import scenarios
+from jaxsim import responses, scenarios
+from jaxsim.exact import classical
 from jaxsim.exact.optimum import Optimum, Tables, optimum
+from jaxsim.exact.policy import policy_of
+from jaxsim.exact.structure import structure_of
 
 TOLERANCE = 2e-5  # money per period
 SEED = 0

@@ -16,8 +16,8 @@ from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.learning.timescales import rate_at
-from agents.theory.tabular import Logits, Tabular, tabular
 from jaxsim import scenarios, store
+from jaxsim.exact.tabular import Logits, Tabular, tabular
 from jaxsim.params import Params
 from jaxsim.records import Action, State
 

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.evaluation.simulation import interval, profit_per_period, simulate
-from agents.policies.exact_policy import ExactPolicy, policy_of
 from agents.theory.restricted import benchmarks_of, best_stock_blind, blind, myopic
 from jaxsim.exact import truncation
 from jaxsim.exact.optimum import Restriction, Tables, anything, optimum
+from jaxsim.exact.policy import ExactPolicy, policy_of
 from jaxsim.params import UNLIMITED, Params
 
 DISCOUNT = 0.97

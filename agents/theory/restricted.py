@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from agents.learning.rewards import recommendation_kpi, replenishment_kpi
-from agents.theory.structure import position_after_ordering
 from jaxsim.exact import optimum as exact
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
@@ -21,6 +20,7 @@ from jaxsim.exact.optimum import Allowed, Optimum, Restriction, Tables, anything
 from jaxsim.exact.period_tables import Day
 from jaxsim.exact.solver import FREE
 from jaxsim.exact.stationary import Rule
+from jaxsim.exact.structure import position_after_ordering
 from jaxsim.params import Params
 from jaxsim.records import Flows
 

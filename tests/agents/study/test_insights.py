@@ -5,12 +5,12 @@ import pytest
 
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.policies.exact_policy import policy_of, solved
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.study import insights, results_tables
 from agents.study.results_page import page_of
 from agents.study.results_tables import PREDICTED
 from jaxsim import scenarios
+from jaxsim.exact.policy import policy_of, solved
 from tests.agents.study.verdicts import verdicts
 
 

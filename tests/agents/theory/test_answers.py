@@ -10,8 +10,9 @@ import pytest
 
 import train
 from agents.report.theory import REPORT, THEORY
-from agents.theory import classical, coordination, foresight
+from agents.theory import coordination, foresight
 from jaxsim import scenarios
+from jaxsim.exact import classical
 from tests.conftest import Browser
 
 

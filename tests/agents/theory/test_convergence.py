@@ -17,8 +17,8 @@ from agents.theory.convergence import (
     started,
     tiny_store,
 )
-from agents.theory.tabular import best_average, tabular
 from jaxsim.exact.optimum import optimum
+from jaxsim.exact.tabular import best_average, tabular
 
 
 @pytest.fixture(scope="module")

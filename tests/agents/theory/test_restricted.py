@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 
 from agents.report.theory import level_charts, slate_charts
-from agents.theory import published
-from agents.theory.classical import mnl_row, newsvendor_row
 from agents.theory.coordination import CURVES, changed, settings, value_rows
 from agents.theory.foresight import tiring
 from agents.theory.restricted import (
@@ -19,8 +17,10 @@ from agents.theory.restricted import (
     siloed,
     up_to,
 )
-from agents.theory.structure import structure_of
+from jaxsim.exact import published
+from jaxsim.exact.classical import mnl_row, newsvendor_row
 from jaxsim.exact.optimum import Tables, average_worth, optimum
+from jaxsim.exact.structure import structure_of
 from jaxsim.scenarios import get
 
 

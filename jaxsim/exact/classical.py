@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from agents.theory import published
-from agents.theory.structure import position_after_ordering
 from jaxsim import choice, scenarios
+from jaxsim.exact import published
 from jaxsim.exact.one_product import best_base_stock_level
 from jaxsim.exact.optimum import Optimum, optimum
+from jaxsim.exact.structure import position_after_ordering
 from jaxsim.params import Params
 
 PENALTIES = (4.0, 9.0, 19.0, 39.0)

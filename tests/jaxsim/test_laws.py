@@ -84,7 +84,6 @@ def test_quantities_are_whole_at_the_ends_of_what_is_allowed(size, seed, data):
     """Whatever `params.replace` puts in: fractional caps on orders, no customers or ten million."""
     params = random_params(seed, *size)
 
-
     def drawn(values: tuple[float, ...], like: jax.Array) -> np.ndarray:
         each = st.lists(st.sampled_from(values), min_size=len(like), max_size=len(like))
         return np.array(data.draw(each), np.float32)

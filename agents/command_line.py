@@ -103,7 +103,7 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
         trained, config.stores, config.periods, config.burn_in
     )
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
-    scenario = scenarios.get(trained.scenario)
+    scenario = run_folder.read_scenario(config.run)
     summary = compared(settings, scenario.name, scenario.params(), tuned, departments, key, shards)
     write_json(open_folder(config.run) / "evaluation.json", summary)
     console.print(tables.policy_table(summary))

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
 
+import agents
 import jaxsim
 import train
 from agents.runs import run_folder, serving
@@ -70,8 +71,8 @@ def test_a_run_leaves_everything_behind(run):
         assert (run / picture).read_bytes().startswith(b"\x89PNG")
     kept = {path.name for path in run.iterdir()}
     assert kept == {
-        "config.json", "heuristics.json", "metrics.csv", "summary.json", "checkpoints",
-        "learning.png", "week.png", "report.html", "tensorboard",
+        "config.json", "scenario.json", "heuristics.json", "metrics.csv", "summary.json",
+        "checkpoints", "learning.png", "week.png", "report.html", "tensorboard",
     }  # fmt: skip
 
 
@@ -180,6 +181,30 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     assert evaluation["policies"] == json.loads((run / "summary.json").read_text())["policies"]
     (run / "evaluation.json").unlink()
     assert "The learned departments earn" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("left", ["edited", "deleted"])
+def test_what_became_of_the_scenario_file_after_the_training_changes_nothing(run, tmp_path, left):
+    copy, file = tmp_path / "run", tmp_path / "pair.json"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"scenario": str(file)}))
+    if left == "edited":
+        other = {"about": "Another store.", "products": ["new left", "new right"], "price": 99.0}
+        scenarios.get("pair").model_copy(update=other).save(file)
+    settings = ["--stores", "32", "--periods", "40", "--burn-in", "20"]
+    assert train.main(["evaluate", str(copy), *settings]) == 0
+    evaluation, summary = (
+        json.loads((copy / name).read_text()) for name in ("evaluation.json", "summary.json")
+    )
+    assert evaluation["policies"] == summary["policies"]
+    assert agents.load(copy).summary == summary
+    assert train.main(["report", str(copy)]) == 0
+    page = (copy / "report.html").read_text()
+    assert scenarios.get("pair").about in page and "likes left" in page and "new left" not in page
+    out = tmp_path / "alone"
+    assert train.main(["export", str(copy), "--department=recommendation", f"--out={out}"]) == 0
+    assert serving.load(out).schema["products"] == ["left", "right"]
 
 
 def test_runs_are_reported_beside_each_other(run, tmp_path, capsys):
@@ -300,7 +325,9 @@ def test_an_unwritable_run_folder_is_refused_before_any_work(tmp_path, capsys):
         assert train.main([*SMALL, "--out", str(tmp_path / "locked" / "run")]) == 2
 
 
-@pytest.mark.parametrize("damage", ["config.json", "heuristics.json", "checkpoints"])
+@pytest.mark.parametrize(
+    "damage", ["config.json", "scenario.json", "heuristics.json", "checkpoints"]
+)
 def test_a_damaged_run_is_refused(run, tmp_path, damage, capsys):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)

@@ -111,6 +111,7 @@ def train_in_folder(
                 return load(folder) if is_first() else None
         else:
             _tune(config, scenario, folder, announce)
+        run_folder.write_scenario(folder, scenario)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
@@ -131,7 +132,8 @@ def train_in_folder(
 
 
 def load(folder: Path) -> Result:
-    """What a finished training left in its folder. Raises `RunError`."""
+    """What a finished training left in its folder. Raises `RunError`, or `ScenarioError` where the
+    store is missing."""
     folder = Path(folder)
     config, tuned = run_folder.read_config(folder), run_folder.read_heuristics(folder)
     return Result(
@@ -182,8 +184,8 @@ def compared(
 
 
 def load_departments(folder: Path, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
-    """The departments a run kept. Raises `RunError`."""
-    like = departments_like(config, scenarios.get(config.scenario).params(), tuned)
+    """The departments a run kept. Raises `RunError` or `ScenarioError`."""
+    like = departments_like(config, run_folder.read_scenario(folder).params(), tuned)
     return like.with_weights(run_folder.load_weights(folder, "best", like.weights))
 
 

@@ -11,14 +11,16 @@ import pandas as pd
 
 from agents.devices import is_first
 from agents.errors import RunError, nearest
-from agents.files import read_json, write_json, write_table
+from agents.files import read_json, write_json, write_table, writing
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.evaluation.tuning import TunedPair
 from jaxsim import __version__
+from jaxsim.scenarios.scenario import Scenario
+from jaxsim.scenarios.scenario import load as load_scenario
 
-CONFIG, METRICS, SUMMARY, HEURISTICS = (
-    "config.json", "metrics.csv", "summary.json", "heuristics.json",
+CONFIG, SCENARIO, METRICS, SUMMARY, HEURISTICS = (
+    "config.json", "scenario.json", "metrics.csv", "summary.json", "heuristics.json",
 )  # fmt: skip
 
 BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
@@ -28,6 +30,14 @@ BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
 def write_config(folder: Path, config: TrainConfig) -> None:
     body = dataclasses.asdict(config) | {"out": str(config.folder)}
     write_json(folder / CONFIG, {"version": __version__} | body)
+
+
+def write_scenario(folder: Path, scenario: Scenario) -> None:
+    """The store with every default resolved: what is read again is this file, and not the one that
+    the settings name, which may be another by then. Raises `RunError`."""
+    if is_first():
+        with writing(folder / SCENARIO):
+            Scenario(**scenario.model_dump()).save(folder / SCENARIO)
 
 
 def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
@@ -86,6 +96,11 @@ def read_config(folder: Path) -> TrainConfig:
         raise RunError(
             f"{folder / CONFIG}: not a configuration of this version ({error})"
         ) from None
+
+
+def read_scenario(folder: Path) -> Scenario:
+    """The store that a run was trained on. Raises `ScenarioError`."""
+    return load_scenario(folder / SCENARIO)
 
 
 def read_summary(folder: Path) -> dict[str, Any]:

@@ -131,6 +131,14 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
         assert {name: row[name] for name in again} == again
 
 
+def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(swept, tmp_path: Path):
+    folder = shutil.copytree(swept[0], tmp_path / "sweep")
+    settings = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(settings | {"scenario": "gone.json"}))
+    assert train.main(["report", str(folder)]) == 0
+    assert scenarios.get("pair").about in (folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_a_run_without_its_weights_is_not_finished(swept, tmp_path: Path):
     folder = shutil.copytree(swept[0], tmp_path / "sweep")
     assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}

@@ -102,7 +102,7 @@ def test_plain_loops_find_the_same_value(discount):
     found = optimum(params, tolerance=1e-6, discount=discount, grid=grid)
     value, demand = np.zeros(most + 1), np.arange(60)
     chance = stats.poisson(rate).pmf(demand)
-    for _ in range(400):
+    for _ in range(1000):
         after = np.zeros_like(value)
         for x in range(most + 1):
             sold = np.minimum(demand, x)

@@ -5,6 +5,7 @@ and read on a phone; lines are drawn by `agents.report.figures`; the player by `
 numbers that the page carries.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +103,14 @@ def at(value: float, low: float, high: float) -> str:
 
 
 def money(value: float, decimals: int) -> str:
-    """With a comma between thousands."""
-    return f"{value:,.{decimals}f}"
+    """With a comma between thousands; a dash where it cannot be computed."""
+    return "–" if math.isnan(value) else f"{value:,.{decimals}f}"
 
 
 def signed(value: float, decimals: int) -> str:
-    """With its sign, a true minus, and no minus zero."""
+    """With its sign, a true minus, and no minus zero; a dash where it cannot be computed."""
+    if math.isnan(value):
+        return "–"
     text = f"{value:+,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else f"{0:.{decimals}f}"
 

@@ -5,6 +5,7 @@ from which a training that was stopped goes on.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pandas as pd
 from jaxsim import versions
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
+from agents.evaluation.simulation import undefined
 from agents.files import open_folder, read_json, write_json
 from agents.evaluation.tuning import TunedPair, tune
 from agents.learning import health
@@ -161,11 +163,15 @@ def compared(
     key: jax.Array,
     shards: Shards,
 ) -> dict[str, Any]:
-    """Every tuned pair and the departments on the same customers, as a summary."""
+    """Every tuned pair and the departments on the same customers, as a summary. What cannot be
+    computed is NaN, null in a file, and `why_null` says why."""
     sizes = config.evaluation_stores, config.evaluation_periods, config.burn_in
     policies = {pair.name: pair.policy for pair in tuned}
     found = compare(key, policies | {LEARNED: departments}, params, *sizes, policies, shards)
-    gain, best = found.rows[LEARNED], found.rows[found.best]
+    gain, best = found.rows[LEARNED], abs(found.rows[found.best]["profit_mean"])
+    why_null = undefined(found.rows.values())
+    if not best:
+        why_null |= {"percent": "the best heuristic earns 0"}
     return {
         "scenario": name,
         "regime": config.regime,
@@ -176,8 +182,9 @@ def compared(
         "gain_over_best_heuristic": {
             "mean": gain["difference_to_best_heuristic"],
             "ci95": gain["difference_ci95"],
-            "percent": 100 * gain["difference_to_best_heuristic"] / abs(best["profit_mean"]),
+            "percent": 100 * gain["difference_to_best_heuristic"] / best if best else math.nan,
         },
+        "why_null": why_null,
         "evaluation": dict(zip(("stores", "periods", "burn_in"), sizes, strict=True)),
         "versions": versions() | {"device": jax.devices()[0].device_kind},
     }

@@ -1,6 +1,7 @@
 """A run folder: what a training leaves behind, each file complete or absent."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,8 @@ def read_scenario(folder: Path) -> Scenario:
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What a run came to. Raises `RunError`."""
-    return read_json(folder / SUMMARY)
+    """What a run came to; null is NaN again. Raises `RunError`."""
+    return _nan_for_null(read_json(folder / SUMMARY))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -163,6 +164,14 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
 def _series(version: str) -> list[str]:
     """Major and minor number: a change of either can change what files hold."""
     return version.split(".")[:2]
+
+
+def _nan_for_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan_for_null(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_nan_for_null(each) for each in value]
+    return math.nan if value is None else value
 
 
 def _runs_near(folder: Path) -> list[Path]:

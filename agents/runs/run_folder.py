@@ -11,10 +11,10 @@ import pandas as pd
 
 from agents.devices import is_first
 from agents.errors import RunError, nearest
+from agents.evaluation.tuning import TunedPair
 from agents.files import read_json, write_json, write_table
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
-from agents.evaluation.tuning import TunedPair
 from jaxsim import __version__
 
 CONFIG, METRICS, SUMMARY, HEURISTICS = (

@@ -195,6 +195,14 @@ def test_flags_exist() -> None:
             assert not old, f"{page}: {old}"
 
 
+@pytest.mark.parametrize("command", commands(r"python -m [a-z_.]+"))
+def test_modules_that_are_run_exist(command: str) -> None:
+    found = find_spec(command.split()[2])
+    assert found is not None
+    if found.submodule_search_locations:
+        assert (Path(found.origin).parent / "__main__.py").exists()
+
+
 def test_tests_that_are_named_exist() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", "\n".join(TEXT.values()))
     assert len(named) >= 6

@@ -22,7 +22,6 @@ from agents.runs import run_folder
 from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
 from agents.runs.pipeline import load_departments
 from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
-from jaxsim import scenarios
 from jaxsim.files import appearing
 from jaxsim.params import Params
 from jaxsim.records import State
@@ -53,7 +52,7 @@ def export_run(config: ExportConfig) -> None:
             "decide alone"
         )
     departments = load_departments(config.run, trained, tuned)
-    scenario = scenarios.get(trained.scenario)
+    scenario = run_folder.read_scenario(config.run)
     write(config.department, getattr(departments, config.department), scenario, config.out)
 
 

@@ -5,6 +5,7 @@ from which a training that was stopped goes on.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import pandas as pd
 
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
+from agents.evaluation.simulation import undefined
 from agents.evaluation.tuning import TunedPair, tune
 from agents.files import open_folder, read_json, write_json
 from agents.learning import health
@@ -109,6 +111,7 @@ def train_in_folder(
                 return load(folder) if is_first() else None
         else:
             _tune(config, scenario, folder, announce)
+        run_folder.write_scenario(folder, scenario)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
@@ -129,7 +132,8 @@ def train_in_folder(
 
 
 def load(folder: Path) -> Result:
-    """What a finished training left in its folder. Raises `RunError`."""
+    """What a finished training left in its folder. Raises `RunError`, or `ScenarioError` where the
+    store is missing."""
     folder = Path(folder)
     config, tuned = run_folder.read_config(folder), run_folder.read_heuristics(folder)
     return Result(
@@ -157,11 +161,15 @@ def compared(
     key: jax.Array,
     shards: Shards,
 ) -> dict[str, Any]:
-    """Every tuned pair and the departments on the same customers, as a summary."""
+    """Every tuned pair and the departments on the same customers, as a summary. What cannot be
+    computed is NaN, null in a file, and `why_null` says why."""
     sizes = config.evaluation_stores, config.evaluation_periods, config.burn_in
     policies = {pair.name: pair.policy for pair in tuned}
     found = compare(key, policies | {LEARNED: departments}, params, *sizes, policies, shards)
-    gain, best = found.rows[LEARNED], found.rows[found.best]
+    gain, best = found.rows[LEARNED], abs(found.rows[found.best]["profit_mean"])
+    why_null = undefined(found.rows.values())
+    if not best:
+        why_null |= {"percent": "the best heuristic earns 0"}
     return {
         "scenario": name,
         "regime": config.regime,
@@ -172,16 +180,17 @@ def compared(
         "gain_over_best_heuristic": {
             "mean": gain["difference_to_best_heuristic"],
             "ci95": gain["difference_ci95"],
-            "percent": 100 * gain["difference_to_best_heuristic"] / abs(best["profit_mean"]),
+            "percent": 100 * gain["difference_to_best_heuristic"] / best if best else math.nan,
         },
+        "why_null": why_null,
         "evaluation": dict(zip(("stores", "periods", "burn_in"), sizes, strict=True)),
         "versions": versions() | {"device": jax.devices()[0].device_kind},
     }
 
 
 def load_departments(folder: Path, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
-    """The departments a run kept. Raises `RunError`."""
-    like = departments_like(config, scenarios.get(config.scenario).params(), tuned)
+    """The departments a run kept. Raises `RunError` or `ScenarioError`."""
+    like = departments_like(config, run_folder.read_scenario(folder).params(), tuned)
     return like.with_weights(run_folder.load_weights(folder, "best", like.weights))
 
 

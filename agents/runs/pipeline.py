@@ -15,23 +15,21 @@ from typing import Any
 import jax
 import pandas as pd
 
-from jaxsim import versions
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.evaluation.simulation import undefined
-from agents.files import open_folder, read_json, write_json
 from agents.evaluation.tuning import TunedPair, tune
+from agents.files import open_folder, read_json, write_json
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
-from agents.evaluation.keys import keys_of
 from agents.learning.training import Snapshot, Training, chunks, prepared
 from agents.policies.departments import Departments
 from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
 from agents.runs.loop import Progress, learn, restored
-from jaxsim import scenarios
+from jaxsim import scenarios, versions
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 
@@ -73,10 +71,10 @@ def train(
     name, params = resolve(config.scenario if scenario is None else scenario)
     tuned = tune(params)
     training = prepared(config, params, tuned, shards, networks)
-    snapshot, frames, started = training.start(), [], time.perf_counter()
-    program = training.compiled(snapshot.train_state)
+    start, frames, started = training.start(), [], time.perf_counter()
+    snapshot, program = start, training.compiled(start.train_state)
     compile_seconds = time.perf_counter() - started
-    for snapshot, news in chunks(training, program, snapshot):
+    for snapshot, news in chunks(training, program, start):
         frames.append(news)
         wrong = health.why_to_stop(snapshot.train_state.health, training.trainer.learners)
         if wrong is not None:

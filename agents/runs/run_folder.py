@@ -12,10 +12,10 @@ import pandas as pd
 
 from agents.devices import is_first
 from agents.errors import RunError, nearest
+from agents.evaluation.tuning import TunedPair
 from agents.files import read_json, write_json, write_table, writing
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
-from agents.evaluation.tuning import TunedPair
 from jaxsim import __version__
 from jaxsim.scenarios.scenario import Scenario
 from jaxsim.scenarios.scenario import load as load_scenario

@@ -88,7 +88,7 @@ class Optimum:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """Units ordered in every state of the grid: (*grid.shape, N)."""
+        """Units ordered in every state of the grid: `(*grid.shape, N)`."""
         return self.grid.orders[np.asarray(self.solution.order)]
 
     @cached_property

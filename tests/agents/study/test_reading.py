@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.evaluation.statistics import Estimate, estimate, paired_difference
+from agents.evaluation.statistics import LEVEL, Estimate, estimate, paired_difference
 from agents.study import results_tables
 from agents.study.results_pictures import CLOCKS
 from agents.study.results_tables import PREDICTED, effects, values_of
@@ -150,6 +150,7 @@ def reach(found: Estimate) -> tuple[float, float]:
 
 
 KNOWN = {
+    "level": LEVEL,
     "stores": list(LEARNED["scenario"].unique()),
     "regimes": list(LEARNED["regime"].unique()),
     "seeds": LEARNED["seed"].nunique(),

@@ -140,7 +140,8 @@ def _update(small: Tabular, run: TabularRun, exponents: Array, rates: Array) -> 
         ordered = jnp.take_along_axis(ordered, order[..., None], -1)[..., 0].sum(-1)
         return ((chosen + ordered) * td_error).mean()
 
-    critic, fast, slow = rate_at(rates, exponents, OFFSET, run.updates)
+    of_each = jax.vmap(rate_at, (0, 0, None, None))
+    critic, fast, slow = of_each(rates, exponents, jnp.float32(OFFSET), run.updates)
     gradient = jax.grad(score)(run.logits)
     slates, orders = run.logits.slates, run.logits.orders
     return TabularRun(

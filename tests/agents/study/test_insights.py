@@ -84,18 +84,19 @@ def rows_of(signs: dict[tuple[str, str, str], list[float]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-AS_PREDICTED = {effect: [1.0 * sign, 1.1 * sign, 1.2 * sign] for effect, sign in PREDICTED.items()}
+BY_SEED = (1.09, 1.1, 1.11)
+AS_PREDICTED = {effect: [sign * size for size in BY_SEED] for effect, sign in PREDICTED.items()}
 SURGE = ("surge", "orders", "own")
 DELAY = ("delay", "attention", "own")
 
 
 def test_answers_are_marked_where_they_are_not_the_predicted_ones():
     page = page_with(rows_of(AS_PREDICTED))
-    assert "| surge | orders | it | more | +1.1 [+0.852, +1.35] | *+0 [+0, +0]* | +1.1 [" in page
+    assert "| surge | orders | it | more | +1.1 [+1.08, +1.12] | *+0 [+0, +0]* | +1.1 [" in page
     bold = page.count("**")
-    changed = AS_PREDICTED | {SURGE: [-1.0, -1.1, -1.2], DELAY: [-1.0, 1.0, 1.2]}
+    changed = AS_PREDICTED | {SURGE: [-1.09, -1.1, -1.11], DELAY: [-1.0, 1.0, 1.2]}
     page = page_with(rows_of(changed))
-    assert "| surge | orders | it | more | **-1.1 [-1.35, -0.852]** | *+0 [+0, +0]* |" in page
+    assert "| surge | orders | it | more | **-1.1 [-1.12, -1.08]** | *+0 [+0, +0]* |" in page
     assert "| delay | attention | it | less | *+0.1 [" in page
     assert page.count("**") == bold + 2
 
@@ -104,6 +105,6 @@ def test_attention_is_read_when_it_can_first_answer_and_orders_are_summed():
     found = results_tables.effects(rows_of(AS_PREDICTED))
     own = found[(found["policy"] == "learned") & (found["seed"] == 0)]
     values = own.set_index(["kind", "what", "of"])["value"]
-    assert values["surge", "orders", "own"] == 1.0
-    assert values["surge", "attention", "own"] == -0.25
-    assert values["overstock", "attention", "own"] == 0.75
+    assert values["surge", "orders", "own"] == pytest.approx(1.09)
+    assert values["surge", "attention", "own"] == pytest.approx(-0.25 * 1.09)
+    assert values["overstock", "attention", "own"] == pytest.approx(0.75 * 1.09)

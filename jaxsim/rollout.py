@@ -185,7 +185,8 @@ def numbered(
 
     def keys(period: Int[Array, ""]) -> tuple[Key[Array, " B"], Key[Array, " B"]]:
         now = (jax.random.fold_in(purpose, period) for purpose in (customers, decisions))
-        return tuple(each(purpose, numbers) for purpose in now)
+        of_customers, of_decisions = (each(purpose, numbers) for purpose in now)
+        return of_customers, of_decisions
 
     return started(each(start, numbers), policy, params), keys
 

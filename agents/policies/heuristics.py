@@ -182,7 +182,8 @@ def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:
 
 
 def _is_plain(heuristic: HeuristicParams) -> Array:
-    return (heuristic.recommender == POPULARITY) | (heuristic.recommender == MOST_STOCK)
+    recommender = jnp.asarray(heuristic.recommender)
+    return (recommender == POPULARITY) | (recommender == MOST_STOCK)
 
 
 def _slate_terms(

@@ -114,7 +114,7 @@ def effects(rows: pd.DataFrame) -> pd.DataFrame:
     read = first | (rows["what"] == "orders")
     predicted = pd.MultiIndex.from_frame(rows[["kind", "what", "of"]]).isin(list(PREDICTED))
     keys = ["scenario", "policy", "seed", "kind", "what", "of"]
-    return rows[read & predicted].groupby(keys, sort=False, as_index=False)["value"].sum()
+    return rows[read & predicted].groupby(keys, sort=False)["value"].sum().reset_index()
 
 
 def values_of(found: pd.DataFrame, policy: str, effect: Effect) -> np.ndarray:

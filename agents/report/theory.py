@@ -176,8 +176,12 @@ def response_charts(over_time: Mapping[str, Any]) -> dict[str, list[Chart]]:
     for kind, happened in SHOCKS.items():
         for shocked, answer in enumerate(over_time[kind]):
             shown, happening = (shocked, 1 - shocked), f"{happened}, {PRODUCTS[shocked]}"
+            bands = {
+                what: {name: np.asarray(each) for name, each in answer[what].items()}
+                for what in RESPONSES
+            }
             charts[happening] = [
-                response_chart(f"{happening} {what}", title, PRODUCTS, shown, **answer[what])
+                response_chart(f"{happening} {what}", title, PRODUCTS, shown, **bands[what])
                 for what, title in RESPONSES.items()
             ]
     return charts

@@ -45,6 +45,33 @@ def test_broken_conditions_are_named(alpha, beta, words):
     TrainConfig(fast_exponent=alpha, slow_exponent=beta, timescales="constant").validate()
 
 
+def test_departments_warm_up_in_their_own_updates_and_the_critic_does_not():
+    """Rates of 0.1, offset 100, a warm-up of 4: after n updates (n + 1) / 5 of the schedule, at
+    most all of it."""
+    config = TrainConfig(
+        critic_rate=0.1, fast_rate=0.1, slow_rate=0.1, fast_exponent=0.6, slow_exponent=0.9,
+        schedule_offset=100.0, warm_up=4.0,
+    )  # fmt: skip
+    clocks = config.hyperparams().clocks
+    for count, warm in ((0, 0.2), (1, 0.4), (3, 0.8), (4, 1.0), (300, 1.0)):
+        fast = 0.1 * (1 + count / 100) ** -0.6
+        slow = 0.1 * (1 + count / (100 / config.fast_per_slow)) ** -0.9
+        critic = 0.1 * (1 + count / (100 * config.critic_epochs)) ** -0.6
+        assert float(timescales.fast_rate(clocks, count)) == pytest.approx(warm * fast, rel=1e-5)
+        assert float(timescales.slow_rate(clocks, count)) == pytest.approx(warm * slow, rel=1e-5)
+        assert float(timescales.critic_rate(clocks, count)) == pytest.approx(critic, rel=1e-5)
+
+
+@pytest.mark.parametrize(("clock", "rate"), [("critic", 0.3), ("fast", 0.1), ("slow", 0.2)])
+def test_each_clock_s_first_step_is_its_own_rate_downhill(clock, rate):
+    """Adam's first step is the rate, against the gradient, however long that is."""
+    rates = dict(critic_rate=0.3, fast_rate=0.1, slow_rate=0.2, warm_up=0.0)
+    optimizer = timescales.optimizer(TrainConfig(**rates).hyperparams().clocks, clock, 0.5)
+    weights = jnp.array([1.0, -1.0])
+    steps, _ = optimizer.update(jnp.array([30.0, -40.0]), optimizer.init(weights))
+    assert steps == pytest.approx([-rate, rate], rel=1e-3)
+
+
 def test_constant_rates_stay():
     clocks = TrainConfig(timescales="constant", warm_up=0.0).hyperparams().clocks
     assert float(timescales.fast_rate(clocks, 10**6)) == pytest.approx(float(clocks.fast_rate))

@@ -26,6 +26,9 @@ class Action:
 
     order: Float[Array, " N"]  # units; capped, and heard in review periods only
     slate: Int[Array, "K S"]  # distinct products, best slot first
+    # Chances with which each slot was drawn, given the slots before it. They change no value:
+    # through them the ledger has a slope in slates (`jaxsim.redraw`).
+    draws: Float[Array, "S K N"] | None = None
 
 
 @struct.dataclass

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxsim import choice, sampling
+from jaxsim import choice, redraw, sampling, slopes
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
@@ -23,6 +23,10 @@ class Demand:
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
     rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
+    # Only for the slope in stock: the same if the product were on offer, where it is hidden.
+    on_offer: Float[Array, "K N"]
+    more_asked: Float[Array, " N"]  # zero; its slope: what other slates would change, in units
+    more_sold: Float[Array, " N"]
 
 
 def reset(key: PRNGKeyArray, params: Params) -> State:
@@ -101,7 +105,8 @@ def order(
     Returns the state, units ordered, units received at once and units of backlog these served.
     """
     due = state.period % params.review == 0
-    ordered = jnp.where(due, jnp.clip(jnp.round(action.order), 0.0, params.max_order), 0.0)
+    wanted = jnp.clip(slopes.whole_units(action.order), 0.0, params.max_order)
+    ordered = jnp.where(due, wanted, 0.0)
     row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
     at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
@@ -113,18 +118,24 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     """First choices: D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
     attention = choice.attention_of(action.slate, params)
     weights = choice.weights_of(attention, state.fatigue, params)
-    available = jnp.where(params.hide_stockouts & (state.on_hand <= 0), 0.0, 1.0)
+    available = jnp.where(params.hide_stockouts, slopes.present(state.on_hand), 1.0)
     shares = choice.choice_shares(weights, available, params.no_purchase)
     arrivals = params.arrivals * choice.season_now(state.period, params)
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
     rates = arrivals[:, None] * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
     invert = sampling.INVERSES[params.family]
+    asked = slopes.drawn(invert, chance.demand, rates.sum(0) * shock)
+    entering = choice.entering_share(weights, available, params.no_purchase)
+    more = redraw.expected(action, state, available, arrivals, shock, state.on_hand - asked, params)
     return Demand(
-        asked=invert(chance.demand, rates.sum(0) * shock),
-        attention=attention,
+        asked=asked,
+        attention=attention + redraw.attention(action, params),
         weights=weights,
         rates=rates,
+        on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
+        more_asked=more[0],
+        more_sold=more[1],
     )
 
 
@@ -135,21 +146,23 @@ def fulfil(
 
     Returns on hand and backlog after the day's sales, and the ledger of units so far.
     """
-    served = jnp.minimum(wish.asked, state.on_hand)
-    unmet, left = wish.asked - served, state.on_hand - served
+    first = slopes.chance_of_one(wish.on_offer.sum(0)) * params.hide_stockouts
+    served = slopes.sales(wish.asked, state.on_hand, first) + wish.more_sold
+    asked = wish.asked + wish.more_asked
+    unmet, left = asked - served, state.on_hand - served
     waiting = jnp.where(params.backlogged, unmet, 0.0)
     turned_away = unmet - waiting
     substituted = _substitute(chance, wish, turned_away, left, params)
     left = left - substituted
     total = turned_away.sum()
-    recovered = sampling.systematic_counts(
+    recovered = slopes.counts(
         chance.spill, turned_away * (substituted.sum() / jnp.maximum(total, 1.0)), substituted.sum()
     )
     backlog = state.backlog + waiting
     zeros = jnp.zeros_like(served)
     flows = Flows(
         **dict.fromkeys(_FILLED_LATER, zeros),
-        asked=wish.asked,
+        asked=asked,
         served=served,
         substituted=substituted,
         waiting=waiting,
@@ -166,9 +179,8 @@ def second_choices(
     wish: Demand, turned_away: Float[Array, " N"], left: Float[Array, " N"], params: Params
 ) -> Float[Array, " N"]:
     """Expected units: the turned away choose by the same MNL among what is left."""
-    share_of_segment = wish.rates / jnp.maximum(wish.rates.sum(0), 1e-30)
-    seekers = share_of_segment @ turned_away
-    second = choice.choice_shares(wish.weights, jnp.where(left > 0, 1.0, 0.0), params.no_purchase)
+    seekers = slopes.shared_out(wish.rates, wish.on_offer, turned_away)
+    second = choice.choice_shares(wish.weights, slopes.present(left), params.no_purchase)
     return params.substitution * (seekers @ second)
 
 
@@ -199,7 +211,7 @@ def account(flows: Flows, params: Params) -> Flows:
 def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Params) -> State:
     """Market state, goodwill, fatigue, and the running estimate of what could be asked for."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
-    fill = jnp.where(wish.asked > 0, flows.served / jnp.maximum(wish.asked, 1.0), 1.0)
+    fill = jnp.where(flows.asked > 0, flows.served / jnp.maximum(flows.asked, 1.0), 1.0)
     fill_of_segment = _ratio((wish.rates * fill).sum(-1), wish.rates.sum(-1), empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory
@@ -207,7 +219,7 @@ def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Par
         market=market,
         goodwill=jnp.clip(goodwill, params.goodwill_floor, params.goodwill_ceiling),
         fatigue=memory * state.fatigue + (1 - memory) * wish.attention,
-        forecast=_update_forecast(state, wish, params),
+        forecast=_update_forecast(state, flows.asked, params),
         sold=flows.served + flows.substituted,
         lost=flows.lost,
         period=state.period + 1,
@@ -242,16 +254,19 @@ def _substitute(
 ) -> Float[Array, " N"]:
     """Units sold in the second round: second choices in whole units, and no more than is left."""
     flows = second_choices(wish, turned_away, left, params)
-    wanted = sampling.systematic_counts(chance.spill, flows, turned_away.sum())
-    return jnp.minimum(wanted, left)
+    wanted = slopes.counts(chance.spill, flows, turned_away.sum())
+    seekers = slopes.shared_out(wish.rates, wish.on_offer, turned_away)
+    entering = choice.entering_share(wish.weights, slopes.present(left), params.no_purchase)
+    first = slopes.chance_of_one(params.substitution * (seekers @ entering))
+    return slopes.sales(wanted, left, first)
 
 
-def _update_forecast(state: State, wish: Demand, params: Params) -> Float[Array, " N"]:
+def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
     """Exponentially weighted, season taken out; days on which a product could not be asked for
     (hidden when sold out, or a season of zero) teach nothing."""
     index = season_index(params)[state.period % params.season_length]
     seen = (index > 0) & ~(params.hide_stockouts & (state.on_hand <= 0))
-    news = wish.asked / jnp.where(index > 0, index, 1.0) - state.forecast
+    news = asked / jnp.where(index > 0, index, 1.0) - state.forecast
     return state.forecast + (1 - params.forecast_memory) * jnp.where(seen, news, 0.0)
 
 

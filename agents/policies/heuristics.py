@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.errors import UserError, unknown
 from agents.policies import slates
+from jaxsim import slopes
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
 from jaxsim.views import Stock, stock_of
@@ -105,7 +106,7 @@ def order_quantity(
 ) -> Float[Array, " N"]:
     """Whole units up to the level, none before the gap has opened, none beyond the cap, none of a
     product that is not carried."""
-    short = jnp.round(level) - stock.position
+    short = slopes.whole_units(level) - stock.position
     short = jnp.where(short >= heuristic.gap * state.forecast, short, 0.0)
     return jnp.clip(short, 0.0, _most(state, heuristic, params))
 

@@ -1,0 +1,71 @@
+"""The slope of a day's demand in its slates: each slot's place drawn anew, all else the same.
+
+A slate is drawn slot by slot with known chances. Expected demand over one slot's draw, the other
+slots given, is a smooth function of these chances (Rao-Blackwell), and under multinomial logit the
+expectation over all N candidates costs N, not N²: rates_j(i) = λ (w_j + 1{i=j} Δ_j) / (T + Δ_i).
+The values here are zero; only their slope in `Action.draws` is used. Source: this project.
+"""
+
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array, Float
+
+from jaxsim import choice
+from jaxsim.params import Params
+from jaxsim.records import Action, State
+
+SECANT = True
+
+
+def attention(action: Action, params: Params) -> Float[Array, "K N"] | float:
+    """What drawing slots anew changes of the attention given."""
+    if action.draws is None:
+        return 0.0
+    change = action.draws - stop_gradient(action.draws)
+    return jnp.einsum("s,skn->kn", params.slot_weight, change)
+
+
+def expected(
+    action: Action,
+    state: State,
+    available: Float[Array, " N"],
+    arrivals: Float[Array, " K"],
+    shock: Float[Array, " N"],
+    spare: Float[Array, " N"],
+    params: Params,
+) -> tuple[Float[Array, " N"] | float, Float[Array, " N"] | float]:
+    """What drawing each slot anew changes of first choices and of sales from stock, in units.
+
+    A place brings several customers, and stock may not be enough for all of them: sales change by
+    a secant over what is `spare` (stock less first choices), not by the slope of one customer.
+    """
+    if action.draws is None:
+        return 0.0, 0.0
+    available, arrivals, spare = map(stop_gradient, (available, arrivals, spare))
+    products = jnp.arange(params.products)
+    plain = stop_gradient(choice.weights_of(jnp.zeros_like(state.fatigue), state.fatigue, params))
+    shown = [products == action.slate[:, slot, None] for slot in range(params.slots)]
+    asked = sold = jnp.zeros(params.products)
+    for slot in range(params.slots):
+        rest = [each * params.slot_weight[s] for s, each in enumerate(shown) if s != slot]
+        given = sum(rest, jnp.zeros_like(plain))
+        weights = plain * jnp.exp(params.lift[:, None] * given) * available
+        boost = jnp.exp(params.lift * params.slot_weight[slot])[:, None]
+        extra = weights * (boost - 1.0)
+        total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True)
+        whole = jnp.where(total > 0, total, 1.0) + extra
+        # A product that another slot shows would change places with this one's: no change.
+        elsewhere = given > 0
+        chances = jnp.where(elsewhere, 0.0, action.draws[slot])
+        kept = jnp.where(elsewhere, action.draws[slot], 0.0).sum(-1, keepdims=True)
+        chances = chances + shown[slot] * kept
+        change = arrivals[:, None] * (chances - stop_gradient(chances)) / whole
+        others = weights * change.sum(-1, keepdims=True) * shock
+        own = change * extra * shock
+        asked = asked + (others + own).sum(0)
+        brings = jnp.maximum(arrivals[:, None] * extra / whole * shock, 1e-6)
+        gained = jnp.clip(spare / brings, 0.0, 1.0)
+        spared = jnp.clip(-spare / brings, 0.0, 1.0)
+        part = jnp.where(shown[slot], 1 - spared, gained)
+        sold = sold + (part * own + jnp.where(spare > 0, 1.0, 0.0) * others).sum(0)
+    return asked, sold

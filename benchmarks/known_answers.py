@@ -6,21 +6,26 @@ the exact newsvendor over L + 1 periods for backlog.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
+from jaxtyping import Array, Float, PRNGKeyArray
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
 
 from agents.evaluation.simulation import interval
-from agents.policies.base_stock import OrderUpTo, costs
 from agents.theory import published
 from jaxsim.params import UNLIMITED, Params
+from jaxsim.records import Action, State
+from jaxsim.rollout import Trajectory, keyed, play, started
 from jaxsim.scenarios import get
 
 SEED = 7
+BURN_IN = 100  # periods
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,25 @@ class Cell:
     cost: float
     digits: int
     cap: float = UNLIMITED
+
+
+@struct.dataclass
+class OrderUpTo:
+    """Base-stock orders of a one-product store, as a `jaxsim.Policy`: up to `level` units of
+    inventory position, at most `cap` units an order."""
+
+    level: Float[Array, ""]
+    cap: Float[Array, ""]
+
+    def start(self, params: Params) -> tuple[()]:
+        return ()
+
+    def act(
+        self, key: PRNGKeyArray, memory: tuple[()], state: State, params: Params
+    ) -> tuple[Action, tuple[()]]:
+        position = state.on_hand + state.pipeline.sum(0) - state.backlog
+        order = jnp.clip(self.level - position, 0.0, self.cap)
+        return Action(order=order, slate=jnp.zeros((1, 1), jnp.int32)), memory
 
 
 def backlog(penalty: float) -> list[Cell]:
@@ -73,11 +97,32 @@ def instance(cell: Cell) -> tuple[Params, OrderUpTo]:
 
 def simulate_cells(cells: list[Cell], stores: int, periods: int) -> np.ndarray:
     """Costs by cell and store."""
-    stack = lambda *leaves: jnp.stack(leaves)  # noqa: E731
+    instances = zip(*map(instance, cells), strict=True)
     params, policy = (
-        jax.tree.map(stack, *parts) for parts in zip(*map(instance, cells), strict=True)
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), *parts) for parts in instances
     )
     return np.asarray(costs(jax.random.key(SEED), params, policy, stores, periods))
+
+
+@partial(jax.jit, static_argnames=("stores", "periods"))
+def costs(
+    key: PRNGKeyArray, params: Params, policy: OrderUpTo, stores: int, periods: int
+) -> Float[Array, "cells stores"]:
+    """Mean cost per period of every store, of stores and policies with a leading axis of cells."""
+
+    keys = jax.random.split(key, stores)
+
+    def of_cell(params: Params, policy: OrderUpTo) -> Float[Array, " stores"]:
+        start = started(keys, policy, params)
+        return play(
+            start, keyed(keys, keys), policy, params, periods=periods, burn_in=BURN_IN, add=_cost
+        ).sums
+
+    return jax.vmap(of_cell)(params, policy) / periods
+
+
+def _cost(happened: Trajectory) -> Float[Array, " stores"]:
+    return -happened.flows.profit.sum(-1)
 
 
 def agrees(cell: Cell, simulated: np.ndarray, confidence: float = 0.999) -> bool:

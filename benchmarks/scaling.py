@@ -27,7 +27,8 @@ from agents.devices import EVERYWHERE, SPREAD, Shards, placed
 from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate
-from agents.learning.train_state import StaticConfig, TrainState, train_state_specs
+from agents.learning.settings import StaticConfig
+from agents.learning.train_state import TrainState, train_state_specs
 from agents.learning.trainer import Trainer
 from agents.policies.heuristics import HeuristicParams
 from benchmarks.measure import cores, machine, times

@@ -74,7 +74,7 @@ def _periods(row: Row, blocks: int) -> Any:
 
     _, params, walk = walk_of(row)
     keys = np.asarray(jax.random.key_data(walk.keys))
-    stores, numbers = by_hand.of_state(walk.states), by_hand.of_params(params)
+    stores, numbers = by_hand.of_state(walk.stores.state), by_hand.of_params(params)
     drawn, now = row.name == "random", [0]
     given = given_actions(params, row.stores)
     actions = np.asarray(given.order), np.asarray(given.slate)
@@ -91,7 +91,7 @@ def _lost_sales(row: Row, blocks: int) -> Any:
 
     _, params, walk = walk_of(row)
     keys = np.asarray(jax.random.key_data(walk.keys))
-    on_hand, pipeline = by_hand.lost_sales_state(walk.states)
+    on_hand, pipeline = by_hand.lost_sales_state(walk.stores.state)
     traced = (LEVELS["lost-sales"], params.arrivals[0], params.holding[0], params.penalty[0])
     numbers = [np.float32(each) for each in traced]
     now = [0]

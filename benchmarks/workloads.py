@@ -7,24 +7,25 @@ among all devices, and each device walks its own block by block.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from agents.devices import EVERYWHERE, SPREAD, Shards, placed
+from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, placed
 from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
-from agents.policies.base_stock import OrderUpTo
 from agents.policies.heuristics import HeuristicParams
 from agents.theory import published
-from jaxsim import ranking, sampling, scenarios, store
+from benchmarks.known_answers import OrderUpTo
+from jaxsim import ranking, sampling, scenarios
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
+from jaxsim.rollout import Policy, Stores, Trajectory, play, started
 from jaxsim.scenarios.scenario import Scenario
 
 SEGMENTS, SLOTS, DEMAND = 8, 3, 5.0  # customer segments, slate slots, mean demand of a product
@@ -34,9 +35,6 @@ LEVELS = {  # of one-product stores: the best base-stock, lead time 4
 }
 GIVEN = 4  # days of actions that the step alone goes round
 BLOCK = 20_480  # products walked at a time: more do not stay in a core's cache with their ledgers
-
-Decide = Callable[[PRNGKeyArray, Any, State, Array], tuple[Action, Any]]
-"""By a day's key, a store's memory, its state and how many periods were walked."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +63,20 @@ class Row:
 class Walk:
     """Stores on their way: what a program takes and gives back."""
 
-    states: State
-    memory: Any  # of the policy, or the actions given
+    stores: Stores
     keys: PRNGKeyArray  # one for each store
     period: Array
     seen: Float[Array, ""]  # the sum of all ledgers
+
+    def with_given(self, days: Action) -> Self:
+        """The same stores with these days of actions for `AsGiven`: leading axes (stores, days)."""
+        memory = self.stores.memory.replace(days=days)
+        return self.replace(stores=self.stores.replace(memory=memory))
 
 
 def store_of(products: int, lead_time: int = 2) -> Params:
     """A store in which every part of the model is at work: 8 segments, slates of up to 3."""
     rng = np.random.default_rng(products)
-    spread = lambda low, high, size=products: rng.uniform(low, high, size).tolist()  # noqa: E731
     cost = rng.uniform(2, 8, products)
     return Scenario(
         name=f"{products} products",
@@ -90,11 +91,11 @@ def store_of(products: int, lead_time: int = 2) -> Params:
         lead_time=lead_time,
         backlogged=(rng.random(products) < 0.2).tolist(),
         stall=0.02,
-        demand_noise=spread(0.1, 0.4),
+        demand_noise=rng.uniform(0.1, 0.4, products).tolist(),
         arrivals=[2 * DEMAND * products / SEGMENTS] * SEGMENTS,
         utility=rng.normal(0, 0.7, (SEGMENTS, products)).tolist(),
         no_purchase=float(products),
-        lift=spread(0.5, 1.0, SEGMENTS),
+        lift=rng.uniform(0.5, 1.0, SEGMENTS).tolist(),
         slot_weight=[1.0, 0.8, 0.6][: min(SLOTS, products)],
         season=[[0.8, 0.9, 1.0, 1.0, 1.1, 1.2, 1.0]],
         substitution=0.4,
@@ -111,40 +112,38 @@ def store_of(products: int, lead_time: int = 2) -> Params:
     ).params()
 
 
-WALK = Walk(SPREAD, SPREAD, SPREAD, EVERYWHERE, EVERYWHERE)
+WALK = Walk(SPREAD, SPREAD, EVERYWHERE, EVERYWHERE)
 """Where the parts of a walk lie."""
 
 
-def start(params: Params, stores: int, memory: Any = ()) -> Walk:
-    """All stores on their first day; `memory` is one store's."""
+def start(policy: Policy, params: Params, stores: int) -> Walk:
+    """All stores on their first day."""
     keys = jax.random.split(jax.random.key(0), stores)
-    return Walk(
-        states=jax.vmap(store.reset, (0, None))(keys, params),
-        memory=jax.tree.map(lambda leaf: jnp.repeat(leaf[None], stores, 0), memory),
-        keys=keys,
-        period=jnp.int32(0),
-        seen=jnp.float32(0),
-    )
+    return Walk(started(keys, policy, params), keys, period=jnp.int32(0), seen=jnp.float32(0))
 
 
-def walking(params: Params, decide: Decide, periods: int) -> Callable[[Walk], Walk]:
-    """`periods` periods of all stores. A store's day is keyed by its own key and the period."""
+def walking(
+    params: Params, policy: Policy, periods: int, shards: Shards = ONE
+) -> Callable[[Walk], Walk]:
+    """`periods` periods of all stores. A store's day is keyed by its own key and the period: one
+    key for its customers and its decisions, as the kernel written by hand has it."""
 
-    def one_store(key: PRNGKeyArray, memory: Any, state: State, period: Array):
-        key = jax.random.fold_in(key, period)
-        action, memory = decide(key, memory, state, period)
-        state, flows = store.step(key, state, action, params)
-        return state, memory, sum(jax.tree.leaves(flows)).sum()
+    def walk_on(walk: Walk) -> Walk:
+        def keys(period: Array) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+            now = jax.vmap(jax.random.fold_in, (0, None))(walk.keys, walk.period + period)
+            return now, now
 
-    def one_period(walk: Walk, _: None) -> tuple[Walk, None]:
-        states, memory, seen = jax.vmap(one_store, (0, 0, 0, None))(
-            walk.keys, walk.memory, walk.states, walk.period
+        played = play(
+            walk.stores, keys, policy, params, periods=periods, add=_seen, place=shards.apart
         )
-        return walk.replace(
-            states=states, memory=memory, period=walk.period + 1, seen=walk.seen + seen.sum()
-        ), None
+        return Walk(played.stores, walk.keys, walk.period + periods, walk.seen + played.sums)
 
-    return lambda walk: jax.lax.scan(one_period, walk, length=periods)[0]
+    return walk_on
+
+
+def _seen(happened: Trajectory) -> Float[Array, ""]:
+    """The sum of all ledgers of a period."""
+    return sum(jax.tree.leaves(happened.flows)).sum()
 
 
 def spread(
@@ -156,19 +155,19 @@ def spread(
         own = len(walk.keys)
         most = max(1, min(own, BLOCK // params.products))
         size = max(size for size in range(1, most + 1) if own % size == 0)
-        cut = lambda leaf: leaf.reshape(own // size, size, *leaf.shape[1:])  # noqa: E731
-        joined = lambda leaf: leaf.reshape(own, *leaf.shape[2:])  # noqa: E731
 
-        def one_block(stores: tuple) -> tuple[tuple, Array, Array]:
-            states, memory, keys = stores
-            after = walk_on(Walk(states, memory, keys, walk.period, shards.apart(jnp.float32(0))))
-            return (after.states, after.memory, after.keys), after.period, after.seen
+        def one_block(block: tuple[Stores, PRNGKeyArray]) -> Walk:
+            return walk_on(Walk(*block, walk.period, shards.apart(jnp.float32(0))))
 
-        stores, period, seen = jax.lax.map(
-            one_block, jax.tree.map(cut, (walk.states, walk.memory, walk.keys))
+        blocks = jax.tree.map(
+            lambda leaf: leaf.reshape(own // size, size, *leaf.shape[1:]), (walk.stores, walk.keys)
         )
-        seen = walk.seen + shards.total(seen.sum())
-        return Walk(*jax.tree.map(joined, stores), period[0], seen)
+        after = jax.lax.map(one_block, blocks)
+        joined = jax.tree.map(
+            lambda leaf: leaf.reshape(own, *leaf.shape[2:]), (after.stores, after.keys)
+        )
+        seen = walk.seen + shards.total(after.seen.sum())
+        return Walk(*joined, after.period[0], seen)
 
     return shards.map(of_one_device, (WALK,), WALK)
 
@@ -184,23 +183,45 @@ def given_actions(params: Params, stores: int) -> Action:
     return Action(jnp.asarray(orders, jnp.float32), slates.reshape(shape))
 
 
-def as_given(_: PRNGKeyArray, days: Action, __: State, period: Array) -> tuple[Action, Action]:
-    """The step alone: a store's actions lie ready, and change from day to day."""
-    return jax.tree.map(lambda leaf: leaf[period % GIVEN], days), days
+@struct.dataclass
+class Given:
+    """What `AsGiven` remembers."""
+
+    days: Action  # leading axis days
+    played: Int[Array, ""]  # periods
 
 
-def at_random(params: Params) -> Decide:
+@struct.dataclass
+class AsGiven:
+    """The step alone: a store's actions lie ready in its memory, and change from day to day."""
+
+    def start(self, params: Params) -> Given:
+        """One store's actions; `Walk.with_given` gives each store its own."""
+        return Given(jax.tree.map(lambda leaf: leaf[0], given_actions(params, 1)), jnp.int32(0))
+
+    def act(
+        self, key: PRNGKeyArray, memory: Given, state: State, params: Params
+    ) -> tuple[Action, Given]:
+        today = jax.tree.map(lambda leaf: leaf[memory.played % GIVEN], memory.days)
+        return today, memory.replace(played=memory.played + 1)
+
+
+@struct.dataclass
+class AtRandom:
     """Uniform orders up to twice mean demand, and slates in which every order is alike."""
-    drawn = params.segments * params.slots
 
-    def decide(key: PRNGKeyArray, memory: Any, *_: Any) -> tuple[Action, Any]:
+    def start(self, params: Params) -> tuple[()]:
+        return ()
+
+    def act(
+        self, key: PRNGKeyArray, memory: tuple[()], state: State, params: Params
+    ) -> tuple[Action, tuple[()]]:
+        drawn = params.segments * params.slots
         words = sampling.open_uniform(jax.random.fold_in(key, 1), (drawn + params.products,))
         uniforms = sampling.unit_interval(words)
         slate = uniforms[:drawn].reshape(params.segments, params.slots)
         order = jnp.floor(uniforms[drawn:] * (2 * DEMAND + 1))
         return Action(order, ranking.shuffled_slate(slate, params.products)), memory
-
-    return decide
 
 
 def default_heuristic() -> HeuristicParams:
@@ -208,14 +229,11 @@ def default_heuristic() -> HeuristicParams:
     return HeuristicParams(recommender="balancing", cap=1.5)
 
 
-def learned(params: Params) -> tuple[Decide, Any]:
-    """Two departments of the default size, untrained (weights do not change the time), and the
-    memory that a store starts with."""
+def learned(params: Params) -> Policy:
+    """Two departments of the default size, untrained: weights do not change the time."""
     one_store = TrainConfig(stores=1, crn_group=1, minibatches=1, fast_per_slow=1)
     trainer = one_store.trainer(default_heuristic())
-    policy = trainer.departments(trainer.init(jax.random.key(0), params))
-    decide = lambda key, memory, state, _: policy.act(key, memory, state, params)  # noqa: E731
-    return decide, policy.start(params)
+    return trainer.departments(trainer.init(jax.random.key(0), params))
 
 
 def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
@@ -231,29 +249,26 @@ def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     return once, (train_state, jnp.float32(0))
 
 
-def base_stock(row: Row) -> tuple[Decide, Params]:
-    """A one-product store with Poisson(5) demand and lead time 4 (Zipkin's, where sales are lost)
-    under its best base-stock policy."""
-    policy = OrderUpTo(jnp.float32(LEVELS[row.name]), jnp.float32(UNLIMITED))
-    decide = lambda key, memory, state, _: (policy.act(state), memory)  # noqa: E731
-    return decide, scenarios.get(row.name).params()
-
-
-def walk_of(row: Row) -> tuple[Decide, Params, Walk]:
-    """What the stores of a row do, and where they start."""
-    if row.name in LEVELS:
-        decide, params = base_stock(row)
-        return decide, params, start(params, row.stores)
+def policy_of(row: Row) -> tuple[Policy, Params]:
+    """What the stores of a row do, and what they are."""
+    if row.name in LEVELS:  # Poisson(5) demand, lead time 4 (Zipkin's, where sales are lost)
+        best = OrderUpTo(jnp.float32(LEVELS[row.name]), jnp.float32(UNLIMITED))
+        return best, scenarios.get(row.name).params()
     params = store_of(row.products, row.lead_time)
     if row.name == "thirty customers":
         params = params.replace(arrivals=params.arrivals * (30.0 / params.arrivals.sum()))
-    walk = start(params, row.stores)
-    if row.name == "random":
-        return at_random(params), params, walk
     if row.name == "learned":
-        decide, memory = learned(params)
-        return decide, params, start(params, row.stores, memory)
-    return as_given, params, walk.replace(memory=given_actions(params, row.stores))
+        return learned(params), params
+    return AtRandom() if row.name == "random" else AsGiven(), params
+
+
+def walk_of(row: Row) -> tuple[Policy, Params, Walk]:
+    """What the stores of a row do, what they are, and where they start."""
+    policy, params = policy_of(row)
+    walk = start(policy, params, row.stores)
+    if isinstance(policy, AsGiven):
+        walk = walk.with_given(given_actions(params, row.stores))
+    return policy, params, walk
 
 
 def program_of(row: Row) -> tuple[Any, Any]:
@@ -261,9 +276,9 @@ def program_of(row: Row) -> tuple[Any, Any]:
     if row.name == "training iteration":
         once, carried = training(row)
         return jax.jit(once, donate_argnums=0), carried
-    decide, params, walk = walk_of(row)
+    policy, params, walk = walk_of(row)
     devices = max(n for n in range(1, jax.device_count() + 1) if row.stores % n == 0)
     shards = Shards(devices)
-    walk_on = spread(walking(params, decide, row.periods), params, shards)
+    walk_on = spread(walking(params, policy, row.periods, shards), params, shards)
     program = placed(walk_on, WALK, shards, donate_argnums=0)
     return program, placed(lambda walk: walk, WALK, shards)(walk)

@@ -1,4 +1,7 @@
-"""How customers choose: attention from slates, multinomial logit, and one round of substitution."""
+"""How customers choose: attention from slates, then a multinomial logit (MNL) among products.
+
+N products, K segments, S slots of a slate. Source: this project's model (docs/model.md).
+"""
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +13,9 @@ from jaxsim.params import Params
 def attention_of(slate: Int[Array, "K S"], params: Params) -> Float[Array, "K N"]:
     """Attention each segment gives each product: the weight of the slot that shows it, else 0.
 
-    A product named twice counts twice: the caller answers for distinct products.
+    The products of a slate should be distinct: one that is named twice counts twice.
     """
-    # A scatter a slot: the machine touches the K shown products, not all K × N, in each.
+    # One scatter per slot touches K entries; comparing with all products would touch K × N.
     segment = jnp.arange(slate.shape[0])
     attention = jnp.zeros((slate.shape[0], params.products))
     for slot in range(params.slots):
@@ -21,7 +24,7 @@ def attention_of(slate: Int[Array, "K S"], params: Params) -> Float[Array, "K N"
 
 
 def mean_attention(slate: Int[Array, "K S"], params: Params) -> Float[Array, " N"]:
-    """What a day's slates give each product, mean over customers."""
+    """Attention each product gets from the slates, mean over customers."""
     return mean_over_customers(attention_of(slate, params), params)
 
 
@@ -38,9 +41,10 @@ def weights_of(
 def choice_shares(
     weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
 ) -> Float[Array, "K N"]:
-    """P_ki = v_ki / (v0_k + Σ_j v_kj) over available products; zero where nothing is on offer.
+    """P_ki = v_ki / (v0_k + Σ_j v_kj) over the products that are available (1, else 0).
 
-    Slope in availability: the difference that one product more or less on offer makes.
+    0 for all products where none is available and nobody buys nothing. Slope in availability: the
+    difference that one product more or less on offer makes.
     """
     return _shares(weights, available, no_purchase)
 
@@ -73,15 +77,15 @@ def _shares(weights: Array, available: Array, no_purchase: Array) -> Array:
 
 
 def market_factor(market: Float[Array, ""], goodwill: Float[Array, " K"]) -> Float[Array, " K"]:
-    """What the hidden market state and goodwill do to arrivals."""
+    """Factor on each segment's arrivals from the hidden market state and goodwill: e^m g_k."""
     return jnp.exp(market) * goodwill
 
 
 def season_now(period: Int[Array, ""], params: Params) -> Float[Array, " K"]:
-    """Season multiplier of each segment's arrivals in this period."""
+    """Factor on each segment's arrivals from the season in this period."""
     return params.season[:, period % params.season_length]
 
 
 def mean_over_customers(per_segment: Float[Array, "K N"], params: Params) -> Float[Array, " N"]:
-    """Average over segments, weighted by their customers."""
+    """Average over segments, weighted by their mean arrivals."""
     return params.arrivals @ per_segment / jnp.maximum(params.arrivals.sum(), 1e-9)

@@ -1,4 +1,4 @@
-"""What a user gave that cannot be, as one line: the base of every such error, and its hints."""
+"""The base of all errors that a user can mend, and the hint that names the nearest allowed word."""
 
 import difflib
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ class UserError(ValueError):
 
 
 def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
-    """The line for a word that is none of those allowed, with the nearest one that is."""
+    """The message for a word that is not allowed, with the nearest allowed one and the list."""
     allowed = list(allowed)
     near = nearest(value, allowed)
     hint = f"did you mean {near}? " if near else ""
@@ -20,5 +20,5 @@ def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like it, if any is."""
+    """The known word most like it, or None where none is close."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear complete or not at all."""
 
 import os
 import shutil
@@ -9,10 +9,10 @@ from pathlib import Path
 
 @contextmanager
 def appearing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, for a file or a folder to be written under.
+    """Yields a temporary path beside `path`, to write a file or a folder to.
 
-    It is renamed to `path` when the block ends, and removed when the block fails. A folder of that
-    name is replaced. Raises `OSError` where the disk does.
+    It is renamed to `path` when the block ends, and removed when the block fails. An existing file
+    or folder of that name is replaced. Raises `OSError` where writing fails.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""What a store is made of: every number of the model, as one pytree of arrays."""
+"""The numbers of a store: every parameter of the model, as one pytree of arrays."""
 
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
@@ -9,11 +9,13 @@ UNLIMITED = 1e9
 
 @struct.dataclass
 class Params:
-    """One store. Everything but the last two fields is traced, so stores can differ under `vmap`.
+    """One store. All fields but the last two are traced arrays, so that stores can differ under
+    `jax.vmap` and numbers can be differentiated.
 
     N products, K customer segments, S slate slots, C periods in a season (7 for a week).
-    Money is in the scenario's currency, stock in whole units, time in periods.
-    Source: this project's model, after the idea of Jiang, Han, Peng and Zhang (2025).
+    Money is in the scenario's currency, stock in whole units, time in periods. Not validated here:
+    `jaxsim.scenarios` validates what comes from files.
+    Source: this project's model, after the idea of Jiang, Han, Peng and Zhang (arXiv 2510.04272).
     """
 
     # Products
@@ -22,56 +24,61 @@ class Params:
     holding: Float[Array, " N"]  # money per unit left over, per period
     penalty: Float[Array, " N"]  # money per unit lost, or waiting, per period
     order_cost: Float[Array, " N"]  # money per order placed
-    lead_time: Int[Array, " N"]  # receipts until an order is on hand; 0: before today's demand
+    lead_time: Int[Array, " N"]  # receipts until an order is on hand; 0: before this demand
     review: Int[Array, " N"]  # orders are placed when period mod review == 0
     max_order: Float[Array, " N"]  # units per order
-    backlogged: Bool[Array, " N"]  # unmet customers wait (else they substitute or leave)
-    stall: Float[Array, " N"]  # probability that the supplier moves nothing this period
+    backlogged: Bool[Array, " N"]  # unmet demand waits (else it substitutes or is lost)
+    stall: Float[Array, " N"]  # probability that the pipeline does not move this period
     volume: Float[Array, " N"]  # room taken per unit left over
     demand_noise: Float[Array, " N"]  # σ of the mean-one lognormal shock on a product's demand
 
     # Customers
     arrivals: Float[Array, " K"]  # mean customers per period
-    utility: Float[Array, "K N"]  # base utility
-    no_purchase: Float[Array, " K"]  # weight of buying nothing; 0: everybody buys
+    utility: Float[Array, "K N"]  # of each product when nothing is shown
+    no_purchase: Float[Array, " K"]  # MNL weight of buying nothing; 0: everybody buys
     lift: Float[Array, " K"]  # utility added by a full slot of attention
     slot_weight: Float[Array, " S"]  # attention of each slot, first 1, decreasing
-    season: Float[Array, "K C"]  # multiplies arrivals in period t by season[:, t mod C]
-    substitution: Float[Array, ""]  # probability that a turned-away customer chooses once more
-    hide_stockouts: Bool[Array, ""]  # sold-out products cannot be chosen
+    season: Float[Array, "K C"]  # season[:, t mod C] multiplies the arrivals of period t
+    substitution: Float[Array, ""]  # probability that unmet demand that cannot wait chooses again
+    hide_stockouts: Bool[Array, ""]  # products with nothing on hand cannot be chosen
 
-    # Slow forces
+    # What changes slowly
     market_persistence: Float[Array, ""]  # ρ of the hidden log market state
     market_noise: Float[Array, ""]  # σ of its innovations
-    goodwill_rate: Float[Array, ""]  # η
-    goodwill_target: Float[Array, ""]  # fill rate at which goodwill stands still
+    goodwill_rate: Float[Array, ""]  # η, change of goodwill per unit of fill rate and period
+    goodwill_target: Float[Array, ""]  # fill rate at which goodwill stays as it is
     goodwill_floor: Float[Array, ""]
     goodwill_ceiling: Float[Array, ""]
     fatigue_weight: Float[Array, " K"]  # φ, utility lost per unit of past attention
-    fatigue_memory: Float[Array, ""]  # δ
+    fatigue_memory: Float[Array, ""]  # δ, weight of the past in the average of attention
 
     # The warehouse
     capacity: Float[Array, ""]  # room before overflow is charged
     overflow: Float[Array, ""]  # money per unit of room beyond capacity, per period
 
-    # What both departments remember
-    forecast_memory: Float[Array, ""]  # weight of the past in the running demand estimate
+    # The demand forecast in the state
+    forecast_memory: Float[Array, ""]  # weight of the past in the running estimate
 
-    family: str = struct.field(pytree_node=False, default="poisson")
-    max_lead_time: int = struct.field(pytree_node=False, default=1)  # rows of the pipeline
+    # Static: a change compiles again
+    family: str = struct.field(pytree_node=False, default="poisson")  # of `jaxsim.families`
+    max_lead_time: int = struct.field(pytree_node=False, default=1)  # L, rows of the pipeline
 
     @property
     def products(self) -> int:
+        """N."""
         return self.price.shape[-1]
 
     @property
     def segments(self) -> int:
+        """K."""
         return self.arrivals.shape[-1]
 
     @property
     def slots(self) -> int:
+        """S."""
         return self.slot_weight.shape[-1]
 
     @property
     def season_length(self) -> int:
+        """C, periods."""
         return self.season.shape[-1]

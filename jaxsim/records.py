@@ -1,4 +1,7 @@
-"""What a store remembers, what is decided, what chance brings, and the ledger of one period."""
+"""What a period of a store is made of: its state, the decision, the chance it meets, the ledger.
+
+N products, K segments, S slots of a slate, L rows of the pipeline.
+"""
 
 from flax import struct
 from jaxtyping import Array, Float, Int
@@ -6,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 @struct.dataclass
 class State:
-    """A store after the day's receipts and before its decisions: what both departments see."""
+    """A store after the morning's receipts and before its decisions: what policies decide on."""
 
     on_hand: Float[Array, " N"]  # units
     pipeline: Float[Array, "L N"]  # units on order; row l arrives l + 1 receipts from now
@@ -14,18 +17,18 @@ class State:
     market: Float[Array, ""]  # hidden: log multiplier of all arrivals
     goodwill: Float[Array, " K"]  # multiplies arrivals
     fatigue: Float[Array, "K N"]  # running average of past attention
-    forecast: Float[Array, " N"]  # running estimate of units asked for per period, season taken out
-    sold: Float[Array, " N"]  # units sold in the last period
-    lost: Float[Array, " N"]  # units lost in the last period
+    forecast: Float[Array, " N"]  # running estimate of first-choice demand per period, deseasoned
+    sold: Float[Array, " N"]  # units of the last period, but those that had been waiting
+    lost: Float[Array, " N"]  # units of the last period
     period: Int[Array, ""]
 
 
 @struct.dataclass
 class Action:
-    """What both departments decide on the same state."""
+    """What both departments decide on one state."""
 
-    order: Float[Array, " N"]  # units; capped, and heard in review periods only
-    slate: Int[Array, "K S"]  # distinct products, best slot first
+    order: Float[Array, " N"]  # units; rounded, clipped to [0, max_order], 0 between reviews
+    slate: Int[Array, "K S"]  # distinct products by index, best slot first
     # Chances with which each slot was drawn, given the slots before it. They change no value:
     # through them the ledger has a slope in slates (`jaxsim.redraw`).
     draws: Float[Array, "S K N"] | None = None
@@ -33,12 +36,11 @@ class Action:
 
 @struct.dataclass
 class Chance:
-    """All that is random in a period. The same chance under two policies is the same customers."""
+    """All that is random in a period, drawn from a key alone: the same chance under two policies
+    is the same customers (common random numbers)."""
 
-    demand: Float[
-        Array, " N"
-    ]  # two-sided uniform of `jaxsim.sampling`, pushed through the inverse CDF
-    shock: Float[Array, " N"]  # standard normal behind the lognormal shock
+    demand: Float[Array, " N"]  # signed uniform (`jaxsim.sampling`), for the inverse CDF of demand
+    shock: Float[Array, " N"]  # standard normal behind the lognormal shock on demand
     stall: Float[Array, " N"]  # uniform in [0, 1)
     market: Float[Array, ""]  # standard normal innovation
     spill: Float[Array, ""]  # uniform in [0, 1): the shift of systematic sampling
@@ -46,28 +48,35 @@ class Chance:
 
 @struct.dataclass
 class Flows:
-    """The ledger of one period, by product: everything that moved and every money term.
+    """The ledger of one period, by product: everything that moved, in units, and every money term.
 
-    Rewards, KPIs, conservation laws and reports read it; nothing else computes money.
+    Rewards, KPIs, conservation laws and reports read it; nothing else computes money. The short
+    names mean, here and everywhere:
+
+    - `asked`: first-choice demand, the units that customers want before they see whether there is
+      stock;
+    - `served`: the part of it that is sold from stock at once. The rest, asked − served, is unmet
+      demand: it waits (`waiting`), or buys another product (`substituted` there), or is `lost`;
+    - `left`: ending on-hand, after the period's sales and before the next morning's receipts.
     """
 
-    ordered: Float[Array, " N"]  # units
-    received: Float[Array, " N"]
-    asked: Float[Array, " N"]  # first choices
-    served: Float[Array, " N"]  # first choices met from stock
-    substituted: Float[Array, " N"]  # sold to customers turned away elsewhere
-    backlog_served: Float[Array, " N"]
+    ordered: Float[Array, " N"]
+    received: Float[Array, " N"]  # with this period's order (lead time 0), and the next morning
+    asked: Float[Array, " N"]  # first-choice demand
+    served: Float[Array, " N"]  # first-choice demand sold from stock
+    substituted: Float[Array, " N"]  # sold to customers whose first choice was another product
+    backlog_served: Float[Array, " N"]  # sold to customers who had been waiting
     sold: Float[Array, " N"]  # served + substituted + backlog_served
-    waiting: Float[Array, " N"]  # first choices that now wait
-    lost: Float[Array, " N"]  # first choices that left, by the product that turned them away
-    left: Float[Array, " N"]  # on hand after the day's sales
-    backlog: Float[Array, " N"]  # waiting after the day's sales
-    attention: Float[Array, " N"]  # attention per product, averaged over arriving customers
-    shown_sold: Float[Array, " N"]  # expected part of `served` whose customers were shown it
-    revenue: Float[Array, " N"]  # money
+    waiting: Float[Array, " N"]  # unmet demand that joins the backlog
+    lost: Float[Array, " N"]  # unmet demand that bought nothing, by first choice
+    left: Float[Array, " N"]  # ending on-hand
+    backlog: Float[Array, " N"]  # waiting after the period's sales
+    attention: Float[Array, " N"]  # given by the slates, mean over arriving customers
+    shown_sold: Float[Array, " N"]  # expected part of `served` that was shown the product
+    revenue: Float[Array, " N"]  # money, as all below
     purchase: Float[Array, " N"]
     order_cost: Float[Array, " N"]
     holding: Float[Array, " N"]
     penalty: Float[Array, " N"]
-    overflow: Float[Array, " N"]  # by product in proportion to the room it takes
-    profit: Float[Array, " N"]
+    overflow: Float[Array, " N"]  # shared among products by the room they take
+    profit: Float[Array, " N"]  # revenue less all other money terms

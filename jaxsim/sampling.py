@@ -1,13 +1,13 @@
-"""Exact inverse-CDF sampling of whole-number demand: one uniform a draw, no data-dependent loop.
+"""Exact inverse-CDF sampling of whole-number demand: one uniform per draw, no data-dependent loop.
 
 Convention: a uniform is read modulo one. `open_uniform` returns signed numbers in [-1/2, 1/2], not
 0: s > 0 stands for u = s and s < 0 for u = 1 + s. So abs(s) is the probability of the nearer tail,
 and float32 resolves both tails down to 2^-32. An ordinary uniform in (0, 1) is taken as it is; its
-upper tail is only as fine as its spacing near 1. Equal uniforms are equal customers at any mean.
+upper tail is only as fine as its spacing near 1. Equal uniforms are the same customers at any mean.
 
 Everything is elementwise float32 and broadcasts, so that a draw fuses into its caller. XLA on CPU
-splits a fusion at a division or square root used twice: hence every quotient and root below is used
-once, but for the one that makes the uniforms, which keeps several readers from redoing the words.
+splits a fusion at a division or square root that is used twice: hence every quotient and root below
+is used once. The exception is the quotient that makes the uniforms, where a split is wanted.
 """
 
 from functools import partial, reduce
@@ -28,7 +28,7 @@ _NORMAL = (
     *(10.766598, 2.0354435, -13.205198, 1.3163135, 11.824498),
 )
 # Poisson: P(X >= 8) / P(X = 8) for means up to 9 (error 4e-8), and the expansion for n >= 8 (error
-# of the CDF 1.4e-7 (1 + w^2) of the nearer tail). To sum fewer would need higher degrees here.
+# of the CDF 1.4e-7 (1 + w^2) of the nearer tail). With fewer terms summed it needs higher degrees.
 _SUMMED = 8
 _POISSON_REST = (
     *(1.0, 0.11110983, 0.011117124, 9.9922367e-04, 9.4121656e-05, 1.2526541e-06, 2.1394379e-06),
@@ -50,15 +50,15 @@ _POISSON_SECOND = (-1.8097018e-04, 0.0029785342, -0.0078740221, 0.0055201423, -1
 def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
     """Signed uniforms (see the convention above) on the odd multiples of 2^-32: u is never 0 or 1.
 
-    `shape` may hold up to 2^32 numbers. The random words are those of `jax.random.bits`; of a
-    Threefry key they are computed in line, for `jax.random.bits` does not fuse on CPU.
+    `shape` may hold up to 2^32 numbers. The random words are those of `jax.random.bits`. For a
+    Threefry key they are computed here, since `jax.random.bits` does not fuse on CPU.
     """
     if jax.random.key_impl(key) != "threefry2x32":
         return _odd(jax.random.bits(key, shape, jnp.uint32)) * _SMALLEST_TAIL
     data = jax.random.key_data(key)
     words = _threefry_words(data, prod(shape)).reshape(shape)
-    # Always 2^32, unknown to the compiler: a product would be fused into every reader of the
-    # uniforms, words and all; a quotient is worked out once where there are several.
+    # Always 2^32, which the compiler cannot know. It would fuse a product into every reader of the
+    # uniforms and compute the random words again in each; a quotient it computes once.
     return _odd(words) / jnp.where((data[0] | 1) > 0, 2.0**32, jnp.nan)
 
 
@@ -82,7 +82,7 @@ def standard_normal(uniform: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def mean_one_lognormal(
     normal: Float[Array, "*#shape"], sigma: Float[Array, "*#shape"]
 ) -> Float[Array, "*#shape"]:
-    """exp(sigma n - sigma^2 / 2): a lognormal factor of mean 1 from a standard normal n."""
+    """exp(sigma n - sigma^2 / 2): a lognormal factor with mean 1 from a standard normal n."""
     return jnp.exp(sigma * (normal - 0.5 * sigma))
 
 
@@ -126,14 +126,12 @@ def geometric_inverse(
 ) -> Float[Array, "*#shape"]:
     """Smallest whole n with P(X <= n) >= u for P(X = n) = (1 - r) r^n, r = mean / (1 + mean).
 
-    P(X > n) = r^(n+1), so n + 1 is log(1 - u) / log(r) rounded up; `mean` in units, 0 or more.
+    P(X > n) = r^(n+1), so n + 1 is log(1 - u) / log(r) rounded up. `mean` is in units, 0 or more;
+    a NaN mean gives NaN.
     """
     tail, upper = _nearer_tail(uniform)
     log_above = jnp.where(upper, jnp.log(tail), jnp.log1p(-tail))
     return jnp.maximum(jnp.ceil(-log_above / jnp.log1p(1 / mean)) - 1, 0)
-
-
-INVERSES = {"poisson": poisson_inverse, "geometric": geometric_inverse}
 
 
 def systematic_counts(
@@ -142,8 +140,8 @@ def systematic_counts(
     """Whole counts with expectations `flows`: floor(C_j + shift) - floor(C_(j-1) + shift).
 
     C_j is the sum of the first j flows (units, 0 or more) and `shift` one uniform, signed or in
-    [0, 1). Each count is its flow rounded up or down, and together they are at most `total`, a
-    whole number below 2^31: where rounding makes the flows overshoot it, the last counts yield.
+    [0, 1). Each count is its flow rounded up or down, and their sum is at most `total`, a whole
+    number below 2^31: where rounding errors make it larger, the last counts are reduced.
     The fractions are summed as 32-bit integers modulo one, whose carries are exact.
     """
     shift, flows, total = map(jnp.asarray, (shift, flows, total))
@@ -174,12 +172,12 @@ def _modulo_one(number: Float[Array, "*shape"]) -> UInt32[Array, "*shape"]:
 def _running_sum(numbers: Int[Array, "*batch N"]) -> Int[Array, "*batch N"]:
     if numbers.shape[-1] > 32:
         return jnp.cumsum(numbers, -1, dtype=numbers.dtype)
-    mask = jnp.tri(numbers.shape[-1], dtype=bool)  # short scans are slower than a sum that fuses
+    mask = jnp.tri(numbers.shape[-1], dtype=bool)  # fuses, and beats a scan where it is short
     return jnp.where(mask, numbers[..., None, :], 0).sum(-1, dtype=numbers.dtype)
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Float[Array, "*shape"]):
-    """Even and odd powers apart: two short chains of dependent operations, not a long one."""
+    """Even and odd powers apart: two chains of dependent operations of half the length."""
     square = x * x
     even = reduce(lambda value, c: value * square + c, coefficients[::2][::-1])
     odd = reduce(lambda value, c: value * square + c, coefficients[1::2][::-1])

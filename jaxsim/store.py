@@ -1,8 +1,8 @@
-"""One store, one period: receive, observe and decide, order, demand, fulfil, account, evolve.
+"""One period of one store: order, demand, fulfil, evolve, receive, account.
 
-A `State` is what the departments decide on, so `step` takes up the day after the decision (order)
-and ends with the next morning's receipts (receive). Pure functions of one store; thousands are
-`jax.vmap`. Equations: this project's model, after the idea of Jiang et al. (2025).
+A `State` is what policies decide on, so `step` begins after the decision and ends with the next
+morning's receipts. Pure functions of one store; `jax.vmap` makes thousands of them. Equations:
+docs/model.md, this project's model after the idea of Jiang et al. (arXiv 2510.04272).
 """
 
 import jax
@@ -10,28 +10,29 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxsim import choice, redraw, sampling, slopes
+from jaxsim import choice, families, redraw, sampling, slopes
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
 
 @struct.dataclass
 class Demand:
-    """First choices of a day, and what the second round needs to know about them."""
+    """First-choice demand of a period, and what second choices depend on."""
 
-    asked: Float[Array, " N"]  # units
+    asked: Float[Array, " N"]  # units of first-choice demand
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
     rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
-    # Only for the slope in stock: the same if the product were on offer, where it is hidden.
+    # For slopes alone (`jaxsim.slopes`): rates as if hidden products were on offer, and zeros whose
+    # slope is what other slates would change in first choices and in sales from stock, in units.
     on_offer: Float[Array, "K N"]
-    more_asked: Float[Array, " N"]  # zero; its slope: what other slates would change, in units
+    more_asked: Float[Array, " N"]
     more_sold: Float[Array, " N"]
 
 
 def reset(key: PRNGKeyArray, params: Params) -> State:
-    """A store in full swing on a random day of its season: a lead time of mean demand on order and
-    a review interval and a day of it on hand."""
+    """A store in operation, in a random period of its season: mean demand in every pipeline row
+    within the lead time, and that of a review interval and one period more on hand."""
     lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time
     n, k = params.products, params.segments
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.no_purchase)
@@ -51,7 +52,7 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
 
 
 def draw(key: PRNGKeyArray, params: Params) -> Chance:
-    """The chance of one period. Draws do not depend on state or action: common random numbers."""
+    """The chance of one period, independent of state and action."""
     n = params.products
     uniforms = sampling.open_uniform(key, (3 * n + 2,))
     return Chance(
@@ -64,16 +65,19 @@ def draw(key: PRNGKeyArray, params: Params) -> Chance:
 
 
 def step(key: PRNGKeyArray, state: State, action: Action, params: Params) -> tuple[State, Flows]:
-    """One period of one store: the next state and the ledger. Never ends: truncate outside."""
+    """One period of one store: the next state and the ledger.
+
+    The customers depend on `key` alone. There is no terminal state: truncate outside.
+    """
     return advance(draw(key, params), state, action, params)
 
 
 def advance(chance: Chance, state: State, action: Action, params: Params) -> tuple[State, Flows]:
-    """One period whose chance is given: a deterministic function."""
+    """One period with given chance: a deterministic function."""
     state, ordered, early, served_early = order(state, action, params)
-    wish = demand(chance, state, action, params)
-    left, backlog, flows = fulfil(chance, state, wish, params)
-    next_state = evolve(chance, state, wish, flows, params)
+    demanded = demand(chance, state, action, params)
+    left, backlog, flows = fulfil(chance, state, demanded, params)
+    next_state = evolve(chance, state, demanded, flows, params)
     next_state = next_state.replace(on_hand=left, backlog=backlog)
     next_state, late, served_late = receive(chance, next_state, params)
     flows = flows.replace(
@@ -85,9 +89,9 @@ def advance(chance: Chance, state: State, action: Action, params: Params) -> tup
 def receive(
     chance: Chance, state: State, params: Params
 ) -> tuple[State, Float[Array, " N"], Float[Array, " N"]]:
-    """The first pipeline row arrives and the rest move up, unless the supplier stalls.
+    """The first pipeline row arrives and the rest move up, by product, unless its supplier stalls.
 
-    Returns the state, units received and units of backlog served.
+    Returns the state, units received and units of backlog served [N].
     """
     moves = chance.stall >= params.stall
     arriving = jnp.where(moves, state.pipeline[0], 0.0)
@@ -100,13 +104,14 @@ def receive(
 def order(
     state: State, action: Action, params: Params
 ) -> tuple[State, Float[Array, " N"], Float[Array, " N"], Float[Array, " N"]]:
-    """Whole units, capped, in review periods only. A lead time of 0 is on hand at once.
+    """Places orders: whole units, at most `max_order`, in review periods only. With a lead time of
+    0 they are on hand at once.
 
-    Returns the state, units ordered, units received at once and units of backlog these served.
+    Returns the state, units ordered, units received at once and units of backlog these served [N].
     """
     due = state.period % params.review == 0
-    wanted = jnp.clip(slopes.whole_units(action.order), 0.0, params.max_order)
-    ordered = jnp.where(due, wanted, 0.0)
+    units = jnp.clip(slopes.whole_units(action.order), 0.0, params.max_order)
+    ordered = jnp.where(due, units, 0.0)
     row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
     at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
@@ -115,7 +120,7 @@ def order(
 
 
 def demand(chance: Chance, state: State, action: Action, params: Params) -> Demand:
-    """First choices: D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
+    """First-choice demand D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
     attention = choice.attention_of(action.slate, params)
     weights = choice.weights_of(attention, state.fatigue, params)
     available = jnp.where(params.hide_stockouts, slopes.present(state.on_hand), 1.0)
@@ -124,10 +129,11 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
     rates = arrivals[:, None] * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
-    invert = sampling.INVERSES[params.family]
-    asked = slopes.drawn(invert, chance.demand, rates.sum(0) * shock)
+    inverse = families.get(params.family).inverse
+    asked = slopes.drawn(inverse, chance.demand, rates.sum(0) * shock)
     entering = choice.entering_share(weights, available, params.no_purchase)
-    more = redraw.expected(action, state, available, arrivals, shock, state.on_hand - asked, params)
+    spare = state.on_hand - asked
+    more = redraw.expected(action, state, available, arrivals, shock, spare, params)
     return Demand(
         asked=asked,
         attention=attention + redraw.attention(action, params),
@@ -140,53 +146,55 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
 
 
 def fulfil(
-    chance: Chance, state: State, wish: Demand, params: Params
+    chance: Chance, state: State, demanded: Demand, params: Params
 ) -> tuple[Float[Array, " N"], Float[Array, " N"], Flows]:
-    """First choices from stock; the unmet wait, or choose once more among what is left, or leave.
+    """First-choice demand is served from stock; unmet demand waits, or chooses once more among what
+    is left, or is lost.
 
-    Returns on hand and backlog after the day's sales, and the ledger of units so far.
+    Returns on-hand and backlog after the period's sales [N], and the ledger of units so far.
     """
-    first = slopes.chance_of_one(wish.on_offer.sum(0)) * params.hide_stockouts
-    served = slopes.sales(wish.asked, state.on_hand, first) + wish.more_sold
-    asked = wish.asked + wish.more_asked
+    first = slopes.chance_of_one(demanded.on_offer.sum(0)) * params.hide_stockouts
+    served = slopes.sales(demanded.asked, state.on_hand, first) + demanded.more_sold
+    asked = demanded.asked + demanded.more_asked
     unmet, left = asked - served, state.on_hand - served
     waiting = jnp.where(params.backlogged, unmet, 0.0)
-    turned_away = unmet - waiting
-    substituted = _substitute(chance, wish, turned_away, left, params)
+    not_waiting = unmet - waiting
+    substituted = _substitute(chance, demanded, not_waiting, left, params)
     left = left - substituted
-    total = turned_away.sum()
-    recovered = slopes.counts(
-        chance.spill, turned_away * (substituted.sum() / jnp.maximum(total, 1.0)), substituted.sum()
-    )
+    # Customers who bought a second choice, by their first one.
+    share = substituted.sum() / jnp.maximum(not_waiting.sum(), 1.0)
+    recovered = slopes.counts(chance.spill, not_waiting * share, substituted.sum())
     backlog = state.backlog + waiting
     zeros = jnp.zeros_like(served)
+    shown = (demanded.rates * (demanded.attention > 0)).sum(0)
     flows = Flows(
         **dict.fromkeys(_FILLED_LATER, zeros),
         asked=asked,
         served=served,
         substituted=substituted,
         waiting=waiting,
-        lost=turned_away - recovered,
+        lost=not_waiting - recovered,
         left=left,
         backlog=backlog,
-        attention=choice.mean_over_customers(wish.attention, params),
-        shown_sold=served * _ratio((wish.rates * (wish.attention > 0)).sum(0), wish.rates.sum(0)),
+        attention=choice.mean_over_customers(demanded.attention, params),
+        shown_sold=served * _ratio(shown, demanded.rates.sum(0)),
     )
     return left, backlog, flows
 
 
 def second_choices(
-    wish: Demand, turned_away: Float[Array, " N"], left: Float[Array, " N"], params: Params
+    demanded: Demand, not_waiting: Float[Array, " N"], left: Float[Array, " N"], params: Params
 ) -> Float[Array, " N"]:
-    """Expected units: the turned away choose by the same MNL among what is left."""
-    seekers = slopes.shared_out(wish.rates, wish.on_offer, turned_away)
-    second = choice.choice_shares(wish.weights, slopes.present(left), params.no_purchase)
+    """Expected units that unmet demand buys instead: with probability `substitution` a customer
+    chooses once more, by the same MNL, among what is left."""
+    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
+    second = choice.choice_shares(demanded.weights, slopes.present(left), params.no_purchase)
     return params.substitution * (seekers @ second)
 
 
 def account(flows: Flows, params: Params) -> Flows:
-    """Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting), less what overflows the warehouse:
-    overflow·(Σ volume·left − capacity)⁺."""
+    """The money of a period: Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting), less
+    overflow·(Σ volume·left − capacity)⁺ for what does not fit the warehouse."""
     sold = flows.served + flows.substituted + flows.backlog_served
     room = params.volume * flows.left
     beyond = jnp.maximum(room.sum() - params.capacity, 0.0)
@@ -208,17 +216,18 @@ def account(flows: Flows, params: Params) -> Flows:
     )
 
 
-def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Params) -> State:
-    """Market state, goodwill, fatigue, and the running estimate of what could be asked for."""
+def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params: Params) -> State:
+    """Market state, goodwill, fatigue and demand forecast of the next period, and what both
+    departments see of this one (`sold`, `lost`)."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
     fill = jnp.where(flows.asked > 0, flows.served / jnp.maximum(flows.asked, 1.0), 1.0)
-    fill_of_segment = _ratio((wish.rates * fill).sum(-1), wish.rates.sum(-1), empty=1.0)
+    fill_of_segment = _ratio((demanded.rates * fill).sum(-1), demanded.rates.sum(-1), empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory
     return state.replace(
         market=market,
         goodwill=jnp.clip(goodwill, params.goodwill_floor, params.goodwill_ceiling),
-        fatigue=memory * state.fatigue + (1 - memory) * wish.attention,
+        fatigue=memory * state.fatigue + (1 - memory) * demanded.attention,
         forecast=_update_forecast(state, flows.asked, params),
         sold=flows.served + flows.substituted,
         lost=flows.lost,
@@ -227,7 +236,7 @@ def evolve(chance: Chance, state: State, wish: Demand, flows: Flows, params: Par
 
 
 def season_index(params: Params) -> Float[Array, " C"]:
-    """The store's season: mean arrivals of each period of the season over their average."""
+    """Mean arrivals of each period of the season over their average."""
     arrivals = params.arrivals @ params.season
     return arrivals / jnp.maximum(arrivals.mean(), 1e-9)
 
@@ -239,7 +248,7 @@ _FILLED_LATER = (
 
 
 def _put_on_hand(state: State, units: Float[Array, " N"]) -> tuple[State, Float[Array, " N"]]:
-    """Stock grows by `units`; waiting customers are served first."""
+    """Adds units to stock and serves the backlog; returns the state and the units served."""
     stock = state.on_hand + units
     served = jnp.minimum(stock, state.backlog)
     return state.replace(on_hand=stock - served, backlog=state.backlog - served), served
@@ -247,23 +256,23 @@ def _put_on_hand(state: State, units: Float[Array, " N"]) -> tuple[State, Float[
 
 def _substitute(
     chance: Chance,
-    wish: Demand,
-    turned_away: Float[Array, " N"],
+    demanded: Demand,
+    not_waiting: Float[Array, " N"],
     left: Float[Array, " N"],
     params: Params,
 ) -> Float[Array, " N"]:
-    """Units sold in the second round: second choices in whole units, and no more than is left."""
-    flows = second_choices(wish, turned_away, left, params)
-    wanted = slopes.counts(chance.spill, flows, turned_away.sum())
-    seekers = slopes.shared_out(wish.rates, wish.on_offer, turned_away)
-    entering = choice.entering_share(wish.weights, slopes.present(left), params.no_purchase)
+    """Units sold as second choices: whole units, at most what is left."""
+    flows = second_choices(demanded, not_waiting, left, params)
+    wanted = slopes.counts(chance.spill, flows, not_waiting.sum())
+    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
+    entering = choice.entering_share(demanded.weights, slopes.present(left), params.no_purchase)
     first = slopes.chance_of_one(params.substitution * (seekers @ entering))
     return slopes.sales(wanted, left, first)
 
 
 def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
-    """Exponentially weighted, season taken out; days on which a product could not be asked for
-    (hidden when sold out, or a season of zero) teach nothing."""
+    """Exponentially weighted mean of deseasoned first-choice demand. A product that could not be
+    chosen (hidden while sold out, or no arrivals in this season) keeps its estimate."""
     index = season_index(params)[state.period % params.season_length]
     seen = (index > 0) & ~(params.hide_stockouts & (state.on_hand <= 0))
     news = asked / jnp.where(index > 0, index, 1.0) - state.forecast
@@ -271,5 +280,5 @@ def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) ->
 
 
 def _ratio(part: Array, whole: Array, empty: float = 0.0) -> Array:
-    """part / whole, and `empty` where the whole is nothing."""
+    """part / whole, and `empty` where the whole is 0."""
     return jnp.where(whole > 0, part / jnp.where(whole > 0, whole, 1.0), empty)

@@ -1,8 +1,8 @@
-"""What each department, and the central critic, may see: features in comparable units.
+"""Observations: what each department, and the central critic, sees of a store, as features.
 
-Every view is made of arrays per product, per segment, per pair and for the store, in a fixed
-number of columns, so that one set of weights reads any catalogue. Stock is measured as a z-score
-against Poisson demand, (stock − mean) / sqrt(mean + 1). Source: this project.
+A view has arrays by product, by segment, by segment and product, and for the store, each with a
+fixed number of columns, so that a network of one set of weights reads any catalogue. Stock is
+measured as a z-score against Poisson demand, (stock − mean) / sqrt(mean + 1). Source: this project.
 """
 
 import jax.numpy as jnp
@@ -15,37 +15,37 @@ from jaxsim.records import State
 from jaxsim.store import season_index
 
 PIPELINE_COLUMNS = 4
-"""Receipts seen one by one; later ones are summed into the last column."""
+"""Receipts with a column each; later ones are added to the last column."""
 
 REPLENISHMENT_NEWS, RECOMMENDATION_NEWS = 3, 1
 """Columns of `View.news` of each department."""
 
 FEATURE_LIMIT = 8.0
-"""Features are clipped to ± this, so that no store, however extreme, blinds a network."""
+"""Features are clipped to ± this, so that no store saturates a network."""
 
 
 @struct.dataclass
 class Stock:
-    """What an order is computed from, in units: seen by the replenishment department."""
+    """What order rules compute an order from, in units."""
 
-    position: Float[Array, " N"]  # on hand + on order − owed
-    protected: Float[Array, " N"]  # forecast demand until the next order can arrive: L + R periods
+    position: Float[Array, " N"]  # inventory position: on hand + on order − backlog
+    protected: Float[Array, " N"]  # forecast demand of lead time and review interval, L + R periods
     today: Float[Array, " N"]  # forecast demand of this period
 
 
 @struct.dataclass
 class View:
-    """One department's sight of one store. Departments differ in which columns they are given."""
+    """One observation of one store. Departments differ in the columns they are given."""
 
     product: Float[Array, "N F"]
     segment: Float[Array, "K G"]
     pair: Float[Array, "K N H"]
     store: Float[Array, " J"]
-    news: Float[Array, "N M"]  # what the last period told, for departments that remember
+    news: Float[Array, "N M"]  # of the last period, for departments with a memory
 
 
 def stock_of(state: State, params: Params) -> Stock:
-    """Inventory position and the forecasts it is held against."""
+    """Inventory position, and the demand forecasts it is compared with, season included."""
     phase = state.period % params.season_length
     return Stock(
         position=state.on_hand + state.pipeline.sum(0) - state.backlog,
@@ -55,7 +55,7 @@ def stock_of(state: State, params: Params) -> Stock:
 
 
 def protected_season(params: Params) -> Float[Array, "C N"]:
-    """Sum of the season index over the L + R periods an order placed in each phase must cover."""
+    """Sum of the season index over the L + R periods that an order placed in each phase covers."""
     index = season_index(params)
     length = params.season_length
     two_seasons = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.tile(index, 2))])
@@ -66,10 +66,8 @@ def protected_season(params: Params) -> Float[Array, "C N"]:
 
 
 def replenishment_view(state: State, params: Params, sees_attention: bool = True) -> View:
-    """Stock, pipeline, recent sales and losses, recent attention, money, calendar. No segments.
-
-    A siloed department is not told what is shown: its attention columns are 0.
-    """
+    """What replenishment sees: stock, pipeline, recent sales, lost units and attention, money,
+    calendar; nothing of segments. Without `sees_attention` (a silo) those columns are 0."""
     stock = stock_of(state, params)
     day = stock.today + 1.0
     margin = params.price - params.cost
@@ -103,15 +101,13 @@ def replenishment_view(state: State, params: Params, sees_attention: bool = True
 
 
 def with_todays_slates(view: View, attention: Float[Array, " N"]) -> View:
-    """The view once the day's slates are known: the attention they give is one more column."""
+    """The view with one more column by product: the attention that this period's slates give."""
     return view.replace(product=jnp.concatenate([view.product, attention[:, None]], -1))
 
 
 def recommendation_view(state: State, params: Params, sees_stock: bool = True) -> View:
-    """Affinities, margins, fatigue, goodwill, on hand and the next receipts, calendar.
-
-    A siloed department is not told what is in stock: its stock columns are 0.
-    """
+    """What recommendation sees: affinities, margins, fatigue, goodwill, on-hand and the next
+    receipts, calendar. Without `sees_stock` (a silo) the columns of stock are 0."""
     today = stock_of(state, params).today
     day = today + 1.0
     rows = _pipeline_columns(state, params)
@@ -150,7 +146,7 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
 
 
 def joint_view(state: State, params: Params) -> View:
-    """What both departments see together."""
+    """What both departments see, in one view."""
     left, right = replenishment_view(state, params), recommendation_view(state, params)
     crowd = params.arrivals / jnp.maximum(params.arrivals.sum(), 1e-9)
     affinity = jnp.einsum("k,knh->nh", crowd, right.pair)
@@ -164,7 +160,7 @@ def joint_view(state: State, params: Params) -> View:
 
 
 def critic_view(state: State, params: Params) -> View:
-    """Everything, the hidden market state included."""
+    """What the central critic sees in training: both views and the hidden market state."""
     seen = joint_view(state, params)
     hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
     return seen.replace(store=jnp.concatenate([seen.store, hidden]))
@@ -190,13 +186,13 @@ def _money_columns(params: Params) -> list[Float[Array, " N"]]:
 
 
 def _among_products(column: Float[Array, " N"]) -> Float[Array, " N"]:
-    """Where each product stands in the catalogue: in standard deviations from the mean."""
+    """Each product relative to the catalogue: deviations from its mean, in standard deviations."""
     centred = column - column.mean()
     return centred / (jnp.sqrt((centred**2).mean()) + 0.02)
 
 
 def _store_columns(state: State, params: Params, sees_stock: bool = True) -> Float[Array, " J"]:
-    """Calendar and how full the warehouse is."""
+    """Calendar, and the share of the warehouse that is full."""
     index = season_index(params)
     angle = 2 * jnp.pi * (state.period % params.season_length) / params.season_length
     tomorrow = index[(state.period + 1) % params.season_length]

@@ -1,4 +1,4 @@
-"""How far a policy is from the exact one, in money and in what it does."""
+"""How close a policy is to the exact one: in profit, decisions, and responses to stock."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -8,12 +8,12 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 from scipy import stats
 
-from agents.evaluation.responses import Answer, cross_response
-from agents.evaluation.simulation import Policy, profit_per_period, simulate
+from agents.evaluation.responses import CrossResponse, cross_response, decisions, warmed
+from agents.evaluation.simulation import profit_per_period, simulate
 from agents.policies.exact_policy import ExactPolicy
-from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Action
+from jaxsim.rollout import Policy, Stores
 
 CLEARLY = 5.0
 """Standard errors from 0 at which the sign of an exact response counts as known."""
@@ -21,9 +21,9 @@ CLEARLY = 5.0
 
 @dataclass(frozen=True)
 class Agreement:
-    """A policy held against the exact one on the same customers."""
+    """A policy compared with the exact one on the same customers."""
 
-    gap_percent: float  # profit per period short of the exact policy's, in percent of it
+    gap_percent: float  # of profit per period below the exact policy's
     gap_error: float  # standard error of the gap over stores
     same_slate: float  # share of segments and visited states that are shown the same slate
     order_correlation: float  # Spearman's, of orders over visited states, mean over products
@@ -40,15 +40,15 @@ def agreement(
     periods: int = 1000,
     burn_in: int = 100,
 ) -> Agreement:
-    """Profit over `periods` after `burn_in`; decisions in the states that the policy itself is in
-    after `burn_in`."""
+    """Compares profits over `periods` after `burn_in`, and decisions in the states that `stores`
+    under `policy` are in after `burn_in`."""
     money_key, state_key, response_key = jax.random.split(key, 3)
     earned, best = (
         profit_per_period(simulate(money_key, each, params, stores, periods, burn_in), periods)
         for each in (policy, exact)
     )
     short = 100 * (best - earned) / abs(best.mean())
-    mine, right = jax.device_get(decisions(state_key, policy, exact, params, stores, burn_in))
+    mine, right = jax.device_get(both_decisions(state_key, policy, exact, params, stores, burn_in))
     return Agreement(
         gap_percent=float(short.mean()),
         gap_error=float(stats.sem(short)),
@@ -62,7 +62,7 @@ def agreement(
 
 
 @partial(jax.jit, static_argnames=("stores", "burn_in"))
-def decisions(
+def both_decisions(
     key: PRNGKeyArray,
     policy: Policy,
     exact: ExactPolicy,
@@ -70,24 +70,14 @@ def decisions(
     stores: int,
     burn_in: int,
 ) -> tuple[Action, Action]:
-    """What both would do in the states that the policy leads to: leading axis stores."""
-
-    def one_store(key: PRNGKeyArray) -> tuple[Action, Action]:
-        def one_period(carry: tuple, key: PRNGKeyArray) -> tuple[tuple, None]:
-            state, memory = carry
-            act_key, customers = jax.random.split(key)
-            action, memory = policy.act(act_key, memory, state, params)
-            return (store.step(customers, state, action, params)[0], memory), None
-
-        start = store.reset(key, params), policy.start(params)
-        (state, memory), _ = jax.lax.scan(one_period, start, jax.random.split(key, burn_in))
-        return policy.act(key, memory, state, params)[0], exact.act(key, (), state, params)[0]
-
-    return jax.vmap(one_store)(jax.random.split(key, stores))
+    """What both decide in the states that `policy` leads to; leading axis stores."""
+    reached = warmed(key, policy, params, stores, burn_in)
+    mine = decisions(key, policy, params, reached, burn_in)
+    return mine, decisions(key, exact, params, Stores(reached.state, ()), burn_in)
 
 
 def _rank_correlation(mine: Array, right: Array) -> float:
-    """1 where one of the two never changes its order: there is no order of ranks to get wrong."""
+    """Spearman's correlation, mean over products whose orders vary under both; 1 without any."""
     found = [
         float(stats.spearmanr(left, truth).statistic)
         for left, truth in zip(mine.T, right.T, strict=True)
@@ -96,12 +86,11 @@ def _rank_correlation(mine: Array, right: Array) -> float:
     return float(np.mean(found)) if found else 1.0
 
 
-def _same_signs(mine: object, right: object) -> float:
-    pairs = [(vars(mine)[name], truth) for name, truth in vars(right).items()]
-    hits = np.concatenate([_hits(each, truth) for each, truth in pairs])
-    return float(hits.mean()) if len(hits) else 1.0
-
-
-def _hits(mine: Answer, truth: Answer) -> np.ndarray:
-    clear = np.abs(truth.mean) > CLEARLY * np.asarray(truth.error)
-    return (np.sign(mine.mean) == np.sign(truth.mean))[clear]
+def _same_signs(mine: CrossResponse, right: CrossResponse) -> float:
+    """1 where no exact response is clear."""
+    clear = [
+        (np.sign(found.mean) == np.sign(truth.mean))[np.abs(truth.mean) > CLEARLY * truth.error]
+        for found, truth in zip(vars(mine).values(), vars(right).values(), strict=True)
+    ]
+    same = np.concatenate(clear)
+    return float(same.mean()) if len(same) else 1.0

@@ -9,8 +9,9 @@ from jaxtyping import PRNGKeyArray
 
 from agents.devices import ONE, Shards
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import Policy, interval, kpis, profit_per_period, simulate_each
+from agents.evaluation.simulation import interval, kpis, profit_per_period, simulate_each
 from jaxsim.params import Params
+from jaxsim.rollout import Policy
 
 Row = dict[str, Any]
 

@@ -1,21 +1,20 @@
-"""How a policy answers: to a shock, period by period, and to one more unit on a shelf.
+"""How a policy responds: to a shock, period by period, and to one more unit of stock.
 
-Works for every policy of `agents.evaluation.simulation.Policy`. Shocked and unshocked stores
-meet the same customers, so that a response is a paired difference.
+Works for every `jaxsim.Policy`. A store is lived twice, shocked and unshocked, with the same
+customers, so that a response is a paired difference. Source: this project.
 """
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from agents.evaluation.simulation import Policy
-from jaxsim import choice, store
+from jaxsim import choice
 from jaxsim.params import Params
-from jaxsim.records import Chance, State
+from jaxsim.records import Action, Chance, State
+from jaxsim.rollout import Keys, Policy, Stores, Trajectory, keyed, play, started
 
 SURGE = -0.01
 """Demand of one day in a hundred, as a uniform of `jaxsim.sampling`: the upper tail is 1 %."""
@@ -27,9 +26,9 @@ NO_DELIVERY = -1.0
 class Shock:
     """What happens once, by product; all 0 is an ordinary day."""
 
-    surge: Float[Array, " N"]  # 1: as many customers want it as on one day in a hundred
-    delay: Float[Array, " N"]  # 1: its supplier moves nothing this period
-    overstock: Float[Array, " N"]  # units that appear on the shelf
+    surge: Float[Array, " N"]  # 1: first-choice demand as on one day in a hundred
+    delay: Float[Array, " N"]  # 1: the supplier moves nothing this period
+    overstock: Float[Array, " N"]  # units that appear on hand before the decision
 
 
 @struct.dataclass
@@ -59,7 +58,7 @@ class CrossResponse:
 
 
 def shock_of(params: Params, kind: str, product: int, units: float = 1.0) -> Shock:
-    """A `surge`, a `delay` or an `overstock` (of `units`) of one product."""
+    """A `surge`, a `delay` or an `overstock` (of `units`) of one product, by its index."""
     none = jnp.zeros(params.products)
     return Shock(none, none, none).replace(**{kind: none.at[product].set(units)})
 
@@ -76,23 +75,20 @@ def impulse_response(
 ) -> Impulse:
     """The response over lags 0 to `lags` to a shock after `burn_in` periods.
 
-    A delay tells from the next lag on; demand and stock from lag 0 or 1, as the policy sees them.
+    A delay shows from lag 1 on; a surge in sales at lag 0, and in decisions from lag 1; an
+    overstock in everything at lag 0.
     """
-
-    keys = jax.random.split(key, stores)
-    shocks = jax.tree.map(lambda leaf: jnp.stack([leaf, jnp.zeros_like(leaf)]), shock)
-    live = partial(_live, policy=policy, params=params, burn_in=burn_in)
-    # Both lives of a store go through the same lines: a policy is compiled once.
-    live = jax.vmap(jax.vmap(live, (None, 0, None, 0, 0)), (0, None, None, 0, 0))
-
-    def one_period(carry: tuple[State, Any], period: Array) -> tuple[tuple[State, Any], dict]:
-        *carry, news = live(shocks, keys, period, *carry)
-        return tuple(carry), jax.tree.map(lambda lived: _answer(lived[0] - lived[1]), news)
-
-    start = jax.vmap(lambda key: (store.reset(key, params), policy.start(params)))(keys)
-    twice = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), start)
-    _, answers = jax.lax.scan(one_period, twice, jnp.arange(burn_in + lags + 1))
-    return Impulse(**jax.tree.map(lambda leaf: leaf[burn_in:], answers))
+    # Shocked lives, then the unshocked ones of the same stores: the policy is compiled once.
+    keys = jnp.tile(jax.random.split(key, stores), 2)
+    shocks = jax.tree.map(
+        lambda leaf: jnp.repeat(jnp.stack([leaf, jnp.zeros_like(leaf)]), stores, 0), shock
+    )
+    played = play(
+        started(keys, policy, params), _keys(keys), policy, params,
+        periods=lags + 1, burn_in=burn_in,
+        event=partial(_struck, shocks, burn_in), keep=partial(_difference, params),
+    )  # fmt: skip
+    return played.kept
 
 
 @partial(jax.jit, static_argnames=("stores", "burn_in"))
@@ -100,73 +96,68 @@ def cross_response(
     key: PRNGKeyArray, policy: Policy, params: Params, stores: int = 4096, burn_in: int = 60
 ) -> CrossResponse:
     """Finite differences over the states that `stores` are in after `burn_in` periods."""
-    units = jnp.concatenate([jnp.zeros((1, params.products)), jnp.eye(params.products)])
+    reached = warmed(key, policy, params, stores, burn_in)
+    one_more = jnp.concatenate([jnp.zeros((1, params.products)), jnp.eye(params.products)])
 
-    def one_store(key: PRNGKeyArray) -> dict[str, Array]:
-        state, memory = _warm(key, policy, params, burn_in)
+    def decide(units: Float[Array, " N"]) -> dict[str, Float[Array, "B N"]]:
+        fuller = reached.state.replace(on_hand=reached.state.on_hand + units)
+        action = decisions(key, policy, params, Stores(fuller, reached.memory), burn_in)
+        attention = jax.vmap(choice.mean_attention, (0, None))(action.slate, params)
+        return {"attention": attention, "order": jnp.round(action.order)}
 
-        def decide(more: Float[Array, " N"]) -> tuple[Array, Array]:
-            fuller = state.replace(on_hand=state.on_hand + more)
-            action, _ = policy.act(_acting(key, burn_in), memory, fuller, params)
-            return choice.mean_attention(action.slate, params), jnp.round(action.order)
-
-        attention, order = jax.vmap(decide)(units)
-        return {"attention": attention[1:] - attention[0], "order": order[1:] - order[0]}
-
-    answers = jax.vmap(one_store)(jax.random.split(key, stores))
-    return CrossResponse(**jax.tree.map(_answer, answers))
+    decided = jax.vmap(decide, out_axes=1)(one_more)
+    answers = jax.tree.map(lambda leaf: _answer(leaf[:, 1:] - leaf[:, :1]), decided)
+    return CrossResponse(**answers)
 
 
-def _warm(key: PRNGKeyArray, policy: Policy, params: Params, burn_in: int) -> tuple[State, Any]:
-    """A store and the policy's memory of it after `burn_in` ordinary periods."""
-
-    def one_period(carry: tuple[State, Any], period: Array) -> tuple[tuple[State, Any], None]:
-        state, memory = carry
-        action, memory = policy.act(_acting(key, period), memory, state, params)
-        return (store.step(_customers(key, period), state, action, params)[0], memory), None
-
-    start = store.reset(key, params), policy.start(params)
-    return jax.lax.scan(one_period, start, jnp.arange(burn_in))[0]
+def warmed(key: PRNGKeyArray, policy: Policy, params: Params, stores: int, burn_in: int) -> Stores:
+    """Stores, and the policy's memory of them, after `burn_in` ordinary periods."""
+    keys = jax.random.split(key, stores)
+    return play(
+        started(keys, policy, params), _keys(keys), policy, params, periods=burn_in
+    ).stores  # fmt: skip
 
 
-def _live(
-    shock: Shock,
-    key: PRNGKeyArray,
-    period: Array,
-    state: State,
-    memory: Any,
-    policy: Policy,
-    params: Params,
-    burn_in: int,
-) -> tuple[State, Any, dict[str, Float[Array, " N"]]]:
-    """One period of one store, with a shock if it is the period after `burn_in`."""
-    now = period == burn_in
-    state = state.replace(on_hand=state.on_hand + jnp.where(now, shock.overstock, 0.0))
-    action, memory = policy.act(_acting(key, period), memory, state, params)
-    chance = _shocked(store.draw(_customers(key, period), params), shock, now)
-    after, flows = store.advance(chance, state, action, params)
-    news = {
-        "attention": choice.mean_attention(action.slate, params),
-        "ordered": flows.ordered,
-        "on_hand": state.on_hand,
-        "sold": flows.sold,
-    }
-    return after, memory, news
+def decisions(
+    key: PRNGKeyArray, policy: Policy, params: Params, stores: Stores, period: int
+) -> Action:
+    """What a policy decides in that period of stores made by `warmed` with the same key."""
+    _, keys = _keys(jax.random.split(key, len(stores.state.period)))(jnp.int32(period))
+    return jax.vmap(policy.act, (0, 0, 0, None))(keys, stores.memory, stores.state, params)[0]
 
 
-def _shocked(chance: Chance, shock: Shock, now: Array) -> Chance:
-    return chance.replace(
+def _keys(stores: PRNGKeyArray) -> Keys:
+    """Keys of every period, by those that the stores were started with."""
+    decisions, customers = (
+        jax.vmap(jax.random.fold_in, (0, None))(stores, purpose) for purpose in (1, 2)
+    )
+    return keyed(customers, decisions)
+
+
+def _struck(
+    shock: Shock, when: int, period: Int[Array, ""], state: State, chance: Chance
+) -> tuple[State, Chance]:
+    """The shock, if its time is now. All have a leading axis of stores."""
+    now = period == when
+    overstocked = state.on_hand + jnp.where(now, shock.overstock, 0.0)
+    chance = chance.replace(
         demand=jnp.where(now & (shock.surge > 0), SURGE, chance.demand),
         stall=jnp.where(now & (shock.delay > 0), NO_DELIVERY, chance.stall),
     )
+    return state.replace(on_hand=overstocked), chance
 
 
-def _acting(key: PRNGKeyArray, period: Array | int) -> PRNGKeyArray:
-    return jax.random.fold_in(jax.random.fold_in(key, 1), period)
-
-
-def _customers(key: PRNGKeyArray, period: Array | int) -> PRNGKeyArray:
-    return jax.random.fold_in(jax.random.fold_in(key, 2), period)
+def _difference(params: Params, happened: Trajectory) -> Impulse:
+    """One period of the shocked lives less that of the unshocked ones."""
+    lived = Impulse(
+        attention=jax.vmap(choice.mean_attention, (0, None))(happened.action.slate, params),
+        ordered=happened.flows.ordered,
+        on_hand=happened.state.on_hand,
+        sold=happened.flows.sold,
+    )
+    # Without it newer compilers round both lives differently: no response would be 1e-8, not 0.
+    lived = jax.lax.optimization_barrier(lived)
+    return jax.tree.map(lambda leaf: _answer(jnp.subtract(*jnp.split(leaf, 2))), lived)
 
 
 def _answer(values: Float[Array, "stores ..."]) -> Answer:

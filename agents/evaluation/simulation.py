@@ -1,8 +1,7 @@
-"""Comparing policies: the same customers for all, burn-in dropped, paired intervals, KPIs."""
+"""Comparing policies on the same customers: totals over periods, KPIs and intervals."""
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -12,21 +11,8 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from scipy import stats
 
 from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, gathered
-from jaxsim import store
 from jaxsim.params import Params
-from jaxsim.records import Action, Flows, State
-
-
-class Policy(Protocol):
-    """What decides in one store. A pytree, so that it can go through `jit` and `vmap`."""
-
-    def start(self, params: Params) -> Any:
-        """Memory of a store not yet seen."""
-        ...
-
-    def act(
-        self, key: PRNGKeyArray, memory: Any, state: State, params: Params
-    ) -> tuple[Action, Any]: ...
+from jaxsim.rollout import Policy, Trajectory, rollout_sums
 
 
 @struct.dataclass
@@ -38,7 +24,7 @@ class Totals:
     purchase: Float[Array, ""]
     holding: Float[Array, ""]  # overflow included
     penalty: Float[Array, ""]
-    demand_value: Float[Array, ""]  # what all first choices would have paid
+    demand_value: Float[Array, ""]  # first-choice demand at its price
     asked: Float[Array, " N"]
     served: Float[Array, " N"]
     sold: Float[Array, " N"]
@@ -52,8 +38,9 @@ class Totals:
     cost_of_left: Float[Array, ""]
 
 
-def totals_of(flows: Flows, params: Params) -> Totals:
-    """One period's contribution."""
+def totals_of(happened: Trajectory, params: Params) -> Totals:
+    """What one period of one store contributes."""
+    flows = happened.flows
     return Totals(
         profit=flows.profit.sum(),
         revenue=flows.revenue.sum(),
@@ -85,62 +72,36 @@ def simulate(
     burn_in: int,
     shards: Shards = ONE,
 ) -> Totals:
-    """Totals per store over `periods` after `burn_in`, leading axis `stores`.
+    """Totals of each store over `periods` after `burn_in`, leading axis `stores`.
 
     The customers depend on `key` alone: the same key under two policies is the same customers, on
-    however many devices. `stores` is a multiple of the shards.
+    any number of devices. `stores` must be a multiple of the shards.
     """
-    own = partial(_simulate, stores=stores, periods=periods, burn_in=burn_in, shards=shards)
+
+    def own_stores(key: PRNGKeyArray, policy: Policy, params: Params) -> Totals:
+        return rollout_sums(
+            key, policy, params, partial(totals_of, params=params),
+            stores=shards.own_numbers(stores), periods=periods, burn_in=burn_in,
+            place=shards.apart,
+        )  # fmt: skip
+
     everywhere = (EVERYWHERE, EVERYWHERE, EVERYWHERE)
-    return shards.map(own, everywhere, SPREAD)(key, policy, params)
-
-
-def _simulate(
-    key: PRNGKeyArray,
-    policy: Policy,
-    params: Params,
-    stores: int,
-    periods: int,
-    burn_in: int,
-    shards: Shards,
-) -> Totals:
-    """The stores of one shard."""
-    reset_key, customers, decisions = jax.random.split(key, 3)
-    states = jax.vmap(store.reset, (0, None))(shards.own_keys(reset_key, stores), params)
-    store_ids = shards.own_numbers(stores)
-    memory = jax.vmap(lambda _: policy.start(params))(store_ids)
-
-    def one_store(state: State, memory: Any, store_id: Array, period: Array) -> tuple:
-        chance_key = jax.random.fold_in(jax.random.fold_in(customers, period), store_id)
-        act_key = jax.random.fold_in(jax.random.fold_in(decisions, period), store_id)
-        action, memory = policy.act(act_key, memory, state, params)
-        state, flows = store.step(chance_key, state, action, params)
-        return state, memory, totals_of(flows, params)
-
-    def one_period(carry: tuple, period: Array) -> tuple[tuple, None]:
-        states, memory, sums = carry
-        states, memory, news = jax.vmap(one_store, (0, 0, 0, None))(
-            states, memory, store_ids, period
-        )
-        counted = jnp.where(period >= burn_in, 1.0, 0.0)
-        sums = jax.tree.map(lambda total, new: total + counted * new, sums, news)
-        return (states, memory, sums), None
-
-    shapes = jax.eval_shape(jax.vmap(one_store, (0, 0, 0, None)), states, memory, store_ids, 0)[2]
-    sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    start = shards.apart((states, memory, sums))
-    (_, _, sums), _ = jax.lax.scan(one_period, start, jnp.arange(burn_in + periods))
-    return sums
+    return shards.map(own_stores, everywhere, SPREAD)(key, policy, params)
 
 
 def kpis(totals: Totals, periods: int) -> dict[str, float]:
-    """What a department head reads, per period or as shares, averaged over stores.
+    """Key figures of a policy, in money per period or as shares, averaged over stores.
 
-    `bullwhip` is the variance of orders over the variance of demand, by product, weighted by
-    demand; `turnover` is cost of sales over mean stock at cost, per period.
+    `fill_rate`: served over asked. `stockout_share`: share of products and periods that end with
+    nothing on hand. `turnover`: cost of sales over stock at cost, per period. `shown_share`: share
+    of sales to customers who were shown the product. `bullwhip`: variance of orders over variance
+    of first-choice demand, both summed over products.
     """
     t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
-    mean = lambda leaf: float(np.mean(leaf) / periods)  # noqa: E731
+
+    def mean(leaf: np.ndarray) -> float:
+        return float(np.mean(leaf) / periods)
+
     return {
         "profit": mean(t.profit),
         "revenue": mean(t.revenue),
@@ -158,12 +119,12 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
 
 
 def profit_per_period(totals: Totals, periods: int) -> np.ndarray:
-    """One number per store."""
+    """Money per period of each store."""
     return np.asarray(totals.profit, np.float64) / periods
 
 
 def interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, tuple[float, float]]:
-    """Mean and its t-interval over independent values (stores, or paired differences)."""
+    """Mean and its t-interval over independent values (of stores, or paired differences)."""
     mean = float(np.mean(values))
     spread = float(stats.sem(values))
     half = spread * float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1)) if spread else 0.0
@@ -179,7 +140,7 @@ def simulate_each(
     burn_in: int,
     shards: Shards = ONE,
 ) -> dict[str, Totals]:
-    """Every policy on the same customers."""
+    """Totals of every policy by name, all on the same customers; on the host."""
     return {
         name: gathered(simulate(key, policy, params, stores, periods, burn_in, shards))
         for name, policy in policies.items()
@@ -192,7 +153,6 @@ def _share(part: np.ndarray, whole: np.ndarray) -> float:
 
 
 def _bullwhip(t: Totals, periods: int) -> float:
-    variance = lambda squares, sums: squares / periods - (sums / periods) ** 2  # noqa: E731
-    of_orders = variance(t.ordered_squared, t.ordered).sum(0)
-    of_demand = variance(t.asked_squared, t.asked).sum(0)
-    return _share(of_orders, of_demand)
+    of_orders = t.ordered_squared / periods - (t.ordered / periods) ** 2
+    of_demand = t.asked_squared / periods - (t.asked / periods) ** 2
+    return _share(of_orders.sum(0), of_demand.sum(0))

@@ -1,4 +1,4 @@
-"""An exact optimum as a policy like any other: it looks up what to do."""
+"""An exact optimum as a `jaxsim.Policy`: a table of decisions by state."""
 
 import math
 
@@ -16,13 +16,13 @@ from jaxsim.params import Params
 from jaxsim.records import Action, State
 
 QUICK_SIZE = 8_000
-"""States times joint slates beyond which the solver would hold up a report."""
+"""Most states times joint slates that are solved while a user waits for a report."""
 QUICK_TOLERANCE = 1e-3  # money per period
 
 
 @struct.dataclass
 class ExactPolicy:
-    """Orders and slates of every state of the grid; a state beyond it acts as the nearest."""
+    """Orders and slates of every state of the grid; a state outside it acts as the nearest one."""
 
     orders: Float[Array, "... N"]  # units
     slates: Int[Array, "... K S"]
@@ -30,12 +30,13 @@ class ExactPolicy:
     grid: Grid = struct.field(pytree_node=False)
 
     def start(self, params: Params) -> tuple[()]:
+        """No memory."""
         return ()
 
     def act(
         self, key: PRNGKeyArray, memory: tuple[()], state: State, params: Params
     ) -> tuple[Action, tuple[()]]:
-        """Orders and slates of one store; `key` and `memory` are not needed."""
+        """Orders and slates of one store; `key` and `memory` are not used."""
         at = self._position(state)
         return Action(order=self.orders[at], slate=self.slates[at]), memory
 
@@ -51,7 +52,7 @@ class ExactPolicy:
 
 
 def policy_of(found: Optimum) -> ExactPolicy:
-    """The policy of an optimum, ready to be evaluated, compared and drawn."""
+    """The policy of an optimum, for the simulator."""
     slates = jnp.asarray(found.tables.slates, jnp.int32)
     remembered = slates[: found.grid.remembered]
     return ExactPolicy(
@@ -63,8 +64,8 @@ def policy_of(found: Optimum) -> ExactPolicy:
 
 
 def solved(params: Params) -> Optimum | None:
-    """The joint optimum of a store of two products, where nothing but the stock of both matters and
-    it is found quickly."""
+    """The joint optimum of a store with two products, or None where it is outside the exact model,
+    would take long, or its state is more than the stock of both."""
     slates = 2**params.segments
     few = params.products == 2 and slates <= QUICK_SIZE
     if not few or int(params.lead_time.max()) > 1 or bool(params.backlogged.any()):

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from agents.evaluation.trajectories import Trace
+from jaxsim.rollout import Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
 BLUE, ORANGE, RED, GREEN, BLACK, GREY = (
@@ -55,7 +55,7 @@ def draw_learning(metrics: pd.DataFrame, best_heuristic: float, path: Path) -> N
 
 
 def draw_week(
-    trace: Trace, scenario: Scenario, path: Path, products: Sequence[int] | None = None
+    trace: Trajectory, scenario: Scenario, path: Path, products: Sequence[int] | None = None
 ) -> None:
     """Stock and orders, sales and what was turned away, and attention: a column for each product.
 
@@ -116,7 +116,7 @@ def _draw_smoothed(
     axes.plot(at, smooth, color=colour, linewidth=2, label=label)
 
 
-def _draw_stock(axes: Axes, periods: np.ndarray, trace: Trace, product: int) -> None:
+def _draw_stock(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
     stock = np.asarray(trace.state.on_hand)[:, product]
     orders = np.asarray(trace.flows.ordered)[:, product]
     axes.bar(periods, orders, width=0.7, color=ORANGE, label="ordered")
@@ -127,7 +127,7 @@ def _draw_stock(axes: Axes, periods: np.ndarray, trace: Trace, product: int) -> 
     axes.set_ylim(0, 1.08 * max(stock.max(), orders.max(), 1.0))
 
 
-def _draw_sales(axes: Axes, periods: np.ndarray, trace: Trace, product: int) -> None:
+def _draw_sales(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
     sold, lost, waiting = (
         np.asarray(each)[:, product]
         for each in (trace.flows.sold, trace.flows.lost, trace.flows.waiting)
@@ -138,7 +138,7 @@ def _draw_sales(axes: Axes, periods: np.ndarray, trace: Trace, product: int) -> 
     axes.set_ylim(0, 1.08 * max((sold + turned_away).max(), 1.0))
 
 
-def _draw_attention(axes: Axes, periods: np.ndarray, trace: Trace, product: int) -> None:
+def _draw_attention(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
     attention = np.asarray(trace.flows.attention)[:, product]
     axes.bar(periods, attention, width=1.0, color=GREY, label="attention, mean over customers")
     axes.set_ylim(0, 1)

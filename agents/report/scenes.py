@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.evaluation.responses import Answer, impulse_response, shock_of
-from agents.evaluation.simulation import Policy
-from agents.evaluation.trajectories import DAYS, Trace, record
+from agents.evaluation.trajectories import DAYS, record
 from agents.policies.exact_policy import solved
 from agents.report.data import Answers, Line, Responses, Scenes, Story, Switching
 from agents.theory.structure import shown_first, visited
@@ -22,6 +21,7 @@ from jaxsim import choice
 from jaxsim.exact.optimum import Optimum
 from jaxsim.params import Params
 from jaxsim.records import State
+from jaxsim.rollout import Policy, Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
 PLAYED = 40
@@ -53,7 +53,9 @@ def scenes_of(
     )
 
 
-def story_of(decided_by: str, trace: Trace, scenario: Scenario, sales: Float[Array, " N"]) -> Story:
+def story_of(
+    decided_by: str, trace: Trajectory, scenario: Scenario, sales: Float[Array, " N"]
+) -> Story:
     """One store's time under one policy, of the products that sell most according to `sales`."""
     params, flows = scenario.params(), trace.flows
     shown = _best_sellers(sales, PLAYED)
@@ -100,7 +102,7 @@ def responses_of(
     return Responses(stores=RESPONSE_STORES, answers=answers)
 
 
-def switching_of(policy: Policy, scenario: Scenario, trace: Trace) -> Switching | None:
+def switching_of(policy: Policy, scenario: Scenario, trace: Trajectory) -> Switching | None:
     """Who is shown first to each segment by the stock of both, for a store of two products, and the
     exact policy where the solver takes the store quickly. All else is as on the last day of
     `trace`, and the policy's memory as at its start."""

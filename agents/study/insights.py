@@ -22,11 +22,12 @@ from agents.evaluation.responses import (
     impulse_response,
     shock_of,
 )
-from agents.evaluation.simulation import Policy, simulate
+from agents.evaluation.simulation import simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
 from agents.policies.exact_policy import policy_of, solved
 from jaxsim.params import Params
+from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario
 
 SEEDS = 4

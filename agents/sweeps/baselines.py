@@ -11,10 +11,11 @@ import numpy as np
 
 from agents import files
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import Policy, Totals, interval, kpis, profit_per_period, simulate
+from agents.evaluation.simulation import Totals, interval, kpis, profit_per_period, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.runs import run_folder
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
+from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario
 
 

@@ -150,7 +150,7 @@ def _stock_blind(tables: Tables) -> Iterable[tuple[int, ...]]:
     """Every way to choose a joint slate without looking at stock (see `blind`) that comes to the
     same cycle of slates from everywhere: else there is no one average."""
     slates = range(len(tables.slates))
-    remembered = len(slates) if truncation.tires(tables.params) else 1
+    remembered = len(slates) if truncation.has_fatigue(tables.params) else 1
     return filter(_has_one_cycle, itertools.product(slates, repeat=remembered))
 
 

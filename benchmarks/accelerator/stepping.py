@@ -7,7 +7,6 @@ device, and every entry of every ledger goes into one sum.
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import workloads
@@ -15,7 +14,7 @@ from benchmarks.accelerator import subject
 from benchmarks.accelerator.ledger import Deadline, Ledger
 from benchmarks.accelerator.programs import Work, measured
 from benchmarks.accelerator.sizes import Sizes
-from benchmarks.workloads import Decide, Walk
+from benchmarks.workloads import AsGiven, AtRandom, Walk
 from jaxsim.params import Params
 
 PART = "step"
@@ -39,8 +38,8 @@ def works(scenario: str, sizes: Sizes) -> list[Work]:
 
 def work(scenario: str, params: Params, stores: int, decided: str, sizes: Sizes) -> Work:
     periods = int(np.clip(sizes.call // (stores * params.products), *sizes.periods))
-    decide = workloads.as_given if decided == GIVEN else classically(params)
-    start = given if decided == GIVEN else workloads.start
+    policy = AsGiven() if decided == GIVEN else subject.classical()
+    start = given if decided == GIVEN else partial(workloads.start, policy)
     return Work(
         part=PART,
         name=decided,
@@ -48,20 +47,13 @@ def work(scenario: str, params: Params, stores: int, decided: str, sizes: Sizes)
         stores=stores,
         products=params.products,
         periods=periods,
-        call=workloads.walking(params, decide, periods),
+        call=workloads.walking(params, policy, periods),
         start=partial(start, params, stores),
     )
 
 
-def classically(params: Params) -> Decide:
-    """A tuned pair that remembers nothing."""
-    policy = subject.classical()
-    return lambda key, memory, state, _: policy.act(key, memory, state, params)
-
-
 def given(params: Params, stores: int) -> Walk:
     """Stores on their first day, each with some days of actions at random, drawn on the device."""
-    drawn = workloads.at_random(params)
     keys = jax.random.split(jax.random.key(1), (stores, workloads.GIVEN))
-    one_day = lambda key: drawn(key, (), None, jnp.int32(0))[0]  # noqa: E731
-    return workloads.start(params, stores).replace(memory=jax.vmap(jax.vmap(one_day))(keys))
+    drawn = jax.vmap(jax.vmap(lambda key: AtRandom().act(key, (), None, params)[0]))(keys)
+    return workloads.start(AsGiven(), params, stores).with_given(drawn)

@@ -1,1 +1,5 @@
-"""The store as other libraries know an environment; each adapter needs its own extra."""
+"""The store behind the interfaces of other libraries; each adapter needs the extra of its name.
+
+`jaxsim.make(name, interface=...)` makes them. Their settings: `task`, who decides what (see
+`jaxsim.adapters.task.Task`); `periods` until truncation; `normalised` for PettingZoo.
+"""

@@ -1,6 +1,7 @@
 """The store as a Gymnasium environment, and as a vector environment whose batch stays inside JAX.
 
-Needs the extra `gymnasium`. Contract: Gymnasium 1.x (Towers et al. 2024).
+Needs the extra `gymnasium`. B stores, actions of A numbers, observations of D. Source of the
+interface: Gymnasium 1.x (Towers et al. 2024).
 """
 
 from functools import partial
@@ -31,11 +32,13 @@ Info = dict[str, Any]
 
 
 def action_space(task: Task, params: Params) -> gymnasium.spaces.Box:
+    """The box [A] of a task's actions, with the bounds of `Task.bounds`."""
     low, high = (np.asarray(bound) for bound in task.bounds(params))
     return gymnasium.spaces.Box(low, high, dtype=np.float32)
 
 
 def observation_space(task: Task, params: Params) -> gymnasium.spaces.Box:
+    """The box [D] of a task's observations, within ± `FEATURE_LIMIT`."""
     shape = (observation_size(task, params),)
     return gymnasium.spaces.Box(-FEATURE_LIMIT, FEATURE_LIMIT, shape, np.float32)
 
@@ -55,9 +58,9 @@ def _advance_all(
 class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     """One store. Never terminated; truncated after `periods`.
 
-    reward: profit of the period. info: `ledger`, the period's `Flows` as arrays [N] by name.
-    Raises `AdapterError` for an action of the wrong shape, NaN or infinity; numbers out of bounds
-    are clipped.
+    store: a scenario's name, a scenario file's path, or `Params`. reward: profit of the period in
+    money. info: `ledger`, the period's `Flows` as arrays [N] by name. Raises `AdapterError` for an
+    action of the wrong shape, NaN or infinity; numbers out of bounds are clipped.
     """
 
     metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's own form
@@ -72,7 +75,7 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
     ) -> tuple[Float[np.ndarray, " D"], Info]:
-        """A new store; `options` is not heard."""
+        """A new store. `options` is ignored."""
         super().reset(seed=seed)
         reset_key, self._key = jax.random.split(jax.random.key(self.np_random.integers(2**31)))
         obs, self._episode = self._task.begin(reset_key, self._params)
@@ -82,7 +85,7 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     def step(
         self, action: Float[np.ndarray, " A"]
     ) -> tuple[Float[np.ndarray, " D"], float, bool, bool, Info]:
-        """One period. Raises `AdapterError` for a wrong action or after the episode's end."""
+        """One period. Raises `AdapterError` for a wrong action, and after the episode's end."""
         if self._played >= self._periods:
             raise AdapterError("step: the episode is over; allowed: reset first")
         action = check_action("action", action, self.action_space.shape)
@@ -95,11 +98,12 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
 
 
 class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array]):
-    """`num_envs` stores stepped as one compiled program; observations, rewards and flags are JAX
+    """`num_envs` stores stepped by one compiled program; observations, rewards and flags are JAX
     arrays. `gymnasium.wrappers.vector.JaxToNumpy` makes NumPy of them.
 
-    All stores are truncated together after `periods` and begin anew in the same step; then
-    info holds `final_obs` [B, D] and `_final_obs` [B]. `ledger`: the period's flows [B, N] by name.
+    All stores are truncated together after `periods` and reset in the same step; info then holds
+    `final_obs` [B, D] and `_final_obs` [B]. `ledger`: the period's flows [B, N] by name.
+    Raises `AdapterError` unless `num_envs` is 1 or more.
     """
 
     metadata = {"render_modes": [], "jax": True, "autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
@@ -124,7 +128,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
     def reset(
         self, *, seed: int | None = None, options: Info | None = None
     ) -> tuple[Float[Array, "B D"], Info]:
-        """New stores, all of them; `options` is not heard."""
+        """All stores anew. `options` is ignored."""
         super().reset(seed=seed)
         self._key = jax.random.key(self.np_random.integers(2**31))
         return self._start(), {}
@@ -132,7 +136,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
     def step(
         self, actions: Float[Array, "B A"]
     ) -> tuple[Float[Array, "B D"], Float[Array, " B"], Bool[Array, " B"], Bool[Array, " B"], Info]:
-        """One period of every store."""
+        """One period of every store; actions are clipped, not checked."""
         obs, self._episodes, flows = _advance_all(
             self._task, self._keys(), self._episodes, actions, self._params
         )

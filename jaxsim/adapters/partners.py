@@ -1,4 +1,4 @@
-"""Who decides for the department that is not being trained."""
+"""Rules that decide for one department while a learner decides for the other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,31 +18,31 @@ class Partner:
 
     Recommendation: `decide(memory, state, params)` returns slates [K, S] of distinct products and
     its memory. Replenishment: `decide(memory, state, params, attention)` returns units to order
-    [N] and its memory; `attention` [N] is what the day's slates give, mean over customers. A
+    [N] and its memory; `attention` [N] is given by the period's slates, mean over customers. A
     learned department fits as it is: `Partner(department.start, department.order)`, or `.slate`.
     """
 
-    start: Callable[[Params], Any]  # memory of a store not yet seen
+    start: Callable[[Params], Any]  # memory at a store's first period
     decide: Callable[..., tuple[Array, Any]]
 
 
 def order_up_to_cover(state: State, params: Params) -> Float[Array, " N"]:
-    """Units up to the forecast m of lead time and review interval plus sqrt(m): the usual safety
-    stock with a factor of 1."""
+    """A base-stock rule: orders up to m + sqrt(m) units of inventory position, where m is forecast
+    demand over lead time and review interval."""
     stock = views.stock_of(state, params)
     level = stock.protected + jnp.sqrt(stock.protected)
     return jnp.maximum(jnp.round(level) - stock.position, 0.0)
 
 
 def show_favourites(state: State, params: Params) -> Int[Array, "K S"]:
-    """The products that each segment likes best, whatever is in stock."""
+    """The products with the highest base utility in each segment, whatever is in stock."""
     return ranking.top_slate(params.utility, params.slots)
 
 
 def rule(decide: Callable[[State, Params], Array]) -> Partner:
-    """A partner that looks at the state alone and remembers nothing."""
+    """A partner that decides by the state alone, without a memory."""
     return Partner(lambda _: (), lambda memory, state, params, *_: (decide(state, params), memory))
 
 
 NEUTRAL = {"replenishment": rule(order_up_to_cover), "recommendation": rule(show_favourites)}
-"""Who decides unless a partner is named."""
+"""The partner of each department where none is given."""

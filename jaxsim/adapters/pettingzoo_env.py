@@ -1,6 +1,6 @@
 """The store as a PettingZoo parallel environment of two agents with one profit.
 
-Needs the extra `pettingzoo`. Contract: `pettingzoo.ParallelEnv` (Terry et al. 2021).
+Needs the extra `pettingzoo`. Source of the interface: `pettingzoo.ParallelEnv` (Terry et al. 2021).
 """
 
 from typing import Any
@@ -28,10 +28,12 @@ ByAgent = dict[str, Any]
 
 class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
     """Agents `replenishment` and `recommendation`, each with its own view and its own part of the
-    action. Both are paid the store's profit. Never terminated; truncated after `periods`.
+    action. Both are rewarded with the store's profit. Never terminated; truncated after `periods`.
 
-    infos: `ledger`, the period's `Flows` as arrays [N] by name. Raises `AdapterError` for a missing
-    agent and for an action of the wrong shape, NaN or infinity; numbers out of bounds are clipped.
+    store: a scenario's name, a scenario file's path, or `Params`. normalised: orders, too, are in
+    [−1, 1]. infos: `ledger`, the period's `Flows` as arrays [N] by name. Raises `AdapterError` for
+    a missing agent, and for an action of the wrong shape, NaN or infinity; numbers out of bounds
+    are clipped.
     """
 
     metadata = {"name": "store_v0", "render_modes": []}  # noqa: RUF012 - pettingzoo's own form
@@ -49,12 +51,15 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
         self._random: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> spaces.Box:
+        """The box [D] of an agent's observations."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Box:
+        """The box [A] of an agent's actions."""
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: ByAgent | None = None) -> tuple[ByAgent, ...]:
+        """A new store: observations and infos by agent. `options` is ignored."""
         if seed is not None or self._random is None:
             self._random, _ = seeding.np_random(seed)
         reset_key, self._key = jax.random.split(jax.random.key(self._random.integers(2**31)))
@@ -64,6 +69,10 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
         return self._by_agent(obs), {agent: {} for agent in DEPARTMENTS}
 
     def step(self, actions: ByAgent) -> tuple[ByAgent, ...]:
+        """One period: observations, rewards, terminations, truncations and infos by agent.
+
+        Raises `AdapterError` for missing or wrong actions, and after the episode's end.
+        """
         if not self.agents:
             raise AdapterError("step: the episode is over; allowed: reset first")
         joint = np.concatenate([self._checked(agent, actions) for agent in DEPARTMENTS])
@@ -87,6 +96,6 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
         return check_action(agent, actions[agent], self.action_spaces[agent].shape)
 
     def _by_agent(self, joint: Any) -> ByAgent:
-        """The joint observation is the departments' one after another."""
+        """Splits the joint observation, which is the departments' one after the other."""
         first = self.observation_spaces[DEPARTMENTS[0]].low.size
         return dict(zip(DEPARTMENTS, np.split(np.asarray(joint), [first]), strict=True))

@@ -1,4 +1,4 @@
-"""What an outside train_state decides, sees and earns: the one definition behind every adapter."""
+"""What a learner of another library decides, sees and earns: one definition for all adapters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ DEPARTMENTS = ("replenishment", "recommendation")
 
 
 class AdapterError(UserError):
-    """A task or an action that cannot be: names the field, the value and what is allowed."""
+    """A task, a setting or an action that is not allowed: names the field and what is allowed."""
 
 
 @struct.dataclass
 class Episode:
-    """One store on its way to a time limit."""
+    """One store between two periods of an episode."""
 
     store: State
     memory: Any  # of the partner
@@ -36,15 +36,16 @@ class Episode:
 
 @dataclass(frozen=True)
 class Task:
-    """An action is one flat vector: units to order [N], then scores [K·N], segment by segment; the
-    S best scores of a segment are its slate. One department's task has its own part only.
+    """Who decides, and in which numbers.
 
-    Raises `AdapterError` for an unknown department, or a partner when nothing is left to it.
+    An action is one flat vector [A]: units to order [N], then scores [K·N], segment by segment; the
+    S best scores of a segment are its slate. A task of one department has its own part only.
+    Raises `AdapterError` for an unknown department, and for a partner where both are decided.
     """
 
     decides: str = "both"  # or one of DEPARTMENTS
     partner: Partner | None = None  # decides for the other department; by default a neutral rule
-    normalised: bool = False  # orders, too, in [−1, 1]: none to the largest
+    normalised: bool = False  # orders, too, are in [−1, 1], from none to `largest_order`
 
     def __post_init__(self) -> None:
         if self.decides not in ("both", *DEPARTMENTS):
@@ -60,7 +61,7 @@ class Task:
         return DEPARTMENTS if self.decides == "both" else (self.decides,)
 
     def bounds(self, params: Params) -> tuple[Float[Array, " A"], Float[Array, " A"]]:
-        """Lowest and highest of each number of an action. Lower or higher ones are clipped."""
+        """Lowest and highest value of each number of an action. Others are clipped to them."""
         low, high = zip(
             *(action_bounds(each, params, self.normalised) for each in self.departments),
             strict=True,
@@ -73,7 +74,7 @@ class Task:
 
     @partial(jax.jit, static_argnums=0)
     def begin(self, key: PRNGKeyArray, params: Params) -> tuple[Float[Array, " D"], Episode]:
-        """A store in full swing, and what is seen of it."""
+        """The observation and the state of a new store (`jaxsim.store.reset`)."""
         state = store.reset(key, params)
         memory = () if self.decides == "both" else self._partner.start(params)
         return self.observe(state, params), Episode(state, memory, jnp.zeros((), jnp.int32))
@@ -82,7 +83,7 @@ class Task:
     def advance(
         self, key: PRNGKeyArray, episode: Episode, action: Float[Array, " A"], params: Params
     ) -> tuple[Float[Array, " D"], Episode, Flows]:
-        """One period: what is seen after it, and its ledger. The reward is the ledger's profit."""
+        """One period: the next observation and state, and the ledger. The reward is its profit."""
         decision, memory = self._decision(action, episode, params)
         state, flows = store.step(key, episode.store, decision, params)
         after = Episode(state, memory, episode.time + 1)
@@ -120,7 +121,7 @@ JOINT = Task()
 def action_bounds(
     department: str, params: Params, normalised: bool
 ) -> tuple[Float[Array, " A"], Float[Array, " A"]]:
-    """Lowest and highest of each number of one department's action."""
+    """Lowest and highest value of each number of one department's action."""
     if department == "recommendation":
         ones = jnp.ones(params.segments * params.products)
         return -ones, ones
@@ -129,8 +130,9 @@ def action_bounds(
 
 
 def largest_order(params: Params) -> Float[Array, " N"]:
-    """Units, at most `max_order`: m + 3 sqrt(m), rounded up, where m is the mean demand of lead
-    time and review interval in the high season for a product that everybody is shown first."""
+    """The most that can be ordered, in units: m + 3 sqrt(m), rounded up, at most `max_order`. m is
+    mean demand over lead time and review interval in the high season, for a product that is first
+    on everybody's slate."""
     weights = jnp.exp(params.utility)
     shown = weights * jnp.exp(jnp.maximum(params.lift, 0.0))[:, None]
     total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True) - weights + shown
@@ -140,7 +142,8 @@ def largest_order(params: Params) -> Float[Array, " N"]:
 
 
 def slates(scores: Float[Array, " KN"], params: Params) -> Int[Array, "K S"]:
-    """The S best scores of each segment, best first; of equal scores the first product's."""
+    """The products with the S best scores of each segment, best first; of equal scores the lower
+    index."""
     return ranking.top_slate(scores.reshape(params.segments, params.products), params.slots)
 
 
@@ -158,18 +161,18 @@ def observation(department: str, state: State, params: Params) -> Float[Array, "
 
 
 def observation_size(task: Task, params: Params) -> int:
-    """D, without computing anything."""
+    """D, from shapes alone."""
     begin = partial(Task.begin, task)
     return jax.eval_shape(begin, jax.random.key(0), params)[0].shape[0]
 
 
 def params_of(store: str | Params) -> Params:
-    """A store from a scenario's name or file, or as it is. Raises `ScenarioError`."""
+    """The `Params` of a scenario by name or file, or those given. Raises `ScenarioError`."""
     return scenarios.get(store).params() if isinstance(store, str) else store
 
 
 def check_periods(periods: int) -> int:
-    """Raises `AdapterError` unless an episode has a period."""
+    """The periods of an episode. Raises `AdapterError` unless they are 1 or more."""
     if not isinstance(periods, int) or periods < 1:
         raise AdapterError(f"periods: {periods!r}; allowed: a whole number, 1 or more")
     return periods

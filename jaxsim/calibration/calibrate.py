@@ -1,8 +1,9 @@
-"""Transactions to a scenario: arrivals, tastes, season and noise from data; the rest assumed.
+"""From transactions to a scenario: arrivals, tastes, season and noise are fitted, the rest assumed.
 
 One unit of the store is one purchase: a line of a receipt, whatever its number of pieces, at the
-mean price and cost of such lines. Who comes is counted, who buys nothing is the rest of them.
-Method: moments and multinomial-logit frequencies with an empirical-Bayes prior; this project.
+mean price and cost of such lines. Visitors are counted; those who buy none of the products buy
+nothing. Method: moments, and multinomial-logit frequencies with an empirical-Bayes prior. Source:
+this project.
 """
 
 from dataclasses import dataclass
@@ -19,13 +20,14 @@ from jaxsim.calibration.transactions import CalibrationError, parse_columns, rea
 from jaxsim.scenarios.scenario import Scenario, parse
 
 WEEKS = 520
-"""Simulated weeks that a scenario's sales are averaged over in the report."""
+"""Simulated weeks that the report averages a scenario's sales over."""
 
 MOST_PRODUCTS = 20
-"""Products that are kept unless it is said how many."""
+"""Products that are kept by default."""
 
 MOST_BUYING = 0.98
-"""Share of a segment's visitors that buy at most: beyond it, there are more visitors."""
+"""Largest share of a segment's visitors who buy: where there were more purchases, arrivals are
+raised."""
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,28 @@ class CalibrateConfig:
     out: Path
     """The scenario file to write (.json)."""
     columns: tuple[str, ...] = ("date=date", "product=product", "price=price")
-    """Which column is what, as ROLE=COLUMN: date, product and price are needed; customer, segment,
-    cost, group (a product's category) and quantity are optional. Price and cost are of the whole
-    row, or of one piece where there is a quantity."""
+    """The file's columns, as ROLE=COLUMN: date, product and price are needed; customer, segment,
+    cost, group (a product's category) and quantity are optional. Price and cost are for the whole
+    row, or for one piece where there is a quantity."""
     name: str | None = None
     """Name of the scenario; by default that of the file."""
     products: int | None = None
-    """How many products to keep: those bought most, from the largest groups. By default 20, or all
-    that can be kept where they are fewer."""
+    """How many products to keep: those bought most, from the largest groups. By default 20, or
+    fewer where fewer qualify."""
     groups: int = 5
-    """From how many groups, where there is a group column."""
+    """From how many groups to keep products, where there is a group column."""
     segments: int = 8
-    """At most so many segments: the largest, the rest joined as `other`."""
+    """Most segments: the largest ones, the rest joined as `other`."""
     train_days: int = 0
-    """Days to fit on, the rest to report on; 0: the first three quarters."""
+    """Days to fit on; the rest are for the report. 0: the first three quarters."""
     margin: float = 0.25
     """Margin over price where there is no cost column."""
     least_margin: float = 0.0
-    """Leave out products whose margin over price is below (loss leaders)."""
+    """Leave out products with a smaller margin over price (loss leaders)."""
     conversion: float = 0.3
     """Share of visitors who buy one of these products, where there is no customer column."""
     lead_times: tuple[int, ...] = (2,)
-    """Assumed lead times in days, given to the groups in turn."""
+    """Assumed lead times in days, assigned to the groups in turn."""
     holding_a_day: float = 0.03
     """Assumed holding cost per day, as a share of cost: spoilage and capital."""
     penalty: float = 0.0
@@ -68,16 +70,16 @@ class CalibrateConfig:
     overflow: float = 0.05
     """Assumed cost of a unit beyond the shelf per day, as a share of mean cost."""
     substitution: float = 0.45
-    """Assumed share of turned-away customers who choose once more."""
+    """Assumed share of customers with unmet demand who choose once more."""
     lift: float = 0.6
-    """Assumed utility of a full slot of attention (not in such data)."""
+    """Assumed utility of a full slot of attention, which such data do not show."""
     slot_weight: tuple[float, ...] = (1.0, 0.8, 0.2)
     """Assumed attention of each slot of the slate, first 1, not increasing."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted scenario and how well it does on days it has not seen."""
+    """A fitted scenario, and a report on the days that it was not fitted to: values by name."""
 
     scenario: Scenario
     report: dict[str, float]
@@ -85,7 +87,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Counts:
-    """What the fit needs of the data. D days, K segments, N products."""
+    """The data as arrays: D days, K segments, N products. Money is per purchase."""
 
     days: pd.DatetimeIndex
     products: list[str]
@@ -104,17 +106,18 @@ class Counts:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What the data say about demand."""
+    """Parameters of demand that are estimated."""
 
-    tastes: Float[np.ndarray, "K N"]
+    tastes: Float[np.ndarray, "K N"]  # shares of products in purchases
     season: Float[np.ndarray, "K 7"]
-    persistence: float
-    market: float
-    noise: Float[np.ndarray, " N"]
+    persistence: float  # ρ of the market state
+    market: float  # σ of its innovations
+    noise: Float[np.ndarray, " N"]  # σ of the lognormal shocks
 
 
 def calibrate(config: CalibrateConfig) -> Calibration:
-    """Reads, fits, writes the scenario file. Raises `CalibrationError` before it writes."""
+    """Reads the transactions, fits, and writes the scenario file. Raises `CalibrationError`, and
+    then writes nothing."""
     _check(config)
     table = read_transactions(config.transactions, parse_columns(config.columns), config.margin)
     calibration = fit(table, config)
@@ -126,7 +129,8 @@ def calibrate(config: CalibrateConfig) -> Calibration:
 
 
 def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibration:
-    """Fits the first days and reports on the rest; `words` go into the scenario as they are."""
+    """Fits the first days and reports on the rest. `words` are texts of the scenario (`about`,
+    `sources`). Raises `CalibrationError`."""
     counts = count(table, config)
     train = config.train_days or int(0.75 * len(counts.days))
     if not 28 <= train <= len(counts.days) - 7:
@@ -152,15 +156,16 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibrati
 
 
 def without_gaps(counts: Counts) -> Bool[np.ndarray, " D"]:
-    """False on days with less than half the median visitors of their weekday: closed, or lost
-    from the data."""
+    """False on days with less than half the median visitors of their weekday, when the store was
+    closed or the data are incomplete."""
     visitors = counts.visitors.sum(1)
     usual = np.array([np.median(visitors[counts.weekday == day]) for day in range(7)])
     return visitors >= 0.5 * usual[counts.weekday]
 
 
 def count(table: pd.DataFrame, config: CalibrateConfig) -> Counts:
-    """Chooses products and segments, and counts purchases and visitors by day."""
+    """Chooses products and segments, and counts purchases and visitors by day. Raises
+    `CalibrationError`."""
     kept = choose_products(table, config)
     by_size = table["segment"].value_counts().index
     named = list(by_size if len(by_size) <= config.segments else by_size[: config.segments - 1])
@@ -186,8 +191,9 @@ def count(table: pd.DataFrame, config: CalibrateConfig) -> Counts:
 
 
 def choose_products(table: pd.DataFrame, config: CalibrateConfig) -> pd.DataFrame:
-    """The products bought most among those sold on five days in six, with a margin, from the
-    groups that sell most of these. Columns: group, price and cost per purchase."""
+    """The products bought most among those sold on five days in six with a sufficient margin, from
+    the groups that sell most of these. Columns: group, price and cost per purchase. Raises
+    `CalibrationError`."""
     of_product = table.groupby("product")
     all_days = (table["date"].max() - table["date"].min()).days + 1
     goods = pd.DataFrame(
@@ -214,8 +220,8 @@ def choose_products(table: pd.DataFrame, config: CalibrateConfig) -> pd.DataFram
 
 
 def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
-    """Shares of products in each segment's purchases, drawn towards everybody's by a Dirichlet
-    prior whose weight maximises the likelihood of the segments' counts."""
+    """Shares of products in each segment's purchases, shrunk towards the overall shares by a
+    Dirichlet prior whose weight maximises the likelihood of the segments' counts."""
     by_segment = counts.purchases.sum(0)
     everybody = (by_segment.sum(0) + 0.5) / (by_segment.sum() + 0.5 * by_segment.shape[1])
 
@@ -234,15 +240,15 @@ def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
 
 
 def weekly_season(counts: Counts) -> Float[np.ndarray, "K 7"]:
-    """Mean visitors of each weekday over the mean of all, by segment; Monday first."""
+    """Mean visitors of each weekday over the mean of all weekdays, by segment; Monday first."""
     of_day = [counts.visitors[counts.weekday == day].mean(0) for day in range(7)]
     means = np.stack(of_day, -1)
     return means / np.maximum(means.mean(1, keepdims=True), 1e-9)
 
 
 def market_state(counts: Counts, expected: Float[np.ndarray, " D"]) -> tuple[float, float]:
-    """ρ and σ of the AR(1) in logs behind the day's visitors over their expectation, counting
-    noise taken out; ρ from neighbouring days only."""
+    """ρ and σ of the AR(1), in logs, of daily visitors over their expectation, with counting noise
+    removed. ρ is estimated from consecutive days only."""
     ratio = counts.visitors.sum(1) / np.maximum(expected, 1e-9)
     ratio = ratio / ratio.mean() - 1
     variance = max(float(ratio.var() - (1 / np.maximum(expected, 1.0)).mean()), 1e-6)
@@ -255,7 +261,8 @@ def market_state(counts: Counts, expected: Float[np.ndarray, " D"]) -> tuple[flo
 def demand_noise(
     counts: Counts, expected: Float[np.ndarray, " D"], market_variance: float
 ) -> Float[np.ndarray, " N"]:
-    """σ_i of the lognormal shocks: what Poisson and the market leave of the daily variance."""
+    """σ_i of the lognormal shocks: the daily variance that Poisson demand and the market state do
+    not explain."""
     daily = counts.purchases.sum(1)
     mean = daily.mean(0) * (expected / expected.mean())[:, None]
     excess = ((daily - mean) ** 2 - mean).mean(0) / (mean**2).mean(0)
@@ -266,8 +273,8 @@ def demand_noise(
 def hold_out(
     future: Counts, past: Counts, tastes: Float[np.ndarray, "K N"], scenario: Scenario
 ) -> dict[str, float]:
-    """The days not fitted: log-likelihood per purchase against popularity alone, and sales by
-    product, a week each, against the scenario's with nothing shown and shelves full."""
+    """The days not fitted: log-likelihood per purchase, beside that of popularity alone, and sales
+    by product beside those of the scenario with nothing shown and full shelves."""
     seen = future.purchases.sum(0)
     popularity = past.purchases.sum((0, 1)) + 0.5
     popularity = popularity / popularity.sum()
@@ -297,7 +304,7 @@ def _scenario(
 ) -> Scenario:
     each_buys = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
     buying = np.clip(each_buys, 1e-4, MOST_BUYING)
-    # In the store a customer buys one unit: who buys several comes several times.
+    # In the store a customer buys one unit: one who buys several counts as several customers.
     occasions = past.visitors.mean(0) * np.maximum(each_buys / MOST_BUYING, 1.0)
     suppliers = sorted(set(past.groups), key=past.groups.index)
     lead = [config.lead_times[suppliers.index(g) % len(config.lead_times)] for g in past.groups]
@@ -343,7 +350,7 @@ def _visitors(
 
 
 def _days(counts: Counts, part: Bool[np.ndarray, " D"]) -> Counts:
-    """Some of the days."""
+    """The counts of some of the days."""
     fields = vars(counts) | {
         "days": counts.days[part],
         "purchases": counts.purchases[part],
@@ -358,7 +365,7 @@ def _dispersion(daily: Float[np.ndarray, "D N"]) -> float:
 
 
 def _rounded(values: Any) -> Any:
-    """Five significant digits, as plain numbers: files that a person can read."""
+    """Five significant digits, as plain numbers, so that files are readable."""
     plain = np.vectorize(lambda value: float(f"{value:.5g}"))(np.asarray(values, float))
     return plain.tolist()
 

@@ -1,13 +1,12 @@
 """Reading a retailer's transactions: a CSV or Parquet file with named columns, validated."""
 
-import difflib
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from jaxsim.errors import UserError
+from jaxsim.errors import UserError, nearest
 
 ROLES = ("date", "product", "price", "customer", "segment", "cost", "group", "quantity")
 NEEDED = ROLES[:3]
@@ -35,17 +34,18 @@ def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
 
 def read_transactions(path: Path, columns: dict[str, str], margin: float = 0.25) -> pd.DataFrame:
     """One row per purchase with columns date, product, price, segment, cost, group and, where
-    given, customer; money is of the whole row. Rows of nothing paid are left out (returns, gifts);
-    an empty segment or group is `unknown`.
+    given, customer. Price and cost are money for the whole row. Rows without a payment (returns,
+    gifts) are left out; an empty segment or group becomes `unknown`.
 
-    Raises `CalibrationError`: missing or unreadable file, missing column (naming the nearest),
-    unreadable dates, numbers that are not numbers or negative, no rows.
+    columns: the file's column for each role. margin: over price, where there is no cost column.
+    Raises `CalibrationError` for a missing or unreadable file, a missing column (naming the
+    nearest), dates that cannot be read, values that are not numbers or negative, and no rows.
     """
     raw = _read(Path(path))
     for role, column in columns.items():
         if column not in raw.columns:
-            near = difflib.get_close_matches(column, raw.columns.astype(str), n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            near = nearest(column, raw.columns.astype(str))
+            hint = f"did you mean {near}? " if near else ""
             raise CalibrationError(
                 f"{path}: no column {column!r} for {role}; {hint}it has: "
                 f"{', '.join(map(str, raw.columns))}; say --columns {role}=ONE_OF_THEM"
@@ -98,7 +98,7 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    """With commas, as spreadsheets write it where the comma is the decimal sign, or with tabs."""
+    """Separated by commas, by tabs, or by semicolons with decimal commas, as the header shows."""
     header = pd.read_csv(path, nrows=0).columns
     if len(header) == 1 and ";" in header[0]:
         return pd.read_csv(path, sep=";", decimal=",")
@@ -108,9 +108,9 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 
 def _dates(values: pd.Series, path: Path, column: str) -> pd.Series:
-    """Days, with the month first or the day first, as the whole column allows: a history of more
-    than twelve days can be read in one way only."""
-    with warnings.catch_warnings():  # of a format it cannot infer; what it cannot read is refused
+    """Days. Month first or day first, whichever reads the whole column: a history of more than
+    twelve days can be read in one way only."""
+    with warnings.catch_warnings():  # about formats; dates that cannot be read are refused below
         warnings.simplefilter("ignore", UserWarning)
         dates = pd.to_datetime(values, errors="coerce")
         if dates.isna().any():

@@ -1,4 +1,4 @@
-"""Where a store is cut off for exact dynamic programming: the states and orders there are."""
+"""The states and orders of a store that is truncated for exact dynamic programming."""
 
 import itertools
 from dataclasses import dataclass
@@ -8,22 +8,24 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Grid:
-    """A value has an axis for the joint slate that customers remember (of size 1 where they do
-    not tire), one for each product's net stock (on hand less backlog), then axes for each
-    product's pipeline rows but the last, which orders fill."""
+    """Axes of a value function: one for the joint slate that customers remember (of size 1 where
+    fatigue has no weight), one for each product's net stock (on-hand less backlog), then those of
+    each product's pipeline rows except the last, which orders fill."""
 
-    on_hand: tuple[int, ...]  # most units on the shelf, by product
-    owed: tuple[int, ...]  # most units of backlog, by product; 0 where sales are lost
-    order: tuple[int, ...]  # most units in an order, by product
-    lead_time: tuple[int, ...]
+    on_hand: tuple[int, ...]  # largest on-hand in units, by product
+    owed: tuple[int, ...]  # largest backlog in units, by product; 0 where sales are lost
+    order: tuple[int, ...]  # largest order in units, by product
+    lead_time: tuple[int, ...]  # periods
     remembered: int = 1  # joint slates that customers may remember
 
     @property
     def products(self) -> int:
+        """N."""
         return len(self.on_hand)
 
     @property
     def stock_shape(self) -> tuple[int, ...]:
+        """Sizes of the axes of net stock; their product is Z."""
         return tuple(most + owed + 1 for most, owed in zip(self.on_hand, self.owed, strict=True))
 
     @property
@@ -33,21 +35,23 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
         sizes = [(most + 1,) * rows for most, rows in zip(self.order, self.rows, strict=True)]
         return (self.remembered, *self.stock_shape, *sum(sizes, ()))
 
     @property
     def orders(self) -> np.ndarray:
-        """Every joint order: (Q, N)."""
+        """Every joint order in units: (Q, N)."""
         return np.array(list(itertools.product(*(range(most + 1) for most in self.order))))
 
     @property
     def stocks(self) -> np.ndarray:
-        """Net stock of every point: (Z, N)."""
+        """Net stock of every point in units: (Z, N)."""
         points = itertools.product(*(range(size) for size in self.stock_shape))
         return np.array(list(points), np.float32) - np.array(self.owed, np.float32)
 
     def stock_axis(self, product: int) -> int:
+        """Axis of a product's net stock."""
         return 1 + product
 
     def first_row(self, product: int) -> int:

@@ -1,6 +1,7 @@
-"""Base-stock policies of a store with one product, exactly, where unmet sales are lost.
+"""Exact costs of base-stock policies in a store with one product whose unmet demand is lost.
 
-Source: this project; the cost of plain ones is convex in the level (Janakiraman and Roundy, 2004).
+Source: this project. Without a cap on orders the cost is convex in the level (Janakiraman and
+Roundy, 2004).
 """
 
 import math
@@ -17,12 +18,13 @@ from jaxsim.params import Params
 
 
 def base_stock_cost(params: Params, level: int, cap: int | None = None) -> float:
-    """Average cost per period of a base-stock level, orders of at most `cap` units."""
+    """Average cost in money per period of a base-stock level in units, with orders of at most `cap`
+    units. Raises `ExactError`, as all here."""
     return _cost(params, _day(params, level), level, level if cap is None else cap)
 
 
 def best_base_stock_level(params: Params) -> tuple[int, float]:
-    """The best base-stock level and its average cost per period."""
+    """The best base-stock level in units, and its average cost in money per period."""
     most = _most(params)
     day = _day(params, most)
     cost = cache(lambda level: _cost(params, day, level, level))
@@ -34,10 +36,11 @@ def best_base_stock_level(params: Params) -> tuple[int, float]:
 
 
 def best_capped_base_stock(params: Params) -> tuple[int, int, float]:
-    """The best base-stock level with a cap on orders, the cap, and their average cost per period.
+    """The best base-stock level and cap on orders in units, and their average cost in money per
+    period.
 
-    Climbs from the best plain level and a cap of mean demand: no neighbour is better, but a
-    better pair far away is not ruled out.
+    A local search from the best level without a cap and a cap of mean demand: no neighbour is
+    better, but a better pair far away is not ruled out.
     """
     most = 2 * _most(params)
     day = _day(params, most)
@@ -65,7 +68,7 @@ def _day(params: Params, most: int) -> Day:
 
 
 def _cost(params: Params, day: Day, level: int, cap: int) -> float:
-    """From a level, days only reach stocks up to it: that corner of the table is enough."""
+    """Stock never exceeds the level, so that the table of `day` up to the level is enough."""
     grid = Grid((level,), (0,), (cap,), (int(params.lead_time[0]),))
     position = np.indices(grid.shape).sum(0).reshape(-1)
     rule = Rule(

@@ -1,7 +1,8 @@
-"""The optimum of a whole store: it is cut off at caps, the best policy is found, and if that
-touches a cap in more than one of 10⁸ periods, the cap grows.
+"""The optimal policy of a whole store, exactly.
 
-Source: this project.
+Stock, backlog and orders are truncated at caps, the best policy on that grid is found by value
+iteration, and where it reaches a cap in more than one of 10⁸ periods, the cap is raised and the
+store solved again. Source: this project.
 """
 
 from collections.abc import Callable
@@ -23,23 +24,27 @@ from jaxsim.params import Params
 from jaxsim.records import Flows
 
 GROWTHS = 12
+"""Grids that are tried before a store is given up."""
+
 Worth = Callable[[Flows, Params], Float[Array, "M A Z"]]
+"""What a period's expected ledger is worth, in money, without its orders."""
 
 
 @dataclass(frozen=True)
 class Allowed:
-    """What may be chosen: joint slates by the net stock seen, orders up to a level or `FREE`."""
+    """What may be chosen: joint slates by net stock, and orders up to a level, or `FREE`."""
 
     slates: Bool[Array, "M A Z"]
     level: Float[Array, " N"]
 
 
 Restriction = Callable[["Tables", Day, Grid], Allowed]
+"""What a kind of policy may choose, on a grid and its period table."""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """A store with its day tables, each made once however many optima are asked for."""
+    """A store with its period tables, each computed once for however many optima."""
 
     params: Params
     made: dict[Grid, Day] = field(default_factory=dict)
@@ -50,7 +55,7 @@ class Tables:
         return joint_slates(self.params)
 
     def day(self, grid: Grid) -> Day:
-        """The day's table on this grid. Raises `ExactError` where it would be too large."""
+        """The period table on this grid. Raises `ExactError` where it would be too large."""
         truncation.require_small(grid, len(self.slates))
         if grid not in self.made:
             self.made[grid] = day_of(self.slates, self.params, grid)
@@ -59,7 +64,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Optimum:
-    """The best policy of one kind, exactly, with all that is needed to look at it."""
+    """The best policy of one kind, with what is needed to examine it."""
 
     tables: Tables
     grid: Grid
@@ -67,7 +72,7 @@ class Optimum:
 
     @property
     def profit(self) -> float:
-        """Profit per period (or what else the day was worth): see `solver.Solution`."""
+        """Profit per period in money, or what else `worth` measures: see `solver.Solution`."""
         return float(self.solution.profit)
 
     @property
@@ -77,11 +82,12 @@ class Optimum:
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """Units ordered in every state of the grid: (..., N)."""
+        """Units ordered in every state of the grid: (*grid.shape, N)."""
         return self.grid.orders[np.asarray(self.solution.order)]
 
     @cached_property
     def rule(self) -> Rule:
+        """What the policy does in every flat state."""
         return Rule(
             grid=self.grid,
             leaves=np.asarray(self.tables.day(self.grid).leaves),
@@ -91,18 +97,18 @@ class Optimum:
 
     @property
     def long_run(self) -> LongRun:
-        """Where the policy spends its time."""
+        """The stationary distribution under the policy."""
         return self.rule.long_run
 
 
 def anything(tables: Tables, day: Day, grid: Grid) -> Allowed:
-    """Every slate and every order."""
+    """The restriction that allows every slate and every order."""
     return Allowed(jnp.ones(day.leaves.shape[:3], bool), jnp.full(grid.products, FREE))
 
 
 def sales_profit(flows: Flows, params: Params) -> Float[Array, "..."]:
-    """Profit of a day without orders. Units that wait are paid for when they are asked for, which
-    leaves the average unchanged."""
+    """Profit of a period without its orders. Units that wait are paid for when demand occurs, not
+    when they are served, which leaves the average unchanged."""
     return (flows.profit + params.price * flows.waiting).sum(-1)
 
 
@@ -115,12 +121,13 @@ def optimum(
     discount: float = 1.0,
     grid: Grid | None = None,
 ) -> Optimum:
-    """The best policy among those allowed, its worth per period known to within `tolerance`.
+    """The best policy among those allowed, its profit per period known to within `tolerance` money.
 
-    worth: what a day's expected ledger is worth without orders, by default profit. unit_cost: what
-    an ordered unit is charged at, by default its cost. discount: what money of tomorrow is worth
-    today; 1 is for the average. grid: the first cut-off to try, by default chosen from the store.
-    Raises `ExactError` for a store with features outside the exact model, or too large for it.
+    worth: what a period's expected ledger is worth without its orders, by default profit.
+    unit_cost: money per unit ordered, by default the store's cost. discount: of money one period
+    later; 1 is for the average criterion. grid: the first truncation to try, by default chosen from
+    the store. Raises `ExactError` for a store with features outside the exact model, or too large
+    for it.
     """
     tables = store if isinstance(store, Tables) else Tables(store)
     truncation.require_solvable(tables.params, discount)
@@ -134,7 +141,7 @@ def optimum(
         if wider == grid:
             return found
         grid = wider
-    raise ExactError(f"no caps found: at {grid} the best policy still touches them")
+    raise ExactError(f"no caps found: at {grid} the best policy still reaches them")
 
 
 def problem_of(
@@ -145,7 +152,7 @@ def problem_of(
     unit_cost: Float[Array, " N"] | None = None,
     discount: float = 1.0,
 ) -> Problem:
-    """What `solver.solve` is to solve; defaults as in `optimum`."""
+    """The problem for `solver.solve`; defaults as in `optimum`."""
     return Problem(
         worth=worth(day.flows, params),
         leaves=day.leaves,
@@ -158,10 +165,10 @@ def problem_of(
 
 
 def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
-    """`solver.solve` in double precision, brought back to this side of it."""
+    """Solves in double precision; the solution is returned as NumPy arrays."""
     slates = np.arange(problem.worth.shape[1])
     if any(grid.rows) and grid.remembered == 1:
-        # Slates never allowed are left out; on small grids that is not worth another compilation.
+        # Slates that are never allowed are left out; on small grids a new compilation costs more.
         slates = np.flatnonzero(np.asarray(problem.slates.any((0, 2))))
         problem = problem.replace(
             worth=problem.worth[:, slates],
@@ -174,7 +181,7 @@ def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
 
 
 def average_worth(found: Optimum, worth: Worth = sales_profit) -> float:
-    """What the policy earns per period where a day is worth `worth`, units bought at their cost."""
+    """Average money per period of a policy, by `worth` and with units bought at their cost."""
     params = found.tables.params
     day = worth(found.tables.day(found.grid).flows, params)
     return average(found.rule, np.asarray(day, np.float64), params)

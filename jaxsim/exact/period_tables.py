@@ -1,8 +1,9 @@
-"""What a day does to the stock it starts with, exactly: expected ledger and stock in the evening.
+"""One period, exactly: its expected ledger and the distribution of the ending net stock, by the net
+stock that demand meets and by joint slate.
 
-Demand, substitution and money come from `jaxsim.store`: there is one model and no second copy of
-it. Its chance is replaced by sums over every demand, and over every outcome of the systematic
-sampling of substitutes. Source: this project.
+Demand, substitution and money are computed by `jaxsim.store`, so that there is one model. Its
+chance is replaced by sums over every demand, and over every outcome of the systematic sampling of
+second choices. Source: this project.
 """
 
 import itertools
@@ -12,37 +13,37 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jax.scipy.special import gammainc, gammaln, xlog1py, xlogy
 from jaxtyping import Array, Float, Int
 
-from jaxsim import choice, store
+from jaxsim import choice, families, store
 from jaxsim.exact.grid import Grid
+from jaxsim.families import Family
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
 
 @struct.dataclass
 class Day:
-    """Under every joint slate A, from every net stock Z that demand may meet, where customers
-    remember one of M joint slates (M is 1 where they do not tire)."""
+    """The table of a period: for each of M joint slates that customers may remember (1 where
+    fatigue has no weight), A joint slates shown, and Z net stocks that demand may meet."""
 
-    flows: Flows  # the expected ledger of a day without orders: leaves (M, A, Z, N)
-    leaves: Float[Array, "M A Z Z"]  # probability of each net stock in the evening
+    flows: Flows  # the expected ledger of a period without orders: leaves (M, A, Z, N)
+    leaves: Float[Array, "M A Z Z"]  # probability of each ending net stock
 
 
 def joint_slates(params: Params) -> np.ndarray:
-    """Every choice of a slate for each segment: (A, K, S)."""
+    """Every combination of one slate per segment: (A, K, S)."""
     slates = itertools.permutations(range(params.products), params.slots)
     return np.array(list(itertools.product(slates, repeat=params.segments)))
 
 
 def day_of(slates: np.ndarray, params: Params, grid: Grid) -> Day:
-    """The day's table on the shelf of `grid`. Compiled once for each shelf and size of store."""
+    """The period table on the net stocks of `grid`. Compiled once for each shape of them."""
     remembered = slates if grid.remembered > 1 else slates[:1]
     attention = jax.vmap(partial(choice.attention_of, params=params))(jnp.asarray(remembered))
     fatigue = attention if grid.remembered > 1 else jnp.zeros_like(attention)
     shelf = Grid(grid.on_hand, grid.owed, (0,) * grid.products, (0,) * grid.products)
-    # The pipeline plays no part in a day: its length must not ask for another compilation.
+    # The pipeline has no effect within a period; a fixed length avoids another compilation.
     return _table(jnp.asarray(slates), fatigue, params.replace(max_lead_time=1), shelf)
 
 
@@ -63,13 +64,13 @@ def _outcomes(
     params: Params,
     shelf: Grid,
 ) -> Day:
-    """One point of the table: leaves (N,) of the ledger, and (Z,) of evening stocks."""
+    """One entry of the table: leaves (N,) of the ledger, and (Z,) of ending net stocks."""
     state = _state(net, fatigue, params)
     action = Action(order=jnp.zeros(params.products), slate=slate)
-    wish = store.demand(_any_chance(params), state, action, params)
-    asked, mass = _demands(wish.rates.sum(0), params.family, shelf)
-    shift, share = jax.vmap(partial(_spills, state=state, wish=wish, params=params))(asked)
-    evening = jax.vmap(partial(_evening, state=state, wish=wish, params=params), (None, 0))
+    demanded = store.demand(_any_chance(params), state, action, params)
+    asked, mass = _demands(demanded.rates.sum(0), families.get(params.family), shelf)
+    shift, share = jax.vmap(partial(_spills, state=state, demanded=demanded, params=params))(asked)
+    evening = jax.vmap(partial(_evening, state=state, demanded=demanded, params=params), (None, 0))
     ledger, net_after = jax.vmap(evening)(asked, shift)
     mass = mass[:, None] * share
     leaves = jax.ops.segment_sum(
@@ -80,78 +81,54 @@ def _outcomes(
 
 
 def _demands(
-    rates: Float[Array, " N"], family: str, shelf: Grid
+    rates: Float[Array, " N"], family: Family, shelf: Grid
 ) -> tuple[Float[Array, "D N"], Float[Array, " D"]]:
-    """Joint demands up to one more than any stock can serve (the last stands for all beyond, its
-    units their conditional mean) and their probabilities."""
+    """Joint demands and their probabilities. Each product's demands go up to the largest stock; one
+    more stands for all beyond, with their conditional mean as its units."""
     units, masses = [], []
     for rate, most in zip(rates, shelf.stock_shape, strict=True):
         count = jnp.arange(most)
-        beyond, mean_beyond = TAILS[family](most, rate)
+        beyond, mean_beyond = family.tail(most, rate)
         units.append(jnp.append(count, mean_beyond))
-        masses.append(jnp.append(jnp.exp(LOG_MASSES[family](count, rate)), beyond))
+        masses.append(jnp.append(jnp.exp(family.log_mass(count, rate)), beyond))
     joint = jnp.stack(jnp.meshgrid(*units, indexing="ij"), -1).reshape(-1, len(units))
     chances = jnp.stack(jnp.meshgrid(*masses, indexing="ij"), -1).reshape(-1, len(units))
     return joint, chances.prod(-1)
 
 
-def _poisson_log_mass(count: Array, mean: Array) -> Array:
-    return xlogy(count, mean) - mean - gammaln(count + 1)
-
-
-def _geometric_log_mass(count: Array, mean: Array) -> Array:
-    return xlogy(count, mean) - xlog1py(count + 1, mean)
-
-
-def _poisson_tail(least: int, mean: Array) -> tuple[Array, Array]:
-    """P(D ≥ least) and E(D | D ≥ least) = mean · P(D ≥ least − 1) / P(D ≥ least), least ≥ 1."""
-    chance = gammainc(least, mean)
-    before = gammainc(least - 1, mean) if least > 1 else 1.0
-    return chance, jnp.maximum(mean * before / jnp.maximum(chance, 1e-37), least)
-
-
-def _geometric_tail(least: int, mean: Array) -> tuple[Array, Array]:
-    """P(D ≥ least), and E(D | D ≥ least) of a law without memory."""
-    return jnp.exp(xlogy(least, mean) - xlog1py(least, mean)), least + mean
-
-
-LOG_MASSES = {"poisson": _poisson_log_mass, "geometric": _geometric_log_mass}
-TAILS = {"poisson": _poisson_tail, "geometric": _geometric_tail}
-
-
 def _spills(
-    asked: Float[Array, " N"], state: State, wish: store.Demand, params: Params
+    asked: Float[Array, " N"], state: State, demanded: store.Demand, params: Params
 ) -> tuple[Float[Array, " N+1"], Float[Array, " N+1"]]:
-    """Shifts of systematic sampling, one from each interval with the same counts, and the lengths
-    of these intervals."""
+    """Shifts of systematic sampling, one from each interval in which the counts are the same, and
+    the lengths of these intervals."""
     unmet = jnp.maximum(asked - state.on_hand, 0.0)
-    turned_away = jnp.where(params.backlogged, 0.0, unmet)
+    not_waiting = jnp.where(params.backlogged, 0.0, unmet)
     left = jnp.maximum(state.on_hand - asked, 0.0)
-    reached = jnp.cumsum(store.second_choices(wish, turned_away, left, params))
+    reached = jnp.cumsum(store.second_choices(demanded, not_waiting, left, params))
     steps = jnp.sort(1 - (reached - jnp.floor(reached)))
     ends = jnp.concatenate([jnp.zeros(1), steps, jnp.ones(1)])
     return (ends[1:] + ends[:-1]) / 2, jnp.diff(ends)
 
 
 def _evening(
-    asked: Float[Array, " N"], spill: Array, state: State, wish: store.Demand, params: Params
+    asked: Float[Array, " N"], spill: Array, state: State, demanded: store.Demand, params: Params
 ) -> tuple[Float[Array, "F N"], Float[Array, " N"]]:
-    """The ledger of one outcome, its fields stacked, and net stock after it."""
+    """The ledger of one outcome, its fields stacked, and the ending net stock."""
     chance = _any_chance(params).replace(spill=spill)
-    left, backlog, flows = store.fulfil(chance, state, wish.replace(asked=asked), params)
+    left, backlog, flows = store.fulfil(chance, state, demanded.replace(asked=asked), params)
     flows = store.account(flows, params)
     return jnp.stack(jax.tree.leaves(flows)), left - backlog
 
 
 def _index(net: Float[Array, "... N"], shelf: Grid) -> Int[Array, "..."]:
-    """Position of net stock among the shelf's stocks; deeper backlog counts as the deepest."""
+    """Position of net stocks in the table; a backlog beyond the largest counts as the largest."""
     units = jnp.maximum(net + jnp.asarray(shelf.owed), 0.0).astype(jnp.int32)
     strides = np.cumprod((1, *shelf.stock_shape[:0:-1]))[::-1]
     return (units * jnp.asarray(strides.copy())).sum(-1)
 
 
 def _state(net: Float[Array, " N"], fatigue: Float[Array, "K N"], params: Params) -> State:
-    """A store with this net stock and fatigue and nothing else to remember."""
+    """A store with this net stock and fatigue, and all else neutral."""
     n, k = params.products, params.segments
     return State(
         on_hand=jnp.maximum(net, 0.0),
@@ -168,7 +145,7 @@ def _state(net: Float[Array, " N"], fatigue: Float[Array, "K N"], params: Params
 
 
 def _any_chance(params: Params) -> Chance:
-    """A chance whose parts are replaced by exact sums."""
+    """Chance without effect: what depends on it is summed over exactly."""
     n = params.products
     half, nothing = jnp.full(n, 0.5), jnp.zeros(())
     return Chance(demand=half, shock=jnp.zeros(n), stall=half, market=nothing, spill=nothing)

@@ -1,8 +1,8 @@
 """Exact dynamic programming: the best profit over orders and slates, on average or discounted.
 
-Relative value iteration over net stock and pipelines, cut off at a shelf and an order size.
-Sources: this project; the span of an update bounds the error (Puterman, 1994, section 8.5; with a
-discount, MacQueen, 1966).
+Relative value iteration over net stock and pipelines on a truncated grid. Sources: this project;
+the span of an update bounds the error (Puterman, 1994, section 8.5; with a discount, MacQueen,
+1966).
 """
 
 from functools import partial
@@ -14,8 +14,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxsim.exact.grid import Grid
 
-FREE = -1.0  # an order-up-to level that leaves the order free
-CHUNK = 1 << 22  # numbers held at once per joint slate while orders are compared
+FREE = -1.0
+"""In place of an order-up-to level: any order may be placed."""
+CHUNK = 1 << 22
+"""Numbers held at once per joint slate while orders are compared."""
 MOST_UPDATES = 5_000
 
 
@@ -23,36 +25,40 @@ MOST_UPDATES = 5_000
 class Problem:
     """What is to be solved on a grid: M remembered and A joint slates, Z net stocks, N products."""
 
-    worth: Float[Array, "M A Z"]  # expected money of a day, without orders
-    leaves: Float[Array, "M A Z Z"]  # probability of each net stock in the evening
+    worth: Float[Array, "M A Z"]  # expected money of a period, without orders
+    leaves: Float[Array, "M A Z Z"]  # probability of each ending net stock
     slates: Bool[Array, "M A Z"]  # joint slates allowed at the net stock that demand meets
-    level: Float[Array, " N"]  # orders go up to a level, or are `FREE`
+    level: Float[Array, " N"]  # order-up-to level, or `FREE`
     unit_cost: Float[Array, " N"]  # money per unit ordered
     order_cost: Float[Array, " N"]  # money per order placed
-    discount: Float[Array, ""]  # what money of tomorrow is worth today; 1: the average counts
+    discount: Float[Array, ""]  # per period; 1 is for the average criterion
 
 
 @struct.dataclass
 class Solution:
-    """What the best allowed policy earns, and what it does.
+    """The best allowed policy and its profit.
 
-    `profit` is the average per period; with a discount γ, (1 − γ) times the value of the emptiest
-    store. It is known to within `bound`, and every state's value, profit / (1 − γ) + `value`, to
-    within bound / (1 − γ).
+    `profit` is the average per period; with a discount γ, (1 − γ) times the value of the state with
+    the least stock. Its error is at most `bound`. With a discount the value of a state is
+    profit / (1 − γ) + `value`, with an error of at most bound / (1 − γ).
     """
 
     profit: Float[Array, ""]
     bound: Float[Array, ""]
-    value: Float[Array, "..."]  # relative to the emptiest store, on the grid
+    value: Float[Array, "..."]  # relative to the state with the least stock, on the grid
     order: Int[Array, "..."]  # index into the grid's joint orders
     slate: Int[Array, "..."]  # index into the joint slates
 
 
 def doubled(problem: Problem) -> Problem:
-    """In double precision, probabilities that sum to one in it (values reach 10⁵ and more, so in
-    single precision a bound below 10⁻³ is out of reach). To be called where it is enabled."""
-    double = lambda leaf: leaf if leaf.dtype == bool else jnp.asarray(leaf, jnp.float64)  # noqa: E731
-    problem = jax.tree.map(double, problem)
+    """The problem in double precision, with probabilities that sum to one in it.
+
+    Values reach 10⁵ and more, so that single precision cannot bound errors below 10⁻³. Call it
+    under `jax.enable_x64(True)`.
+    """
+    problem = jax.tree.map(
+        lambda leaf: leaf if leaf.dtype == bool else jnp.asarray(leaf, jnp.float64), problem
+    )
     return problem.replace(leaves=problem.leaves / problem.leaves.sum(-1, keepdims=True))
 
 
@@ -60,11 +66,11 @@ def doubled(problem: Problem) -> Problem:
 def solve(problem: Problem, grid: Grid, tolerance: float) -> Solution:
     """The best profit per period of what is allowed, to within `tolerance` money.
 
-    Works in the precision of `problem`: see `doubled`. Ends after `MOST_UPDATES` all the same: read
-    `bound`.
+    Works in the precision of `problem`: see `doubled`. Stops after `MOST_UPDATES` even where the
+    tolerance is not reached: read `bound`.
     """
 
-    # Slates that take turns would swing for ever: half steps settle (Puterman, section 8.5.4).
+    # With a remembered slate policies may be periodic; half steps converge (Puterman, 8.5.4).
     step = 0.5 if grid.remembered > 1 else 1.0
 
     def another(carry: tuple) -> tuple:
@@ -96,8 +102,10 @@ def _update(value: Array, problem: Problem, grid: Grid) -> tuple[Array, Array, A
     def better(best: tuple, number: Array) -> tuple[tuple, None]:
         worths, slates = _worths(orders[number], value, problem, grid)
         first = worths.argmax(-1)
-        pick = lambda leaf: jnp.take_along_axis(leaf, first[..., None], -1)[..., 0]  # noqa: E731
-        return _better_of(best, (pick(worths), number[first], pick(slates))), None
+        worth, slate = (
+            jnp.take_along_axis(each, first[..., None], -1)[..., 0] for each in (worths, slates)
+        )
+        return _better_of(best, (worth, number[first], slate)), None
 
     nothing = jnp.zeros(grid.shape, jnp.int32)
     start = (jnp.full(grid.shape, -jnp.inf, value.dtype), nothing, nothing)
@@ -107,13 +115,14 @@ def _update(value: Array, problem: Problem, grid: Grid) -> tuple[Array, Array, A
 def _worths(
     orders: Int[Array, "Q N"], value: Array, problem: Problem, grid: Grid
 ) -> tuple[Float[Array, "... Q"], Int[Array, "... Q"]]:
-    """Profit now plus value tomorrow of joint orders in every state, and the best slates."""
+    """Profit now plus value of the next period of joint orders in every state, and the best
+    slates."""
     tomorrow = jax.vmap(partial(_tomorrow, value, grid=grid), out_axes=-1)(orders)
     points = problem.worth.shape[-1]
     tomorrow = tomorrow.reshape(grid.remembered, points, -1)
 
     def better(best: tuple, slate: Array) -> tuple[tuple, None]:
-        # What customers remember tomorrow is today's slate.
+        # What customers remember in the next period is this slate.
         after = tomorrow[slate % grid.remembered]
         following = jnp.matmul(problem.leaves[:, slate], after, precision="highest")
         worth = problem.worth[:, slate, :, None] + problem.discount * following
@@ -130,7 +139,7 @@ def _worths(
 
 
 def _better_of(best: tuple, found: tuple) -> tuple:
-    """Entry by entry, whichever has the higher first element; `best` on ties."""
+    """By entry, the tuple with the higher first element; `best` on ties."""
     improves = found[0] > best[0]
     return tuple(jnp.where(improves, *each) for each in zip(found, best, strict=True))
 
@@ -138,7 +147,7 @@ def _better_of(best: tuple, found: tuple) -> tuple:
 def _ordered(
     worth: Array, slate: Array, order: Int[Array, " N"], problem: Problem, grid: Grid
 ) -> tuple[Array, Array]:
-    """Worth of a joint order and its best slate, by the stock there was before ordering."""
+    """Worth of a joint order and its best slate, by the state before ordering."""
     for product, lead in enumerate(grid.lead_time):
         if lead == 0:
             axis = grid.stock_axis(product)
@@ -149,7 +158,7 @@ def _ordered(
 
 
 def _tomorrow(value: Array, order: Int[Array, " N"], grid: Grid) -> Array:
-    """Value of the next morning, by the evening's net stock and today's pipeline rows."""
+    """Value of the next period by ending net stock and this period's pipeline rows."""
     for product, lead in enumerate(grid.lead_time):
         axis = grid.stock_axis(product)
         if lead == 1:
@@ -165,7 +174,7 @@ def _tomorrow(value: Array, order: Int[Array, " N"], grid: Grid) -> Array:
 
 
 def _after_receipt(array: Array, axis: int, units: Array, beyond: float | None) -> Array:
-    """`array` read at net stock + units; past the shelf, its last entry or `beyond`."""
+    """`array` read at net stock + units; beyond the grid its last entry, or `beyond`."""
     size = array.shape[axis]
     reached = jnp.arange(size) + units
     read = jnp.take(array, jnp.minimum(reached, size - 1), axis)
@@ -175,7 +184,7 @@ def _after_receipt(array: Array, axis: int, units: Array, beyond: float | None) 
 
 
 def _may_order(order: Int[Array, " N"], level: Float[Array, " N"], grid: Grid) -> Array:
-    """Whether the order is the one that the level asks for, in every state."""
+    """Whether this is the order that the level prescribes, or may be any, in every state."""
     axes = len(grid.shape)
     may = jnp.ones((1,) * axes, bool)
     for product, most in enumerate(grid.order):
@@ -184,10 +193,11 @@ def _may_order(order: Int[Array, " N"], level: Float[Array, " N"], grid: Grid) -
         for row in range(grid.rows[product]):
             units = _along(jnp.arange(most + 1), grid.first_row(product) + row, axes)
             position = position + units
-        asked = jnp.clip(level[product] - position, 0, most)
-        may = may & ((level[product] == FREE) | (asked == order[product]))
+        prescribed = jnp.clip(level[product] - position, 0, most)
+        may = may & ((level[product] == FREE) | (prescribed == order[product]))
     return may
 
 
 def _along(values: Array, axis: int, axes: int) -> Array:
+    """A vector as an array of `axes` axes that varies along one of them."""
     return values.reshape((1,) * axis + (-1,) + (1,) * (axes - axis - 1))

@@ -1,4 +1,4 @@
-"""What a policy leaves behind in the long run: the stationary distribution of a store on a grid.
+"""The stationary distribution of a store on a grid under a policy, and averages over it.
 
 Source: this project.
 """
@@ -14,23 +14,24 @@ from scipy import sparse
 from jaxsim.exact.grid import Grid
 from jaxsim.params import Params
 
-MOST_DAYS = 100_000
-PART = 20_000  # states whose followers are held at once
+MOST_PERIODS = 100_000
+"""Steps of the power method before it stops."""
+PART = 20_000
+"""States whose successors are held at once."""
 
 
 @dataclass(frozen=True)
 class LongRun:
-    """Where a policy spends its time: flat states of the grid and their probabilities, and those
-    of each evening's net stock."""
+    """A stationary distribution over the recurrent states, and that of ending net stock."""
 
-    states: np.ndarray
-    share: np.ndarray
-    evening: np.ndarray  # (Z,)
+    states: np.ndarray  # flat states of the grid
+    share: np.ndarray  # their probabilities
+    evening: np.ndarray  # (Z,), of each ending net stock
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What is done in every flat state of a grid, and what days then do to the stock."""
+    """A policy on a grid: what it does in every flat state, and the transitions of stock."""
 
     grid: Grid
     leaves: np.ndarray  # (M, A, Z, Z), as in `jaxsim.exact.period_tables.Day`
@@ -39,7 +40,7 @@ class Rule:
 
     @cached_property
     def long_run(self) -> LongRun:
-        """The stationary distribution over the states that are visited again and again."""
+        """The stationary distribution over the recurrent states, by the power method."""
         states = self._recurrent()
         place = np.zeros(math.prod(self.grid.shape), np.int32)
         place[states] = np.arange(len(states))
@@ -50,9 +51,9 @@ class Rule:
             shape=(len(states), len(states)),
         ).T
         share = np.full(len(states), 1 / len(states))
-        for _ in range(MOST_DAYS):
+        for _ in range(MOST_PERIODS):
             following = moves @ share
-            if self.grid.remembered > 1:  # slates may take turns; half of it stays, to settle
+            if self.grid.remembered > 1:  # the chain may be periodic; half steps converge
                 following = (following + share) / 2
             following /= following.sum()
             settled = np.abs(following - share).sum() < 1e-12
@@ -62,16 +63,16 @@ class Rule:
         return LongRun(states, share, share @ chances)
 
     def met_by_demand(self, states: np.ndarray) -> np.ndarray:
-        """Flat net stock that the day's demand meets in these flat states."""
+        """Flat net stock that demand meets in these flat states."""
         return self._met_by_demand(states)[0]
 
     def remembered(self, states: np.ndarray) -> np.ndarray:
-        """Which joint slate customers remember in these flat states (0 where they do not)."""
+        """The joint slate that customers remember in these flat states; 0 without fatigue."""
         return np.unravel_index(states, self.grid.shape)[0]
 
     def _recurrent(self) -> np.ndarray:
-        """States visited again and again: all that follow the one where a store without customers
-        ends up, which every state can reach."""
+        """The recurrent states: all that can follow the one in which a store without customers ends
+        up, which every state can reach."""
         state = np.zeros(1, int)
         for _ in range(4 * sum(self.grid.stock_shape)):
             state = self._quiet_day(state)
@@ -87,12 +88,12 @@ class Rule:
         return np.flatnonzero(seen)
 
     def _quiet_day(self, states: np.ndarray) -> np.ndarray:
-        """The state after a day on which nobody came."""
+        """The state after a period without demand."""
         met, rest = self._met_by_demand(states)
         return self._next_morning(self.slate[states], met[:, None], rest)[:, 0]
 
     def _followers(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Possible next states and their probabilities: (states, Z)."""
+        """Possible next states and their probabilities, both (states, Z)."""
         slate = self.slate[states]
         met, rest = self._met_by_demand(states)
         chances = self.leaves[self.remembered(states), slate, met]
@@ -100,7 +101,7 @@ class Rule:
         return self._next_morning(slate, evenings, rest), chances
 
     def _met_by_demand(self, states: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Flat stock that demand meets, and each product's pipeline with the order."""
+        """Flat net stock that demand meets, and each product's pipeline with the order in it."""
         grid, order = self.grid, self.order[states]
         at = np.stack(np.unravel_index(states, grid.shape), -1)
         shelf, rest = [], []
@@ -115,7 +116,7 @@ class Rule:
     def _next_morning(
         self, slate: np.ndarray, evenings: np.ndarray, rest: list[np.ndarray]
     ) -> np.ndarray:
-        """Flat states after receipts, from flat evening stocks (states, Y) and pipelines."""
+        """Flat states after receipts, from flat ending net stocks (states, Y) and pipelines."""
         grid = self.grid
         shelf = list(np.unravel_index(evenings, grid.stock_shape))
         rows: list[np.ndarray] = []
@@ -129,7 +130,7 @@ class Rule:
 
 
 def average(rule: Rule, worth: Float[np.ndarray, "M A Z"], params: Params) -> float:
-    """What a rule earns per period where a day is worth `worth`, units bought at their cost."""
+    """Average money per period of a rule: `worth` of a period less what its orders cost."""
     over = rule.long_run
     met, order = rule.met_by_demand(over.states), rule.order[over.states]
     day = worth[rule.remembered(over.states), rule.slate[over.states], met]

@@ -1,30 +1,30 @@
-"""Where to cut a store off so that its best policy never notices: first caps, and wider ones.
+"""How a store is truncated for the exact solver: which stores it takes, first caps, wider ones.
 
-Source: this project.
+Caps on on-hand, backlog and orders make the states finite. They are wide enough when the best
+policy reaches them with negligible probability. Source: this project.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
 
-from jaxsim import choice
+from jaxsim import choice, families
 from jaxsim.errors import UserError
 from jaxsim.exact import solver
 from jaxsim.exact.grid import Grid
 from jaxsim.exact.stationary import Rule
 from jaxsim.params import Params
 
-LIMIT = 2 * 2**30  # bytes
-NEGLIGIBLE = 1e-8  # probability
-STEP = 8  # caps come in multiples of this, so that stores share compiled programs
-LAW = {
-    "poisson": lambda mean, periods: stats.poisson(mean * periods),
-    "geometric": lambda mean, periods: stats.nbinom(periods, 1 / (1 + mean)),
-}
+LIMIT = 2 * 2**30
+"""Bytes that a solution may take."""
+NEGLIGIBLE = 1e-8
+"""Probability per period of reaching a cap."""
+STEP = 8
+"""Sizes of grids are multiples of this, so that stores share compiled programs."""
 
 
 class ExactError(UserError):
@@ -32,10 +32,10 @@ class ExactError(UserError):
 
 
 def require_solvable(params: Params, discount: float) -> None:
-    """The exact model: nothing to remember but stock and the last slates, and no chance but the
-    customers. Raises `ExactError`."""
+    """Raises `ExactError` for a store outside the exact model: its state may be stock and the last
+    slates only, and its only chance demand."""
     neutral = {"review": 1, "stall": 0, "demand_noise": 0, "market_noise": 0, "goodwill_rate": 0}
-    if tires(params):
+    if has_fatigue(params):
         neutral["fatigue_memory"] = 0
     for field, allowed in neutral.items():
         values = np.asarray(getattr(params, field))
@@ -46,12 +46,12 @@ def require_solvable(params: Params, discount: float) -> None:
     if not 0 < discount <= 1:
         raise ExactError(f"discount: {discount}; allowed: above 0, up to 1")
     if discount < 1 and bool((params.backlogged & (params.price > 0)).any()):
-        # The optimum's day books a waiting customer's price when asked; only an average forgives.
+        # `sales_profit` books a waiting customer's price at once: right on average only.
         raise ExactError(f"discount: {discount}; allowed: 1 where paying customers wait")
 
 
 def require_small(grid: Grid, slates: int) -> None:
-    """Raises `ExactError` before memory is touched."""
+    """Raises `ExactError` where a solution would take too much memory, before it takes any."""
     points, values = math.prod(grid.stock_shape), math.prod(grid.shape)
     orders = math.prod(most + 1 for most in grid.order)
     at_once = values * max(1, min(orders, solver.CHUNK // values))
@@ -63,30 +63,31 @@ def require_small(grid: Grid, slates: int) -> None:
         )
 
 
-def tires(params: Params) -> bool:
-    """Whether customers remember what they were shown."""
+def has_fatigue(params: Params) -> bool:
+    """Whether fatigue matters: whether customers remember what they were shown."""
     return bool((params.fatigue_weight > 0).any())
 
 
 def first_grid(params: Params, slates: np.ndarray) -> Grid:
-    """Caps from the newsvendor over lead time and a day, at the highest rate of each product."""
+    """Caps from the newsvendor over lead time and one period, at each product's highest mean
+    demand."""
     leads = np.asarray(params.lead_time)
     under = np.asarray(params.price - params.cost + params.penalty)
     fractile = under / np.maximum(under + np.asarray(params.holding), 1e-9)
+    law = families.get(params.family).law
     on_hand, owed, order = [], [], []
     for i, rate in enumerate(highest_rates(params, slates)):
-        law = LAW[params.family]
         wanted = min(max(fractile[i], 0.5), 0.999)
         level, daily = (int(law(rate, days).ppf(wanted)) for days in (leads[i] + 1, 1))
         deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level
-        # A pipeline multiplies the states: there caps start as small as they may, and grow.
+        # A pipeline multiplies the states: there caps start as small as possible, and grow.
         on_hand.append(_rounded(level + 3) if leads[i] <= 1 else level + 3)
         owed.append(_rounded(max(int(deepest), 0)) if bool(params.backlogged[i]) else 0)
-        # Where customers wait, a base-stock policy orders what was asked for, however much.
+        # Where customers wait, a base-stock policy orders all demand, however much.
         most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
         order.append(_rounded(max(level, most) + 2) if leads[i] <= 1 else most + 2)
     order = np.minimum(order, np.asarray(params.max_order, int)).tolist()
-    remembered = len(slates) if tires(params) else 1
+    remembered = len(slates) if has_fatigue(params) else 1
     return Grid(
         tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads), remembered
     )
@@ -95,7 +96,7 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
 def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
     """Each product's mean demand under the slate and fatigue that favour it most: (N,)."""
     attention = jax.vmap(lambda slate: choice.attention_of(slate, params))(jnp.asarray(slates))
-    fatigues = attention if tires(params) else jnp.zeros_like(attention[:1])
+    fatigues = attention if has_fatigue(params) else jnp.zeros_like(attention[:1])
 
     def rates(shown: jax.Array, fatigue: jax.Array) -> jax.Array:
         weights = choice.weights_of(shown, fatigue, params)
@@ -107,27 +108,33 @@ def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
 
 
 def widened(rule: Rule, params: Params) -> Grid:
-    """The grid, with a quarter more of every cap that the policy touches in more than a negligible
-    share of periods (of orders, up to what the store itself allows)."""
+    """The grid with every cap raised by a quarter that the policy reaches with more than negligible
+    probability; of orders at most to what the store allows. The same grid where none is reached."""
     grid, over = rule.grid, rule.long_run
     shelves = np.stack(np.unravel_index(rule.met_by_demand(over.states), grid.stock_shape), -1)
     evenings = np.stack(np.unravel_index(np.arange(len(over.evening)), grid.stock_shape), -1)
     full = over.share @ (shelves >= np.array(grid.stock_shape) - 1)
     deep = over.evening @ (evenings == 0)
     most = over.share @ (rule.order[over.states] >= np.array(grid.order))
-    grown = lambda caps, touches, step: tuple(  # noqa: E731
-        step(cap + max(2, cap // 4)) if touch > NEGLIGIBLE else cap
-        for cap, touch in zip(caps, touches, strict=True)
-    )
-    order = np.minimum(grown(grid.order, most, int), np.asarray(params.max_order, int)).tolist()
+    order = np.minimum(_grown(grid.order, most), np.asarray(params.max_order, int)).tolist()
     return replace(
         grid,
-        on_hand=grown(grid.on_hand, full, _rounded),
-        owed=grown(grid.owed, deep * (np.array(grid.owed) > 0), _rounded),
+        on_hand=_grown(grid.on_hand, full, _rounded),
+        owed=_grown(grid.owed, deep * (np.array(grid.owed) > 0), _rounded),
         order=tuple(order),
     )
 
 
+def _grown(
+    caps: tuple[int, ...], reached: np.ndarray, rounded: Callable[[int], int] = int
+) -> tuple[int, ...]:
+    """Caps by product, higher where one is reached with more than negligible probability."""
+    return tuple(
+        rounded(cap + max(2, cap // 4)) if chance > NEGLIGIBLE else cap
+        for cap, chance in zip(caps, reached, strict=True)
+    )
+
+
 def _rounded(units: int) -> int:
-    """The next cap that makes a multiple of `STEP` with the empty shelf counted."""
+    """The next cap for which the number of stocks from 0 up to it is a multiple of `STEP`."""
     return -(-(units + 1) // STEP) * STEP - 1

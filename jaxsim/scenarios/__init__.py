@@ -1,12 +1,13 @@
-"""The registry: every scenario is a data file beside this one; a path loads a user's own."""
+"""The registry of scenarios: each is a data file in this folder; a user's own is loaded by path."""
 
-import difflib
 from pathlib import Path
 
+from jaxsim.errors import unknown
 from jaxsim.scenarios.scenario import Scenario, ScenarioError, load
 
 FOLDER = Path(__file__).parent
 DEFAULT = "grocery"
+"""The scenario that is meant where none is named."""
 
 
 def names() -> list[str]:
@@ -23,9 +24,5 @@ def get(name_or_path: str) -> Scenario:
         return load(FOLDER / f"{name_or_path}.json")
     if name_or_path.endswith(".json"):
         return load(name_or_path)
-    near = difflib.get_close_matches(name_or_path, names(), n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise ScenarioError(
-        f"scenario: {name_or_path!r}; {hint}allowed: {', '.join(names())}, "
-        "or the path of a .json file"
-    )
+    said = unknown("scenario", name_or_path, names())
+    raise ScenarioError(f"{said}, or the path of a .json file")

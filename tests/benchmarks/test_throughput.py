@@ -68,11 +68,11 @@ def test_shuffled_slates_are_distinct_and_all_alike():
 
 def test_a_walk_in_blocks_is_the_walk(monkeypatch: pytest.MonkeyPatch):
     row = Row("step", 6, 2, periods=3)
-    decide, params, walk = workloads.walk_of(row)
-    whole = jax.jit(workloads.walking(params, decide, row.periods))(walk)
+    policy, params, walk = workloads.walk_of(row)
+    whole = jax.jit(workloads.walking(params, policy, row.periods))(walk)
     monkeypatch.setattr(workloads, "BLOCK", 4)  # two stores
     program, walk = workloads.program_of(row)
     blocks = program(walk)
-    chex.assert_trees_all_close(blocks.states, whole.states, rtol=1e-6)
+    chex.assert_trees_all_close(blocks.stores, whole.stores, rtol=1e-6)
     np.testing.assert_allclose(blocks.seen, whole.seen, rtol=1e-6)
     assert int(blocks.period) == row.periods

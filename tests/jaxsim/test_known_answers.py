@@ -10,8 +10,15 @@ import pytest
 from scipy import stats
 
 from agents.evaluation.simulation import interval
-from agents.policies.base_stock import OrderUpTo, costs
-from benchmarks.known_answers import PUBLISHED, Cell, agrees, newsvendor_cost, simulate_cells
+from benchmarks.known_answers import (
+    PUBLISHED,
+    Cell,
+    OrderUpTo,
+    agrees,
+    costs,
+    newsvendor_cost,
+    simulate_cells,
+)
 from jaxsim.scenarios import get
 
 

@@ -18,8 +18,9 @@ def policy(safety):
 
 def test_the_same_key_brings_the_same_customers_to_every_policy():
     params = get("lost-sales").params()
-    run = lambda safety: simulate(jax.random.key(5), policy(safety), params, 16, 30, 5)  # noqa: E731
-    lean, full = run(0.0), run(3.0)
+    lean, full = (
+        simulate(jax.random.key(5), policy(safety), params, 16, 30, 5) for safety in (0.0, 3.0)
+    )
     np.testing.assert_array_equal(lean.asked, full.asked)
     assert (lean.sold < full.sold).any()
 

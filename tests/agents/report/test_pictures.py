@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from agents.evaluation.trajectories import Trace, record
+from agents.evaluation.trajectories import record
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.report.pictures import draw_learning, draw_week
 from jaxsim import scenarios
+from jaxsim.rollout import Trajectory
 
 PERIODS, BURN_IN = 21, 14
 PAIR = scenarios.get("pair")
@@ -20,7 +21,7 @@ POLICY = HeuristicPair(HeuristicParams(safety=0.5, fractile=0.5))
 
 
 @pytest.fixture(scope="module")
-def trace() -> Trace:
+def trace() -> Trajectory:
     return jax.device_get(record(jax.random.key(3), POLICY, PAIR.params(), PERIODS, BURN_IN))
 
 
@@ -41,14 +42,14 @@ def metrics() -> pd.DataFrame:
     )
 
 
-def test_trace_has_every_period_and_some_sales(trace: Trace) -> None:
+def test_trace_has_every_period_and_some_sales(trace: Trajectory) -> None:
     assert trace.periods == PERIODS
     assert trace.action.slate.shape == (PERIODS, 2, 1)
     assert trace.flows.sold.sum() > 0
     np.testing.assert_array_equal(np.diff(trace.state.period), 1)
 
 
-def test_units_are_conserved_from_one_period_to_the_next(trace: Trace) -> None:
+def test_units_are_conserved_from_one_period_to_the_next(trace: Trajectory) -> None:
     owned = trace.state.on_hand + trace.state.pipeline.sum(1)
     flow = trace.flows.ordered - trace.flows.sold
     np.testing.assert_array_equal(owned[1:], (owned + flow)[:-1])
@@ -56,19 +57,19 @@ def test_units_are_conserved_from_one_period_to_the_next(trace: Trace) -> None:
     np.testing.assert_array_equal(arrived, trace.flows.received[:-1])
 
 
-def test_what_was_decided_is_what_happened(trace: Trace) -> None:
+def test_what_was_decided_is_what_happened(trace: Trajectory) -> None:
     np.testing.assert_array_equal(trace.action.order, trace.flows.ordered)  # reviewed every period
     shown = (trace.action.slate[..., 0, None] == np.arange(2)).mean(1)  # segments of equal size
     np.testing.assert_allclose(trace.flows.attention, shown, atol=1e-6)
 
 
-def test_burn_in_is_followed_but_not_written_down(trace: Trace) -> None:
+def test_burn_in_is_followed_but_not_written_down(trace: Trajectory) -> None:
     longer = record(jax.random.key(3), POLICY, PAIR.params(), PERIODS + BURN_IN, 0)
     last = jax.tree.map(lambda leaf: leaf[BURN_IN:], longer)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), trace, last)
 
 
-def test_week_is_a_picture(trace: Trace, tmp_path: Path) -> None:
+def test_week_is_a_picture(trace: Trajectory, tmp_path: Path) -> None:
     draw_week(trace, PAIR, tmp_path / "week.png")
     _assert_picture(tmp_path / "week.png", height=780)
     draw_week(trace, PAIR, tmp_path / "week.png", products=[1])
@@ -88,7 +89,7 @@ def test_learning_without_greedy_evaluations_or_of_one_iteration(
     _assert_picture(tmp_path / "learning.png", height=1020)
 
 
-def test_a_picture_that_fails_leaves_nothing(trace: Trace, tmp_path: Path) -> None:
+def test_a_picture_that_fails_leaves_nothing(trace: Trajectory, tmp_path: Path) -> None:
     with pytest.raises(IndexError):
         draw_week(trace, PAIR, tmp_path / "week.png", products=[99])
     with pytest.raises(FileNotFoundError):

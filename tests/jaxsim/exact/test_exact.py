@@ -147,14 +147,14 @@ def test_the_simulator_earns_what_the_solver_says_of_tired_customers(pair):
 
 
 def test_three_products_with_slates_of_two(pair):
-    widen = lambda leaf: jnp.concatenate([leaf, leaf[:1]])  # noqa: E731
     per_product = (
         "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
         "backlogged", "stall", "volume", "demand_noise",
     )  # fmt: skip
     params = narrow(pair)
+    of_product = {field: getattr(params, field) for field in per_product}
     three = params.replace(
-        **{field: widen(getattr(params, field)) for field in per_product},
+        **{field: jnp.append(leaf, leaf[0]) for field, leaf in of_product.items()},
         utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([1.5]),
         slot_weight=jnp.array([1.0, 0.6]),
     )  # fmt: skip

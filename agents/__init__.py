@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agents.runs.pipeline import Result as Result
     from agents.runs.pipeline import load as load
     from agents.runs.pipeline import train as train
+    from jaxsim import __version__ as __version__
+    from jaxsim import versions as versions
 
 _HOMES = {
     "Departments": "agents.policies.departments",
@@ -32,10 +34,12 @@ _HOMES = {
     "TrainConfig": "agents.learning.config",
     "TunedPair": "agents.evaluation.tuning",
     "UserError": "agents.errors",
+    "__version__": "jaxsim",
     "evaluate": "agents.evaluation.comparison",
     "load": "agents.runs.pipeline",
     "train": "agents.runs.pipeline",
     "tune": "agents.evaluation.tuning",
+    "versions": "jaxsim",
 }
 
 __all__ = [
@@ -48,10 +52,12 @@ __all__ = [
     "TrainConfig",
     "TunedPair",
     "UserError",
+    "__version__",
     "evaluate",
     "load",
     "train",
     "tune",
+    "versions",
 ]
 
 

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 DISTRIBUTION = "closing-the-loop"
-PACKAGES = ("jax", "jaxlib", "flax", "numpy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def version() -> str:

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
 
+import jaxsim
 import train
 from agents.runs import run_folder, serving
 from agents.runs.interruption import Interrupted
@@ -260,6 +261,29 @@ def test_what_only_the_parser_can_tell_ends_with_code_two(capsys):
     with pytest.raises(SystemExit) as leaving:
         train.main(["--stores", "many"])
     assert leaving.value.code == 2
+
+
+def test_a_run_of_an_earlier_version_is_refused_by_the_version_that_can_read_it(
+    run, tmp_path, capsys
+):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text())
+    assert config.pop("version") == jaxsim.__version__
+    (copy / "config.json").write_text(json.dumps(config | {"trace": 0.9}))
+    assert train.main(["evaluate", str(copy)]) == 2
+    error = capsys.readouterr().err
+    assert "a run of version 0.1.0" in error and "closing-the-loop 0.1.0 can read it" in error
+    assert error.count("\n") == 1
+
+
+def test_renamed_flags_go_on_working_and_say_their_new_name(capsys):
+    config = train.parse(["--trace", "0.8", "--critic-passes=2"]).training
+    assert (config.gae_lambda, config.critic_epochs) == (0.8, 2)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("--trace is now --gae-lambda;") and len(said) == 2
+    grid = train.parse(["sweep", "--grid", "others=0.2,1"]).grid
+    assert grid == ("cross_product_credit=0.2,1",)
 
 
 def test_the_nearest_run_is_named(run, capsys):

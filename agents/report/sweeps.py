@@ -12,9 +12,9 @@ from agents.errors import RunError
 from agents.learning.config import TrainConfig
 from agents.report.data import BEST
 from agents.report.results import LEARNED, Finished, command_of
-from agents.runs import run_folder
 from agents.sweeps import sweep_folder
 from agents.sweeps.grid import STORE_FIELDS
+from jaxsim import versions
 
 
 def is_sweep(folder: Path) -> bool:
@@ -111,7 +111,7 @@ def _finished(
             "periods": config.evaluation_periods,
             "burn_in": config.burn_in,
         },
-        "versions": run_folder.versions(),
+        "versions": versions(),
     }
     return Finished(
         folder=config.folder,

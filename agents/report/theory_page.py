@@ -5,8 +5,8 @@ from typing import Any
 
 from agents.report.page import render
 from agents.report.theory_pictures import GAPS, LABELS, SHOCK_LABELS
-from agents.runs import run_folder
 from agents.theory.coordination import CURVES, MAPS
+from jaxsim import versions
 
 DECIDERS = {
     "joint": "one plan for slates and orders",
@@ -28,7 +28,7 @@ def page_of(found: Mapping[str, Any]) -> str:
         gaps=[(gap, label) for gap, label, _ in GAPS],
         maps=[_map(found["value_of_coordination"], *view) for view in MAPS],
         highest=_highest(found["value_of_coordination"]),
-        versions=run_folder.versions(),
+        versions=versions(),
         carried={
             "views": [_curve(found["value_of_coordination"], what) for what in CURVES],
             "levels": _levels(found["structure"]),

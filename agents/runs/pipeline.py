@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import pandas as pd
 
+from jaxsim import versions
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.files import open_folder, read_json, write_json
@@ -176,7 +177,7 @@ def compared(
             "percent": 100 * gain["difference_to_best_heuristic"] / abs(best["profit_mean"]),
         },
         "evaluation": dict(zip(("stores", "periods", "burn_in"), sizes, strict=True)),
-        "versions": run_folder.versions(),
+        "versions": versions() | {"device": jax.devices()[0].device_kind},
     }
 
 

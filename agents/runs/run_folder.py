@@ -1,12 +1,9 @@
 """A run folder: what a training leaves behind, each file complete or absent."""
 
 import dataclasses
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
@@ -18,6 +15,7 @@ from agents.files import read_json, write_json, write_table
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.evaluation.tuning import TunedPair
+from jaxsim import __version__
 
 CONFIG, METRICS, SUMMARY, HEURISTICS = (
     "config.json", "metrics.csv", "summary.json", "heuristics.json",
@@ -28,7 +26,8 @@ BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
 
 
 def write_config(folder: Path, config: TrainConfig) -> None:
-    write_json(folder / CONFIG, dataclasses.asdict(config) | {"out": str(config.folder)})
+    body = dataclasses.asdict(config) | {"out": str(config.folder)}
+    write_json(folder / CONFIG, {"version": __version__} | body)
 
 
 def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
@@ -75,9 +74,15 @@ def read_config(folder: Path) -> TrainConfig:
         )
     body = read_json(folder / CONFIG)
     try:
+        made_by = body.pop("version", "0.1.0")
+        if _series(made_by) != _series(__version__):
+            raise RunError(
+                f"{folder}: a run of version {made_by}; allowed: runs of version "
+                f"{__version__}; closing-the-loop {made_by} can read it"
+            )
         log = tuple(body.get("log", ()))
         return TrainConfig(**body | {"out": Path(body["out"]), "log": log})
-    except (TypeError, KeyError) as error:
+    except (AttributeError, TypeError, KeyError) as error:
         raise RunError(
             f"{folder / CONFIG}: not a configuration of this version ({error})"
         ) from None
@@ -109,16 +114,6 @@ def read_metrics_until(folder: Path, iteration: int) -> pd.DataFrame:
     return metrics.head(iteration)
 
 
-def versions() -> dict[str, str]:
-    """What a run was made with."""
-    packages = ("closing-the-loop", "jax", "flax", "optax", "numpy")
-    return {
-        **{package: metadata.version(package) for package in packages},
-        "python": platform.python_version(),
-        "device": jax.devices()[0].device_kind,
-    }
-
-
 def evaluation_settings(
     config: TrainConfig, stores: int, periods: int, burn_in: int
 ) -> TrainConfig:
@@ -148,6 +143,11 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
     except (ValueError, KeyError, OSError) as error:
         first = str(error).splitlines()[0]
         raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
+
+
+def _series(version: str) -> list[str]:
+    """Major and minor number: a change of either can change what files hold."""
+    return version.split(".")[:2]
 
 
 def _runs_near(folder: Path) -> list[Path]:

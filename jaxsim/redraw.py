@@ -10,11 +10,8 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from jaxsim import choice
 from jaxsim.params import Params
-from jaxsim.records import Action, State
-
-SECANT = True
+from jaxsim.records import Action
 
 
 def attention(action: Action, params: Params) -> Float[Array, "K N"] | float:
@@ -27,45 +24,40 @@ def attention(action: Action, params: Params) -> Float[Array, "K N"] | float:
 
 def expected(
     action: Action,
-    state: State,
-    available: Float[Array, " N"],
+    plain: Float[Array, "K N"],
     arrivals: Float[Array, " K"],
-    shock: Float[Array, " N"],
     spare: Float[Array, " N"],
     params: Params,
-) -> tuple[Float[Array, " N"] | float, Float[Array, " N"] | float]:
-    """What drawing each slot anew changes of first choices and of sales from stock, in units.
+) -> tuple[Float[Array, "K N"] | float, Float[Array, " N"] | float]:
+    """What drawing each slot anew changes of mean first choices by segment, and of the share of them
+    that stock can serve, in customers per period.
 
-    A place brings several customers, and stock may not be enough for all of them: sales change by
-    a secant over what is `spare` (stock less first choices), not by the slope of one customer.
+    plain: MNL weights with nothing shown, 0 where a product cannot be chosen. spare: stock less
+    first choices, in units. A place brings several customers, and stock may not be enough for all
+    of them: what is served changes by a secant over what is spare, not by one customer's slope.
     """
     if action.draws is None:
         return 0.0, 0.0
-    available, arrivals, spare = map(stop_gradient, (available, arrivals, spare))
+    plain, arrivals, spare = map(stop_gradient, (plain, arrivals, spare))
     products = jnp.arange(params.products)
-    plain = stop_gradient(choice.weights_of(jnp.zeros_like(state.fatigue), state.fatigue, params))
     shown = [products == action.slate[:, slot, None] for slot in range(params.slots)]
-    asked = sold = jnp.zeros(params.products)
+    rates, served = jnp.zeros_like(plain), jnp.zeros(params.products)
     for slot in range(params.slots):
         rest = [each * params.slot_weight[s] for s, each in enumerate(shown) if s != slot]
         given = sum(rest, jnp.zeros_like(plain))
-        weights = plain * jnp.exp(params.lift[:, None] * given) * available
-        boost = jnp.exp(params.lift * params.slot_weight[slot])[:, None]
-        extra = weights * (boost - 1.0)
+        weights = plain * jnp.exp(params.lift[:, None] * given)
+        extra = weights * (jnp.exp(params.lift * params.slot_weight[slot])[:, None] - 1.0)
         total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True)
         whole = jnp.where(total > 0, total, 1.0) + extra
         # A product that another slot shows would change places with this one's: no change.
-        elsewhere = given > 0
-        chances = jnp.where(elsewhere, 0.0, action.draws[slot])
-        kept = jnp.where(elsewhere, action.draws[slot], 0.0).sum(-1, keepdims=True)
+        chances = jnp.where(given > 0, 0.0, action.draws[slot])
+        kept = jnp.where(given > 0, action.draws[slot], 0.0).sum(-1, keepdims=True)
         chances = chances + shown[slot] * kept
         change = arrivals[:, None] * (chances - stop_gradient(chances)) / whole
-        others = weights * change.sum(-1, keepdims=True) * shock
-        own = change * extra * shock
-        asked = asked + (others + own).sum(0)
-        brings = jnp.maximum(arrivals[:, None] * extra / whole * shock, 1e-6)
-        gained = jnp.clip(spare / brings, 0.0, 1.0)
-        spared = jnp.clip(-spare / brings, 0.0, 1.0)
+        others, own = weights * change.sum(-1, keepdims=True), change * extra
+        brings = jnp.maximum(arrivals[:, None] * extra / whole, 1e-6)
+        gained, spared = (jnp.clip(each / brings, 0.0, 1.0) for each in (spare, -spare))
         part = jnp.where(shown[slot], 1 - spared, gained)
-        sold = sold + (part * own + jnp.where(spare > 0, 1.0, 0.0) * others).sum(0)
-    return asked, sold
+        rates = rates + others + own
+        served = served + (part * own + jnp.where(spare > 0, 1.0, 0.0) * others).sum(0)
+    return rates, served

@@ -103,6 +103,25 @@ def _counts(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
+def fill_rate(
+    served: Float[Array, "*shape"], asked: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """Share of first choices that were served, 1 where there were none.
+
+    Slope in `asked`: of one customer more who is not served. Slope in `served`: of one unit more.
+    """
+    return jnp.where(asked > 0, served / jnp.maximum(asked, 1.0), 1.0)
+
+
+@fill_rate.defjvp
+def _fill_rate(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    served, asked = primals
+    fill = fill_rate(served, asked)
+    in_asked = served / (asked + 1.0) - fill
+    return fill, tangents[0] / jnp.maximum(asked, 1.0) + in_asked * tangents[1]
+
+
+@jax.custom_jvp
 def shared_out(
     rates: Float[Array, "K N"], on_offer: Float[Array, "K N"], units: Float[Array, " N"]
 ) -> Float[Array, " K"]:

@@ -23,11 +23,11 @@ class Demand:
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
     rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
-    # For slopes alone (`jaxsim.slopes`): rates as if hidden products were on offer, and zeros whose
-    # slope is what other slates would change in first choices and in sales from stock, in units.
+    # For slopes alone: rates as if hidden products were on offer (`jaxsim.slopes`), and zeros whose
+    # slope is what other slates would change, in units (`jaxsim.redraw`).
     on_offer: Float[Array, "K N"]
     more_asked: Float[Array, " N"]
-    more_sold: Float[Array, " N"]
+    more_served: Float[Array, " N"]
 
 
 def reset(key: PRNGKeyArray, params: Params) -> State:
@@ -132,16 +132,18 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     inverse = families.get(params.family).inverse
     asked = slopes.drawn(inverse, chance.demand, rates.sum(0) * shock)
     entering = choice.entering_share(weights, available, params.no_purchase)
-    spare = state.on_hand - asked
-    more = redraw.expected(action, state, available, arrivals, shock, spare, params)
+    plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available
+    more_rates, more_served = redraw.expected(
+        action, plain, arrivals, (state.on_hand - asked) / shock, params
+    )
     return Demand(
         asked=asked,
         attention=attention + redraw.attention(action, params),
         weights=weights,
-        rates=rates,
+        rates=rates + more_rates,
         on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
-        more_asked=more[0],
-        more_sold=more[1],
+        more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
+        more_served=more_served * shock,
     )
 
 
@@ -154,7 +156,7 @@ def fulfil(
     Returns on-hand and backlog after the period's sales [N], and the ledger of units so far.
     """
     first = slopes.chance_of_one(demanded.on_offer.sum(0)) * params.hide_stockouts
-    served = slopes.sales(demanded.asked, state.on_hand, first) + demanded.more_sold
+    served = slopes.sales(demanded.asked, state.on_hand, first) + demanded.more_served
     asked = demanded.asked + demanded.more_asked
     unmet, left = asked - served, state.on_hand - served
     waiting = jnp.where(params.backlogged, unmet, 0.0)
@@ -220,7 +222,7 @@ def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params:
     """Market state, goodwill, fatigue and demand forecast of the next period, and what both
     departments see of this one (`sold`, `lost`)."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
-    fill = jnp.where(flows.asked > 0, flows.served / jnp.maximum(flows.asked, 1.0), 1.0)
+    fill = slopes.fill_rate(flows.served, flows.asked)
     fill_of_segment = _ratio((demanded.rates * fill).sum(-1), demanded.rates.sum(-1), empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory

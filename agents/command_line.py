@@ -19,8 +19,9 @@ from agents.evaluation.keys import keys_of
 from agents.files import open_folder, write_json
 from agents.learning.config import shards_of
 from agents.learning.health import NumbersError
-from agents.report import sweep_tables, tables, theory_tables
-from agents.report.run_pictures import draw_run
+from agents.report import tables
+from agents.report.pictures import draw_run
+from agents.report.theory import write_theory
 from agents.report.writing import ReportConfig, write_report
 from agents.runs import processes, run_folder
 from agents.runs.export import ExportConfig, export_run
@@ -75,10 +76,10 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
 
 
 def run_many(config: SweepConfig, console: Console) -> None:
-    with sweep_tables.SweepProgress(console) as progress:
+    with tables.SweepProgress(console) as progress:
         rows = run_sweep(config, progress)
     write_report(ReportConfig((config.folder,)))
-    console.print(sweep_tables.sweep_table(rows, list(parse_grid(config.grid))))
+    console.print(tables.sweep_table(rows, list(parse_grid(config.grid))))
     console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
 
 
@@ -87,9 +88,9 @@ def run_report(config: ReportConfig, console: Console) -> None:
 
 
 def run_reproduce(config: StudyConfig, console: Console) -> None:
-    with sweep_tables.SweepProgress(console) as progress:
-        found = reproduce(config, progress)
-    console.print(found, markup=False, soft_wrap=True)
+    with tables.SweepProgress(console) as progress:
+        rows = reproduce(config, progress)
+    console.print(tables.study_table(rows))
     console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
 
 
@@ -126,11 +127,11 @@ def run_scenarios(_: ScenariosConfig, console: Console) -> None:
 
 
 def run_theory(config: TheoryConfig, console: Console) -> None:
-    found = study(config, lambda what: console.print(f"[dim]{what}[/dim]"))
-    console.print(theory_tables.lost_sales_table(found["lost_sales"]))
-    console.print(theory_tables.backlog_table(found["backlog"]))
-    console.print(theory_tables.coordination_table(found["pair"]))
-    console.print(theory_tables.foresight_table(found["foresight"]))
+    open_folder(config.out)
+    found = study(lambda what: console.print(f"[dim]{what}[/dim]"))
+    write_theory(found, config.out)
+    for table in tables.theory_tables(found):
+        console.print(table)
     console.print(f"Everything is in {config.out}.", soft_wrap=True)
 
 

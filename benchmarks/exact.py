@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.files import open_folder, write_json
-from agents.theory.classical import PENALTIES, one_product
+from jaxsim.exact.classical import PENALTIES, one_product
 from jaxsim.exact.optimum import optimum
 from jaxsim.params import Params
 from jaxsim.scenarios import get

@@ -18,7 +18,7 @@ from rich.table import Table
 from scipy import stats
 
 from agents.evaluation.simulation import interval
-from agents.theory import published
+from jaxsim.exact import published
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
 from jaxsim.rollout import Trajectory, keyed, play, started

@@ -22,14 +22,14 @@ from agents.evaluation.agreement import agreement
 from agents.evaluation.tuning import tune
 from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
-from agents.policies.exact_policy import policy_of
 from agents.policies.heuristics import HeuristicParams
 from agents.sweeps import vectorised
 from agents.sweeps.vectorised import Runs
-from agents.theory import classical
 from jaxsim import scenarios
+from jaxsim.exact import classical
 from jaxsim.exact.one_product import best_capped_base_stock
 from jaxsim.exact.optimum import Optimum, optimum
+from jaxsim.exact.policy import policy_of
 from jaxsim.params import Params
 
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept

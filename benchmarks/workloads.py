@@ -20,9 +20,9 @@ from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.heuristics import HeuristicParams
-from agents.theory import published
 from benchmarks.known_answers import OrderUpTo
 from jaxsim import ranking, sampling, scenarios
+from jaxsim.exact import published
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
 from jaxsim.rollout import Policy, Stores, Trajectory, play, started

@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 from scipy import stats
 
-from agents.evaluation.responses import CrossResponse, cross_response, decisions, warmed
 from agents.evaluation.simulation import profit_per_period, simulate
-from agents.policies.exact_policy import ExactPolicy
+from jaxsim.exact.policy import ExactPolicy
 from jaxsim.params import Params
 from jaxsim.records import Action
+from jaxsim.responses import CrossResponse, cross_response, decisions, warmed
 from jaxsim.rollout import Policy, Stores
 
 CLEARLY = 5.0

@@ -1,5 +1,8 @@
-"""Statistics over training seeds, after Agarwal et al. (2021): interquartile means with bootstrap
-intervals, and the probability that one way to learn does better than another.
+"""Statistics over training seeds, after Agarwal et al. (2021, arXiv 2108.13264).
+
+Interquartile means with bootstrap intervals, the probability that one way to learn does better than
+another, and differences run by run on the same seed. Samples have a value for each seed, two or
+more where an interval is asked for (`ValueError` otherwise); results are in the unit of the values.
 """
 
 from functools import partial
@@ -7,18 +10,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from scipy import stats
 
 SEED = 0  # of the bootstrap
 Interval = tuple[float, float]
+"""Lower and upper end."""
 
 
-def interquartile_mean(values: np.ndarray) -> float:
+def interquartile_mean(values: Float[np.ndarray, " seeds"]) -> float:
     """The mean of the middle half (of all, where there are fewer than four)."""
     return float(stats.trim_mean(values, 0.25))
 
 
-def bootstrap_interval(values: np.ndarray) -> Interval:
+def bootstrap_interval(values: Float[np.ndarray, " seeds"]) -> Interval:
     """95 % percentile interval of the interquartile mean, seeds drawn anew."""
     return bootstrap((values,), partial(stats.trim_mean, proportiontocut=0.25))
 
@@ -28,7 +33,9 @@ def apart(one: Interval, other: Interval = (0.0, 0.0)) -> int:
     return int(one[0] > other[1]) - int(one[1] < other[0])
 
 
-def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[float, Interval]:
+def probability_of_improvement(
+    better: Float[np.ndarray, " seeds"], than: Float[np.ndarray, " others"]
+) -> tuple[float, Interval]:
     """P(X > Y) of a run of one kind against a run of another, ties half, with its interval."""
 
     def share(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -40,14 +47,17 @@ def probability_of_improvement(better: np.ndarray, than: np.ndarray) -> tuple[fl
 
 def paired_difference(rows: pd.DataFrame, base: pd.DataFrame) -> tuple[float, Interval]:
     """How much more profit than `base`, run by run on the same seed: mean over the seeds of both,
-    with its interval."""
+    with its interval. Both have a row per run, with columns seed and profit."""
     paired = rows.merge(base, on="seed", suffixes=("", "_base"))
     difference = (paired["profit"] - paired["profit_base"]).to_numpy()
     return float(difference.mean()), bootstrap((difference,), np.mean)
 
 
-def bootstrap(samples: tuple[np.ndarray, ...], statistic: Any) -> Interval:
-    """95 % percentile interval, each sample drawn anew. `statistic` takes arrays and an axis."""
+def bootstrap(samples: tuple[Float[np.ndarray, " seeds"], ...], statistic: Any) -> Interval:
+    """95 % percentile interval of a statistic, each sample drawn anew 2,000 times.
+
+    `statistic` takes as many arrays as there are samples, and the axis of the seeds.
+    """
     found = stats.bootstrap(
         samples,
         statistic,

@@ -1,181 +1,221 @@
-"""Pictures of a training and of a store's weeks, for a reader who has ten seconds.
+"""Pictures of a training, of a store's weeks and of answers to shocks."""
 
-Figures are made through the object interface and written as PNG by Agg, so that a user's own
-matplotlib settings and backend stay as they are. Colours: Okabe and Ito's, told apart by all eyes.
-"""
-
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from agents.evaluation.keys import keys_of
+from agents.evaluation.trajectories import DAYS, record
+from agents.learning.config import TrainConfig
+from agents.report import figures
+from agents.report.figures import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, Chart
+from agents.runs.pipeline import Result
+from jaxsim import scenarios
 from jaxsim.rollout import Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
-BLUE, ORANGE, RED, GREEN, BLACK, GREY = (
-    "#0072B2", "#E69F00", "#D55E00", "#009E73", "#222222", "#8A8A8A",
-)  # fmt: skip
-DPI = 120
-WIDTH = 10.0  # inches; 1200 pixels
-PRODUCTS_SHOWN = 4
+PRODUCTS_SHOWN, WEEKS_DAYS = 4, 21
+"""Products, and periods of one store's time, in the picture of its weeks."""
 SMOOTHED_SHARE = 0.05
 """Share of a training that the running mean of a learning curve covers."""
+OPENING_SHARE = 0.05
+"""Share of a training in which stores still sell the stock they were opened with."""
+MOMENTS = 200
+"""Points of a learning curve."""
+CLOCKS: dict[str, dict] = {
+    "critic": {"label": "critic", "color": INK, "linestyle": "--"},
+    "fast": {"label": "fast department", "color": ORANGE, "linewidth": 4},
+    "slow": {"label": "slow department", "color": BLUE},
+}
+"""How the learning rate of each clock is drawn."""
+KNOWN_GROUPS = {"mtma": 0, "joint": 1, "independent": 2, "silo": 3, "single": 4, "mtma-reversed": 5}
+"""Regimes have the same colour on every page."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one group of trainings learned."""
+
+    group: str
+    metrics: list[pd.DataFrame]
+    """A table for each training, a row per iteration: store_periods, profit (money per period,
+    while exploring), fill_rate, critic_rate, fast_rate, slow_rate, and greedy_profit (money per
+    period, NaN where it was not measured) if there is one."""
+    at: Float[np.ndarray, " T"]
+    """Moments at which it is drawn, in store-periods."""
+    end: int
+    """Store-periods at which the shortest training ended."""
+    look: int
+    """Which of the colours and dashes it has."""
+
+    def over_time(
+        self, column: str, opening: float = 0.0, smoothed: float = SMOOTHED_SHARE
+    ) -> Float[np.ndarray, "3 T"]:
+        """Mean, lowest and highest over trainings of the running mean of a column; NaN in the
+        `opening` share of the shortest training, and after its end."""
+        values = []
+        for each in self.metrics:
+            kept = each[each["store_periods"] > opening * self.end]
+            window = max(1, round(smoothed * len(each)))
+            means = kept[column].rolling(window, min_periods=1).mean()
+            values.append(np.interp(self.at, kept["store_periods"], means, np.nan, np.nan))
+        return _band(values)
+
+    def checks(self) -> tuple[Float[np.ndarray, " C"], Float[np.ndarray, "3 C"]]:
+        """Store-periods at which profit without exploration was measured, and its mean, lowest and
+        highest over trainings, interpolated where a training was measured at other moments."""
+        columns = ["store_periods", "greedy_profit"]
+        seen = [each.reindex(columns=columns).dropna().to_numpy().T for each in self.metrics]
+        at = seen[0][0][seen[0][0] <= self.end]
+        return at, _band([np.interp(at, *each) if len(at) else at for each in seen])
+
+
+def curves_of(groups: dict[str, list[pd.DataFrame]]) -> list[Curve]:
+    """Learning curves of groups of trainings at the same moments, from the first iteration that
+    all have done to the last of the longest."""
+    every = [each["store_periods"] for metrics in groups.values() for each in metrics]
+    first, last = min(each.iloc[0] for each in every), max(each.iloc[-1] for each in every)
+    at = np.unique(np.linspace(first, last, MOMENTS).round())
+    curves = []
+    for number, (group, metrics) in enumerate(groups.items()):
+        end = min(each["store_periods"].iloc[-1] for each in metrics)
+        curves.append(Curve(group, metrics, at, end, KNOWN_GROUPS.get(group, number)))
+    return curves
 
 
 def draw_learning(metrics: pd.DataFrame, best_heuristic: float, path: Path) -> None:
-    """Profit, fill rate and learning rates over a training.
-
-    `metrics` has a row per iteration: store_periods, profit (money per period, while exploring),
-    fill_rate, critic_rate, fast_rate, slow_rate, and greedy_profit (money per period, NaN where
-    not evaluated) if there is one. `best_heuristic` is in money per period.
-    """
-    figure = Figure(figsize=(WIDTH, 8.5), dpi=DPI, layout="constrained")
-    profit, fill, rates = figure.subplots(3, 1, sharex=True, height_ratios=(2.2, 1, 1))
-    millions = metrics["store_periods"].to_numpy() / 1e6
-    _draw_profit(profit, millions, metrics, best_heuristic)
-    _draw_smoothed(fill, millions, metrics["fill_rate"].to_numpy(), BLUE)
-    fill.set_ylabel("fill rate (share of\nunits asked for)")
-    for column, style, label in (
-        ("critic_rate", {"color": BLACK, "linewidth": 2, "linestyle": "--"}, "critic"),
-        ("fast_rate", {"color": ORANGE, "linewidth": 4}, "fast department"),
-        ("slow_rate", {"color": BLUE, "linewidth": 2}, "slow department"),
-    ):
-        rates.plot(millions, metrics[column], label=label, **style)
-    rates.set(yscale="log", ylabel="learning rate", xlabel="experience (million store-periods)")
-    rates.set_xlim(0, millions.max())
-    _draw_key(profit)
-    _draw_key(rates)
-    _plain(profit, fill, rates)
-    save_figure(figure, path)
+    """Profit, fill rate and learning rates over a training: `metrics` as in `Curve.metrics`,
+    `best_heuristic` in money per period. Raises `RunError`."""
+    (curve,) = curves = curves_of({"while exploring": [metrics]})
+    charts = [[chart] for chart in learning_charts(curves, best_heuristic, curve)]
+    figures.write_png(path, charts, 8.5, sharex=True, height_ratios=(2.2, 1, 1))
 
 
-def draw_week(
-    trace: Trajectory, scenario: Scenario, path: Path, products: Sequence[int] | None = None
-) -> None:
-    """Stock and orders, sales and what was turned away, and attention: a column for each product.
-
-    Without `products` (their indices), the four that sold most units.
-    """
-    sold = np.asarray(trace.flows.sold)
-    chosen = list(products) if products is not None else _best_sellers(sold)
-    figure = Figure(figsize=(WIDTH, 6.5), dpi=DPI, layout="constrained")
-    grid = figure.subplots(3, len(chosen), sharex=True, squeeze=False)
-    periods = np.arange(1, trace.periods + 1)
-    for column, product in zip(grid.T, chosen, strict=True):
-        column[0].set_title(scenario.products[product], fontsize=11, color=BLACK)
-        _draw_stock(column[0], periods, trace, product)
-        _draw_sales(column[1], periods, trace, product)
-        _draw_attention(column[2], periods, trace, product)
-        column[2].set_xlabel("period")
-    labels = ("stock and orders\n(units)", "sales\n(units per period)", "attention\n(0 to 1)")
-    for axes, label in zip(grid[:, 0], labels, strict=True):
-        axes.set_ylabel(label)
-    _plain(*grid.flat)
-    grid[0, 0].set_xlim(0.4, trace.periods + 0.6)
-    grid[0, 0].set_xticks(np.unique(np.linspace(1, trace.periods, 4).round()))
-    for axes in grid[:2].flat:
-        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-    _draw_keys(figure, grid)
-    save_figure(figure, path)
+def draw_run(config: TrainConfig, result: Result) -> None:
+    """How the departments learned, and three weeks of one store under them: the pictures that a
+    training leaves in its folder. Raises `RunError`."""
+    summary, scenario = result.summary, scenarios.get(config.scenario)
+    best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
+    draw_learning(result.metrics, best, config.folder / "learning.png")
+    key = keys_of(config.seed)["trace"]
+    story = record(key, result.departments, scenario.params(), DAYS, config.burn_in)
+    draw_week(story.first(WEEKS_DAYS), scenario, config.folder / "week.png")
 
 
-def _draw_profit(
-    axes: Axes, millions: np.ndarray, metrics: pd.DataFrame, best_heuristic: float
-) -> None:
-    exploring = metrics["profit"].to_numpy().copy()
-    exploring[: len(exploring) // 20] = np.nan  # sells the stock that stores were opened with
-    _draw_smoothed(axes, millions, exploring, BLUE, "while exploring (smoothed)")
-    if "greedy_profit" in metrics:
-        greedy = metrics["greedy_profit"].to_numpy()
-        seen = ~np.isnan(greedy)
-        axes.plot(
-            millions[seen],
-            greedy[seen],
-            "o",
-            color=RED,
-            markersize=7,
-            clip_on=False,
-            label="without exploration",
-        )
-    axes.axhline(best_heuristic, color=BLACK, linestyle="--", linewidth=1.5, label="best heuristic")
-    axes.set_ylabel("profit (money per period)")
+def learning_charts(curves: list[Curve], best: float | None, first: Curve) -> list[Chart]:
+    """The same of several groups, for a page; learning rates of the `first`."""
+    profit, fill_rate = partial(_profit, curves, best), partial(_fill_rate, curves)
+    whose = f" of {first.group}" if len(curves) > 1 else ""
+    return [
+        Chart("learning-profit", "profit (money per period)", profit),
+        Chart("learning-fill-rate", "fill rate (share of units asked for)", fill_rate),
+        Chart("learning-rates", f"learning rates{whose}", partial(_rates, first)),
+    ]
 
 
-def _draw_smoothed(
-    axes: Axes, at: np.ndarray, values: np.ndarray, colour: str, label: str | None = None
-) -> None:
-    """The running mean of the values seen so far, over a faint line of the values themselves."""
-    window = max(1, round(SMOOTHED_SHARE * len(values)))
-    axes.plot(at, values, color=colour, alpha=0.25, linewidth=0.8)
-    smooth = pd.Series(values).rolling(window, min_periods=1).mean()
-    axes.plot(at, smooth, color=colour, linewidth=2, label=label)
+def response_chart(
+    name: str,
+    title: str,
+    products: Sequence[str],
+    shown: Sequence[int],
+    mean: Float[np.ndarray, "L N"],
+    error: Float[np.ndarray, "L N"],
+) -> Chart:
+    """The change of those of N products that are `shown`, by lag L after a shock, and bands of two
+    standard errors."""
+    middle, spread = np.asarray(mean), 2 * np.asarray(error)
+
+    def draw(axes: Axes) -> None:
+        bands = np.stack([middle, middle - spread, middle + spread])
+        for number, each in enumerate(shown):
+            lags = np.arange(len(middle))
+            figures.draw_line(axes, lags, bands[..., each], products[each], number)
+        axes.axhline(0, color=GREY, linewidth=0.8)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("periods since")
+
+    return Chart(name, title, draw)
 
 
-def _draw_stock(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
-    stock = np.asarray(trace.state.on_hand)[:, product]
-    orders = np.asarray(trace.flows.ordered)[:, product]
-    axes.bar(periods, orders, width=0.7, color=ORANGE, label="ordered")
-    edges = np.append(periods - 0.5, periods[-1] + 0.5)
-    axes.stairs(
-        stock, edges, baseline=None, color=BLUE, linewidth=2, clip_on=False, label="on hand"
-    )
-    axes.set_ylim(0, 1.08 * max(stock.max(), orders.max(), 1.0))
+def draw_week(trace: Trajectory, scenario: Scenario, path: Path) -> None:
+    """Stock and orders, sales and what was turned away, and attention: a column for each of the
+    four products that sold most units. Raises `RunError`."""
+    flows, stock = trace.flows, np.asarray(trace.state.on_hand)
+    away = flows.lost + flows.waiting
+    rows = {
+        "stock and orders (units)": {"ordered": (ORANGE, flows.ordered)},
+        "sales (units)": {"sold": (GREEN, flows.sold), "lost or waiting": (INK, away)},
+        "attention (0 to 1)": {"attention, mean over customers": (GREY, flows.attention)},
+    }
+
+    def draw(what: str, product: int, axes: Axes) -> None:
+        base, edges = np.zeros(trace.periods), np.arange(trace.periods + 1) + 0.5
+        for name, (colour, units) in rows[what].items():
+            own = np.asarray(units)[:, product]
+            axes.bar(edges[:-1] + 0.5, own, 0.8, base, color=colour, label=name)
+            base = base + own
+        if "orders" in what:
+            axes.stairs(stock[:, product], edges, baseline=None, color=BLUE, lw=2, label="on hand")
+        top = 1 if "attention" in what else None
+        axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), xlabel="period")
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+    chosen, names = best_sellers(np.asarray(flows.sold).sum(0), PRODUCTS_SHOWN), scenario.products
+    charts = [
+        [Chart("", f"{names[each]}\n{what}", partial(draw, what, each)) for each in chosen]
+        for what in rows
+    ]
+    figures.write_png(path, charts, 6.5, sharex=True)
 
 
-def _draw_sales(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
-    sold, lost, waiting = (
-        np.asarray(each)[:, product]
-        for each in (trace.flows.sold, trace.flows.lost, trace.flows.waiting)
-    )
-    turned_away = lost + waiting
-    axes.bar(periods, sold, width=0.7, color=GREEN, label="sold")
-    axes.bar(periods, turned_away, width=0.7, bottom=sold, color=BLACK, label="lost or waiting")
-    axes.set_ylim(0, 1.08 * max((sold + turned_away).max(), 1.0))
+def best_sellers(sales: Float[np.ndarray, " N"], most: int) -> list[int]:
+    """Indices of the `most` products that sold most units, in the order of the catalogue."""
+    return sorted(np.argsort(-sales, kind="stable")[:most].tolist())
 
 
-def _draw_attention(axes: Axes, periods: np.ndarray, trace: Trajectory, product: int) -> None:
-    attention = np.asarray(trace.flows.attention)[:, product]
-    axes.bar(periods, attention, width=1.0, color=GREY, label="attention, mean over customers")
-    axes.set_ylim(0, 1)
-    axes.set_yticks((0, 0.5, 1))
+def _band(values: list[np.ndarray]) -> Float[np.ndarray, "3 T"]:
+    stack = np.stack(values)
+    return np.stack([stack.mean(0), stack.min(0), stack.max(0)])
 
 
-def _draw_key(axes: Axes) -> None:
-    """A key above the panel, clear of the curves."""
-    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0.2)
+def _profit(curves: list[Curve], best: float | None, axes: Axes) -> None:
+    """While exploring (lines) and without (dots), and that of the best classical pair."""
+    for curve in curves:
+        _draw_curve(axes, curve, "profit", OPENING_SHARE)
+        at, (mean, low, high) = curve.checks()
+        dots = {"fmt": "o", "color": COLOURS[curve.look], "markersize": 5, "clip_on": False}
+        label = "without exploration" if curve is curves[0] else None
+        axes.errorbar(at / 1e6, mean, (mean - low, high - mean), label=label, **dots)
+    if best is not None:
+        axes.axhline(best, color=GREY, linestyle="--", linewidth=1.5, label="best classical pair")
 
 
-def _draw_keys(figure: Figure, grid: np.ndarray) -> None:
-    """One key above everything, in the order of the rows."""
-    pairs = [axes.get_legend_handles_labels() for axes in grid[:, 0]]
-    handles, labels = ([each for pair in pairs for each in pair[part]] for part in (0, 1))
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+def _fill_rate(curves: list[Curve], axes: Axes) -> None:
+    for curve in curves:
+        _draw_curve(axes, curve, "fill_rate", 0.0)
 
 
-def _best_sellers(sold: np.ndarray) -> list[int]:
-    """Indices of the products that sold most, in the order of the catalogue."""
-    most = np.argsort(-sold.sum(0), kind="stable")[:PRODUCTS_SHOWN]
-    return sorted(most.tolist())
+def _rates(curve: Curve, axes: Axes) -> None:
+    for clock, style in CLOCKS.items():
+        rate = curve.over_time(f"{clock}_rate", smoothed=0.0)
+        figures.draw_line(axes, curve.at / 1e6, rate, **style)
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(xlim=(0, None), xlabel="experience (million store-periods)")
 
 
-def _plain(*every: Axes) -> None:
-    for axes in every:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color="#E5E5E5", linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(colors=BLACK, labelsize=9)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Writes to a temporary name beside the picture, then renames: whole or not there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        figure.savefig(temporary, format="png")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+def _draw_curve(axes: Axes, curve: Curve, column: str, opening: float) -> None:
+    """The running mean; behind it the range over trainings, or the values of the only one."""
+    millions, smooth = curve.at / 1e6, curve.over_time(column, opening)
+    figures.draw_line(axes, millions, smooth, curve.group, curve.look)
+    if len(curve.metrics) == 1:
+        values = curve.over_time(column, opening, smoothed=0.0)[0]
+        axes.plot(millions, values, color=COLOURS[curve.look], alpha=0.25, linewidth=0.8)
+    axes.set(xlim=(0, None), xlabel="experience (million store-periods)")

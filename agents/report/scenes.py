@@ -4,38 +4,58 @@ Everything is simulated or solved anew from the policy; nothing here reads a run
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from agents.evaluation.responses import Answer, impulse_response, shock_of
 from agents.evaluation.trajectories import DAYS, record
-from agents.policies.exact_policy import solved
-from agents.report.data import Answers, Line, Responses, Scenes, Story, Switching
-from agents.theory.structure import shown_first, visited
+from agents.report.figures import Chart
+from agents.report.pictures import best_sellers, response_chart
 from jaxsim import choice
 from jaxsim.exact.optimum import Optimum
+from jaxsim.exact.policy import solved
+from jaxsim.exact.structure import shown_first, visited
 from jaxsim.params import Params
 from jaxsim.records import State
+from jaxsim.responses import impulse_response, shock_of
 from jaxsim.rollout import Policy, Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
 PLAYED = 40
-"""Products that it shows at most: those that sell most."""
+"""Products that the player shows at most: those that sell most."""
 RESPONDING = 4
 """Products whose responses are shown, those that sell most."""
 RESPONSE_STORES = 1024
 
 
+@dataclass(frozen=True)
+class Switching:
+    """Who is shown first to each of K segments, by the stocks X of two products: 0 or 1."""
+
+    learned: Int[np.ndarray, "X1 X2 K"]
+    exact: Int[np.ndarray, "X1 X2 K"] | None = None  # where the solver takes the store
+    visited: Bool[np.ndarray, "X1 X2"] | None = None  # by the exact policy
+    same: Float[np.ndarray, " K"] | None = None  # share of visited stocks with the same first
+    optimal_profit: float | None = None  # money per period
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """One training's policy at work."""
+
+    stories: list[dict[str, Any]]  # as from `story_of`
+    responses: dict[str, list[Chart]]  # charts by what happened
+    stores: int  # over which responses are measured
+    switching: Switching | None
+
+
 def scenes_of(
-    key: PRNGKeyArray,
-    policies: Mapping[str, Policy],
-    scenario: Scenario,
-    burn_in: int,
+    key: PRNGKeyArray, policies: Mapping[str, Policy], scenario: Scenario, burn_in: int
 ) -> Scenes:
     """Scenes of the first policy; beside its story, those of the others on the same customers."""
     params = scenario.params()
@@ -46,60 +66,64 @@ def scenes_of(
     shown, policy = next(iter(policies.items()))
     sales = np.asarray(traces[shown].flows.sold).sum(0)
     return Scenes(
-        shown=shown,
         stories=[story_of(name, trace, scenario, sales) for name, trace in traces.items()],
-        responses=responses_of(key, policy, scenario, sales),
+        responses=responses_of(key, policy, scenario, best_sellers(sales, RESPONDING)),
+        stores=RESPONSE_STORES,
         switching=switching_of(policy, scenario, traces[shown]),
     )
 
 
 def story_of(
     decided_by: str, trace: Trajectory, scenario: Scenario, sales: Float[Array, " N"]
-) -> Story:
-    """One store's time under one policy, of the products that sell most according to `sales`."""
-    params, flows = scenario.params(), trace.flows
-    shown = _best_sellers(sales, PLAYED)
-    attention = jax.vmap(choice.attention_of, (0, None))(trace.action.slate, params)
-    units = lambda leaf: np.asarray(leaf)[..., shown].astype(int).tolist()  # noqa: E731
-    return Story(
-        decided_by=decided_by,
-        products=[scenario.products[each] for each in shown],
-        segments=list(scenario.segments),
-        first_day=int(trace.state.period[0]),
-        on_hand=units(trace.state.on_hand),
-        pipeline=units(trace.state.pipeline),
-        ordered=units(flows.ordered),
-        sold=units(flows.sold),
-        turned_away=units(flows.lost + flows.waiting),
-        attention=np.round(np.asarray(attention)[..., shown], 2).tolist(),
-        mean_attention=np.round(np.asarray(flows.attention)[..., shown], 3).tolist(),
-    )
+) -> dict[str, Any]:
+    """One store under one policy, for the player: T periods of the N products that sell most
+    according to `sales`. Units when deciding: `on_hand` (T, N) and `pipeline` (T, L, N), whose row
+    l arrives l + 1 receipts from now. Units of the period: `ordered`, `sold`, and `turned_away`,
+    lost or now waiting. `attention` (T, K, N) by segment, and its mean over customers, are from 0
+    to 1."""
+    flows, shown = trace.flows, best_sellers(sales, PLAYED)
+    attention = jax.vmap(choice.attention_of, (0, None))(trace.action.slate, scenario.params())
+    units = {
+        "on_hand": trace.state.on_hand,
+        "pipeline": trace.state.pipeline,
+        "ordered": flows.ordered,
+        "sold": flows.sold,
+        "turned_away": flows.lost + flows.waiting,
+    }
+    shares = {"attention": attention, "mean_attention": flows.attention}
+    return {
+        "decided_by": decided_by,
+        "products": [scenario.products[each] for each in shown],
+        "segments": list(scenario.segments),
+        **{name: np.asarray(leaf)[..., shown].astype(int).tolist() for name, leaf in units.items()},
+        **{
+            name: np.asarray(leaf, float)[..., shown].round(3).tolist()
+            for name, leaf in shares.items()
+        },
+    }
 
 
 def responses_of(
-    key: PRNGKeyArray, policy: Policy, scenario: Scenario, sales: Float[Array, " N"]
-) -> Responses:
-    """What one more unit of stock of i does to attention and orders of all those shown, by lag.
-
-    `sales` says which products sell most.
-    """
+    key: PRNGKeyArray, policy: Policy, scenario: Scenario, products: list[int]
+) -> dict[str, list[Chart]]:
+    """What one more unit of each of these products does to attention and orders of all of them, by
+    what happened."""
     params = scenario.params()
-    chosen = _best_sellers(sales, RESPONDING)
-    names = [scenario.products[each] for each in chosen]
     lags = max(6, 2 * int(params.lead_time.max()))
-    answers = []
-    for product in chosen:
+    charts = {}
+    for product in products:
         shock = shock_of(params, "overstock", product)
         found = impulse_response(key, policy, params, shock, lags, RESPONSE_STORES)
-        own_first = sorted(zip(chosen, names, strict=True), key=lambda each: each[0] != product)
-        answers.append(
-            Answers(
-                happened=f"one more unit of {scenario.products[product]}",
-                attention=[_line(found.attention, *each) for each in own_first],
-                orders=[_line(found.ordered, *each) for each in own_first],
+        own_first = sorted(products, key=lambda each: each != product)
+        attention, orders = "attention (share of customers)", "orders (units)"
+        answers = {attention: found.attention, orders: found.ordered}
+        charts[f"one more unit of {scenario.products[product]}"] = [
+            response_chart(
+                f"{what} {product}", what, scenario.products, own_first, answer.mean, answer.error
             )
-        )
-    return Responses(stores=RESPONSE_STORES, answers=answers)
+            for what, answer in answers.items()
+        ]
+    return charts
 
 
 def switching_of(policy: Policy, scenario: Scenario, trace: Trajectory) -> Switching | None:
@@ -113,23 +137,10 @@ def switching_of(policy: Policy, scenario: Scenario, trace: Trajectory) -> Switc
     most = _most_stock(params, exact)
     last = jax.tree.map(lambda leaf: leaf[-1], trace.state)
     learned = np.asarray(_shown_by_stock(policy, params, last, most))
-    known: dict[str, Any] = dict.fromkeys(("exact", "visited", "same", "optimal_profit"))
-    if exact is not None:
-        right, seen = (
-            table[: most[0], : most[1]] for table in (shown_first(exact), visited(exact))
-        )
-        known = {
-            "exact": right.tolist(),
-            "visited": seen.tolist(),
-            "same": (learned == right)[seen].mean(0).tolist(),
-            "optimal_profit": exact.profit,
-        }
-    return Switching(
-        products=list(scenario.products),
-        segments=list(scenario.segments),
-        learned=learned.tolist(),
-        **known,
-    )
+    if exact is None:
+        return Switching(learned)
+    right, seen = (table[: most[0], : most[1]] for table in (shown_first(exact), visited(exact)))
+    return Switching(learned, right, seen, (learned == right)[seen].mean(0), exact.profit)
 
 
 @partial(jax.jit, static_argnames="most")
@@ -154,13 +165,3 @@ def _most_stock(params: Params, exact: Optimum | None) -> tuple[int, int]:
     daily = np.asarray(params.arrivals @ shares)
     first, second = np.clip(np.ceil(daily * (2 + params.lead_time + params.review)), 4, 40)
     return int(first) + 1, int(second) + 1
-
-
-def _line(answer: Answer, product: int, name: str) -> Line:
-    mean, error = (np.asarray(each)[:, product] for each in (answer.mean, answer.error))
-    return Line(name, np.round(mean, 4).tolist(), np.round(2 * error, 4).tolist())
-
-
-def _best_sellers(sales: np.ndarray, most: int) -> list[int]:
-    """Indices of the products that sold most, in the order of the catalogue."""
-    return sorted(np.argsort(-sales, kind="stable")[:most].tolist())

@@ -1,15 +1,18 @@
-"""What the command line shows: progress while a training runs, tables afterwards."""
+"""What the command line shows: progress while something runs, tables afterwards."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from agents.evaluation.statistics import interquartile_mean
 from agents.learning.config import TrainConfig
+from agents.sweeps.runner import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
 from jaxsim.scenarios.scenario import Scenario
 
@@ -17,78 +20,98 @@ NEWS = (
     "{per_second:,.0f} store-periods/s  profit {profit:,.2f}  fill {fill_rate:.3f}  "
     "fast {fast_rate:.1e}  slow {slow_rate:.1e}"
 )
+DECIDERS = ("joint", "myopic", "base_stock", "stock_blind", "silo")
 
 
-class TrainingProgress:
-    """A progress line on a terminal; plain lines, a few per training, where there is none."""
+class _Progress:
+    """Two lines on a terminal, what is going on and how far it is; plain lines where there is none,
+    about ten of them."""
+
+    def __init__(self, console: Console) -> None:
+        columns = TextColumn("{task.description}"), BarColumn(bar_width=20)
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        self._console, self._total, self._printed = console, 0, 0.0
+        self._bar = Progress(*columns, *times, console=console, disable=not console.is_terminal)
+        self._now, self._task = (self._bar.add_task("", total=None) for _ in range(2))
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def announce(self, what: str) -> None:
+        """One line on what comes next."""
+        self._bar.update(self._now, description=what)
+        self._console.print(f"[dim]{what}[/dim]", soft_wrap=True)
+
+    def _advance(self, done: float, far: str, news: str) -> None:
+        """`far` says how much is done in words."""
+        self._bar.update(self._task, completed=done, total=self._total, description=far)
+        self._bar.update(self._now, description=news)
+        due = done >= self._printed + self._total / 10 or done == self._total
+        if due and not self._console.is_terminal:
+            self._printed = done
+            self._console.print(f"{far}  {news}", soft_wrap=True)
+
+
+class TrainingProgress(_Progress):
+    """How far a training is; a context manager."""
 
     def __init__(self, console: Console, config: TrainConfig) -> None:
-        self._console = console
-        self._iterations = config.iterations
-        self._printed = 0.0
-        self._bar = Progress(
-            TextColumn("iteration {task.completed}/{task.total}"),
-            BarColumn(bar_width=20),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[news]}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task("train", total=config.iterations, news="")
+        super().__init__(console)
+        self._total = config.iterations
 
     def __enter__(self) -> Self:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
-
-    def announce(self, what: str) -> None:
-        """One line on what comes next."""
-        self._console.print(f"[dim]{what}[/dim]")
-
     def update(self, news: dict[str, float]) -> None:
         """The last iteration's metrics and the mean speed so far."""
-        done, text = int(news["iteration"]), NEWS.format(**news)
-        self._bar.update(self._task, completed=done, news=text)
-        due = done >= self._printed + self._iterations / 10 or done == self._iterations
-        if due and not self._console.is_terminal:
-            self._printed = done
-            self._console.print(f"iteration {done}/{self._iterations}  {text}", soft_wrap=True)
+        done = int(news["iteration"])
+        self._advance(done, f"iteration {done}/{self._total}", NEWS.format(**news))
 
 
-def policy_table(summary: dict) -> Table:
+class SweepProgress(_Progress):
+    """How far a sweep or the study is; a context manager."""
+
+    def __enter__(self) -> Told:
+        self._bar.start()
+        return Told(self.announce, self.begin, self.advance)
+
+    def begin(self, runs: int, done: int) -> None:
+        """How many runs there are, and how many were finished before."""
+        self._total, self._done, self._printed = runs, float(done), float(done)
+        self._bar.update(self._task, total=runs, completed=done, description=f"{runs} runs")
+        if done:
+            self.announce(f"{done} of {runs} runs are there already")
+
+    def advance(self, news: str, share: float) -> None:
+        """`share` runs' worth of training was done."""
+        self._done += share
+        self._advance(self._done, f"{self._done:.1f} of {self._total} runs", news)
+
+
+def policy_table(summary: dict[str, Any]) -> Table:
     """Policies by profit, with intervals and the paired difference to the best heuristic."""
-    checked = summary["evaluation"]
-    table = Table(
-        title=f"{summary['scenario']}: profit per period with 95 % intervals\n"
-        f"the same {checked['stores']:,} stores × {checked['periods']} periods for all",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 0, 0, 1),
-    )
-    for column in ("policy", "profit", "against best", "fill", "holding", "turns"):
-        table.add_column(column, justify="left" if column == "policy" else "right", no_wrap=True)
+    sizes, rows = summary["evaluation"], []
     for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):
-        gap, gap_ci95 = row["difference_to_best_heuristic"], row["difference_ci95"]
-        best = name == summary["best_heuristic"]
-        table.add_row(
-            name,
-            f"{row['profit_mean']:,.2f} ± {_half(row['profit_ci95']):,.2f}",
-            "best heuristic" if best else f"{gap:+,.2f} ± {_half(gap_ci95):,.2f}",
-            f"{row['fill_rate']:.3f}",
-            f"{row['holding']:,.2f}",
-            f"{row['turnover']:.3f}",
-            style="bold" if name == "learned" else None,
-        )
+        gap = f"{row['difference_to_best_heuristic']:+,.2f} ± {_half(row['difference_ci95']):,.2f}"
+        against = "best heuristic" if name == summary["best_heuristic"] else gap
+        rows.append(row | {"name": name, "half": _half(row["profit_ci95"]), "against": against})
+    columns = {
+        "policy": "{name}",
+        "profit": "{profit_mean:,.2f} ± {half:,.2f}",
+        "against best": "{against}",
+        "fill": "{fill_rate:.3f}",
+        "holding": "{holding:,.2f}",
+        "turns": "{turnover:.3f}",
+    }
+    title = f"{summary['scenario']}: profit per period with 95 % intervals"
+    alike = f"the same {sizes['stores']:,} stores × {sizes['periods']} periods for all"
+    table = _table(f"{title}\n{alike}", columns, rows)
+    table.rows[[row["name"] for row in rows].index("learned")].style = "bold"
     return table
 
 
-def closing_line(summary: dict, folder: Path) -> str:
+def closing_line(summary: dict[str, Any], folder: Path) -> str:
     """The answer in one sentence, and where the rest is."""
     gain = summary["gain_over_best_heuristic"]
     low, high = gain["ci95"]
@@ -99,28 +122,107 @@ def closing_line(summary: dict, folder: Path) -> str:
     )
 
 
+def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
+    """One line for each combination of settings: means over its seeds, and the spread of gains.
+    `runs` is runs.csv; `settings` the fields of the grid."""
+    groups = runs.groupby(settings or "scenario", sort=False)
+    kpis = groups[["profit", "fill_rate", "holding_paid", "turnover"]].mean()
+    rows = kpis.join(groups["gain"].agg(["size", "mean", "min", "max"])).reset_index()
+    columns = {setting: f"{{{setting}}}" for setting in settings} | {
+        "seeds": "{size}",
+        "profit": "{profit:,.2f}",
+        "gain": "{mean:+,.2f}",
+        "least": "{min:+,.2f}",
+        "most": "{max:+,.2f}",
+        "fill": "{fill_rate:,.3f}",
+        "holding": "{holding_paid:,.3f}",
+        "turns": "{turnover:,.3f}",
+    }
+    title = "means over seeds: profit per period, and the gain over the best tuned pair"
+    return _table(title, columns, rows.to_dict("records"))
+
+
+def study_table(rows: pd.DataFrame) -> Table:
+    """Gain over the best tuned pair per period, interquartile mean over seeds: a line for each
+    store, a column for each regime. `rows` is study.csv."""
+    gains = rows[rows["part"] == "regimes"].groupby(["scenario", "regime"], sort=False)["gain"]
+    by_store = gains.agg(interquartile_mean).unstack("regime", sort=False)
+    columns = {"store": "{scenario}"} | {name: f"{{{name}:+,.2f}}" for name in by_store.columns}
+    title = "gain over the best tuned pair per period, interquartile mean over seeds"
+    rows = by_store.reset_index()
+    return _table(title, columns, (row.dropna() for _, row in rows.iterrows()))
+
+
 def calibration_table(calibration: Calibration) -> Table:
     """What was fitted and how it does on the days it has not seen."""
-    table = Table("calibration", "", title=calibration.scenario.name)
-    table.columns[1].justify = "right"
-    for what, value in calibration.report.items():
-        table.add_row(what, f"{value:,.4g}")
-    return table
+    rows = [{"what": what, "value": value} for what, value in calibration.report.items()]
+    return _table(calibration.scenario.name, {"calibration": "{what}", "": "{value:,.4g}"}, rows)
 
 
 def scenario_table(known: list[Scenario]) -> Table:
     """Names and sizes of scenarios."""
     table = Table("name", "products", "segments", "slate", "lead time", "about")
-    for scenario in known:
-        table.add_row(
-            scenario.name,
-            str(len(scenario.products)),
-            str(len(scenario.segments)),
-            str(len(scenario.slot_weight)),
-            f"up to {scenario.max_lead_time}",
-            scenario.about,
-        )
+    for each in known:
+        sizes = (len(field) for field in (each.products, each.segments, each.slot_weight))
+        table.add_row(each.name, *map(str, sizes), f"up to {each.max_lead_time}", each.about)
     return table
+
+
+def theory_tables(found: dict[str, Any]) -> Iterator[Table]:
+    """Known answers beside the published ones, the pair store by who decides, and where looking
+    ahead pays. `found` as from `agents.theory.answers.study`."""
+    pair = found["pair"]
+    lost = {name: 1 - pair[name] / pair["joint"] for name in DECIDERS}
+    deciders = [{"name": name, "profit": pair[name], "lost": lost[name]} for name in DECIDERS]
+    yield _table(
+        "Lost sales: average cost per period (published: Zipkin, 2008)",
+        {
+            "demand": "{family}",
+            "penalty": "{penalty:g}",
+            "lead time": "{lead_time}",
+            "optimum": "{optimal_cost:.2f}",
+            "published": "{published:.2f}",
+            "best base-stock": "{best_base_stock_cost:.2f} ({best_base_stock})",
+            "published base-stock": "{published_base_stock_cost:.2f} ({published_base_stock})",
+        },
+        found["lost_sales"],
+    )
+    yield _table(
+        "Backlog: average cost per period of the optimal base-stock level",
+        {
+            "penalty": "{penalty:g}",
+            "lead time": "{lead_time}",
+            "optimum": "{cost:.4f} ({base_stock})",
+            "published": "{published:.4f} ({published_base_stock})",
+        },
+        found["backlog"],
+    )
+    columns = {"decided": "{name}", "profit": "{profit:.3f}", "short of the optimum": "{lost:.2%}"}
+    yield _table("The pair store", columns, deciders)
+    gaps = {"myopic": "myopic_gap", "stock-blind": "stock_blind_gap", "silo": "silo_gap"}
+    columns = {"store": "{regime}", "optimum": "{joint:.3f}"}
+    columns |= {name: f"{{{gap}:.2f}}" for name, gap in gaps.items()}
+    yield _table("Profit lost against the joint optimum, %", columns, found["foresight"])
+
+
+def _table(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> Table:
+    """A line for each row. Columns are patterns of a row's fields, by heading; all but the first
+    are numbers."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))
+    for heading in columns:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.columns[0].justify = "left"
+    for row in rows:
+        table.add_row(*(_cell(pattern, row) for pattern in columns.values()))
+    return table
+
+
+def _cell(pattern: str, row: Mapping[str, Any]) -> str:
+    """Empty where the row does not have a field."""
+    try:
+        return pattern.format(**row)
+    except KeyError:
+        return ""
 
 
 def _half(interval: tuple[float, float]) -> float:

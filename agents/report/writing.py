@@ -1,19 +1,26 @@
-"""The verb `report`, and the page that every training leaves: one file that needs no network."""
+"""The verb `report`, and the page that every training leaves: one file that needs no network.
+
+Pictures that are rows of bars are HTML lists and tables, so that they can be read aloud, printed
+and read on a phone; lines are drawn by `agents.report.figures`; the player by `player.js` from the
+numbers that the page carries.
+"""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import jinja2
 import tyro
 
 from agents import files
 from agents.errors import RunError
 from agents.evaluation.keys import keys_of
-from agents.report import page
-from agents.report.data import Report, Scenes
-from agents.report.results import Finished, read, results_of
-from agents.report.scenes import scenes_of
+from agents.learning.config import TrainConfig
+from agents.learning.regimes import REGIMES
+from agents.report.pictures import learning_charts
+from agents.report.results import STEPS, Finished, Results, read, results_of, rounded
+from agents.report.scenes import Scenes, scenes_of
 from agents.report.sweeps import is_sweep, read_sweep
 from agents.runs import run_folder
 from agents.runs.pipeline import load_departments
@@ -33,36 +40,75 @@ class ReportConfig:
 
     @property
     def page(self) -> Path:
+        """Where the page is written."""
         folders = [each.absolute() for each in self.runs]
         return self.out or Path(os.path.commonpath(folders)) / REPORT
 
 
 def write_report(config: ReportConfig) -> Path:
     """Reads the runs, looks at the policy that the page speaks of first, and writes the page.
-
-    Raises `RunError` before anything is written.
-    """
+    Raises `RunError` before anything is written."""
     if not config.runs:
         raise RunError("runs: none given; allowed: one folder of a run, or more")
     if config.page.is_dir():
         raise RunError(f"out: {config.page} is a folder; allowed: the name of a page")
-    finished = [run for folder in dict.fromkeys(config.runs) for run in _read(folder)]
+    finished = []
+    for folder in dict.fromkeys(config.runs):
+        finished += read_sweep(folder) if is_sweep(folder) else [read(folder)]
     results = results_of(finished)
-    kept = [
-        run for run in finished if run.group == results.group and not is_sweep(run.folder)
-    ]  # a sweep keeps no weights
-    report = Report(
-        about=scenarios.get(finished[0].config.scenario).about,
-        results=results,
-        scenes=_scenes(kept[0]) if kept else None,
-    )
+    # A sweep keeps no weights where a report looks for them.
+    kept = [run for run in finished if run.group == results.group and not is_sweep(run.folder)]
+    about = scenarios.get(finished[0].config.scenario).about
+    page = page_of(about, results, _scenes(kept[0]) if kept else None)
     files.open_folder(config.page.parent)
-    files.write_text(config.page, page.page_of(report))
+    files.write_text(config.page, page)
     return config.page
 
 
-def _read(folder: Path) -> list[Finished]:
-    return read_sweep(folder) if is_sweep(folder) else [read(folder)]
+def page_of(about: str, results: Results, scenes: Scenes | None) -> str:
+    """The whole page. `about` describes the store; `scenes` show one policy at work, where its
+    weights were kept."""
+    first = next(curve for curve in results.curves if curve.group == results.group)
+    return render(
+        "report.html.jinja",
+        about=about,
+        results=results,
+        scenes=scenes,
+        learning=learning_charts(results.curves, results.best_profit, first),
+        why={label: why for label, (why, _) in STEPS.items()},
+        regimes={name: regime.about for name, regime in REGIMES.items()},
+        usual=vars(TrainConfig()),
+    )
+
+
+def render(template: str, package: str = "agents.report", **what: Any) -> str:
+    """A page from one of a package's templates; what stands in HTML is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package),
+        autoescape=template.endswith(".html.jinja"),
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"money": money, "signed": signed, "at": at, "rounded": rounded}
+    return environment.get_template(template).render(**what)
+
+
+def at(value: float, low: float, high: float) -> str:
+    """Where a value lies between two, as a CSS percentage."""
+    return f"{100 * (value - low) / (high - low or 1):.2f}%"
+
+
+def money(value: float, decimals: int) -> str:
+    """With a comma between thousands."""
+    return f"{value:,.{decimals}f}"
+
+
+def signed(value: float, decimals: int) -> str:
+    """With its sign, a true minus, and no minus zero."""
+    text = f"{value:+,.{decimals}f}"
+    return text.replace("-", "−") if float(text.replace(",", "")) else f"{0:.{decimals}f}"
 
 
 def _scenes(run: Finished) -> Scenes:

@@ -8,24 +8,17 @@ interval over seeds holds the luck of trainings and of customers alike.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from agents.evaluation.agreement import agreement
 from agents.evaluation.keys import keys_of
-from agents.evaluation.responses import (
-    CrossResponse,
-    Impulse,
-    cross_response,
-    impulse_response,
-    shock_of,
-)
 from agents.evaluation.simulation import simulate
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.policies.exact_policy import policy_of, solved
+from jaxsim import responses
+from jaxsim.exact.policy import policy_of, solved
 from jaxsim.params import Params
 from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario
@@ -34,10 +27,11 @@ SEEDS = 4
 """Trainings that are looked at: those of the first seeds."""
 LEARNED, TUNED, EXACT = "learned", "tuned", "exact"
 ACROSS, OVERSTOCK, SURGE, DELAY, AGREEMENT = "across", "overstock", "surge", "delay", "agreement"
-SHOCKS = (OVERSTOCK, SURGE, DELAY)
 OVERSTOCKED_DAYS = 2.0
 """Mean daily sales of the best-selling product that an overstock of it is, rounded up."""
 SHORTEST = 6  # lags
+Answered = tuple[str, str, str, Sequence[float] | np.ndarray]
+"""Kind, what answers, of which product, and by how much at each lag."""
 
 
 def insights_of(
@@ -64,18 +58,22 @@ def insights_of(
     for name, of_seeds in policies.items():
         for seed, policy in enumerate(of_seeds):
             key = keys_of(seed)["trace"]
-            found = list(_across(cross_response(key, policy, params, stores)))
-            for kind in SHOCKS:
-                shock = shock_of(params, kind, product, units if kind == OVERSTOCK else 1.0)
-                impulse = impulse_response(key, policy, params, shock, lags, stores)
+            found = list(_across(responses.cross_response(key, policy, params, stores)))
+            for kind, size in {OVERSTOCK: units, SURGE: 1.0, DELAY: 1.0}.items():
+                shock = responses.shock_of(params, kind, product, size)
+                impulse = responses.impulse_response(key, policy, params, shock, lags, stores)
                 found += _over_time(kind, impulse, product)
             if exact is not None and name != EXACT:
                 sizes = stores, config.evaluation_periods, config.burn_in
                 measured = asdict(agreement(key, policy, exact, params, *sizes))
-                found += [_row(AGREEMENT, what, "all", 0, measured[what]) for what in measured]
+                found += [(AGREEMENT, what, "all", [value]) for what, value in measured.items()]
             which = {"scenario": scenario.name, "policy": name, "name": names[name], "seed": seed}
-            happened = {"product": scenario.products[product], "units": units}
-            rows += [which | happened | row for row in found]
+            which |= {"product": scenario.products[product], "units": units}
+            rows += [
+                which | {"kind": kind, "what": what, "of": of, "lag": lag, "value": float(value)}
+                for kind, what, of, values in found
+                for lag, value in enumerate(values)
+            ]
     return pd.DataFrame(rows)
 
 
@@ -87,23 +85,17 @@ def best_seller(config: TrainConfig, params: Params, policy: Policy) -> tuple[in
     return int(daily.argmax()), float(max(1, math.ceil(OVERSTOCKED_DAYS * daily.max())))
 
 
-def _across(found: CrossResponse) -> Iterator[dict[str, Any]]:
+def _across(found: responses.CrossResponse) -> Iterator[Answered]:
     for what, answer in {"attention": found.attention, "orders": found.order}.items():
         mean = np.asarray(answer.mean, np.float64)
         own = np.diagonal(mean)
-        yield _row(ACROSS, what, "own", 0, own.mean())
-        yield _row(ACROSS, what, "others", 0, (mean.sum(1) - own).mean())
+        yield ACROSS, what, "own", [own.mean()]
+        yield ACROSS, what, "others", [(mean.sum(1) - own).mean()]
 
 
-def _over_time(kind: str, found: Impulse, product: int) -> Iterator[dict[str, Any]]:
+def _over_time(kind: str, found: responses.Impulse, product: int) -> Iterator[Answered]:
     answers = {"attention": found.attention, "orders": found.ordered, "on hand": found.on_hand}
     for what, answer in answers.items():
         mean = np.asarray(answer.mean, np.float64)
-        own = mean[:, product]
-        for of, values in {"own": own, "others": mean.sum(1) - own}.items():
-            for lag, value in enumerate(values):
-                yield _row(kind, what, of, lag, value)
-
-
-def _row(kind: str, what: str, of: str, lag: int, value: float) -> dict[str, Any]:
-    return {"kind": kind, "what": what, "of": of, "lag": lag, "value": float(value)}
+        yield kind, what, "own", mean[:, product]
+        yield kind, what, "others", mean.sum(1) - mean[:, product]

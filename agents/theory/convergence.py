@@ -6,18 +6,18 @@ Two tabular departments learn in the simulator; how far they are is measured exa
 """
 
 import itertools
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.learning.timescales import rate_at
-from agents.theory.tabular import Logits, Tabular, tabular
 from jaxsim import scenarios, store
+from jaxsim.exact.tabular import Logits, Tabular, tabular
 from jaxsim.params import Params
 from jaxsim.records import Action, State
 
@@ -26,28 +26,22 @@ BATCH = 64  # stores side by side in each run
 OFFSET = 1000.0  # n0
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """Base rates and exponents of critic, fast (slates) and slow (orders) department."""
-
-    name: str
-    satisfies: bool
-    exponents: tuple[float, float, float]
-    # With departments ten times as fast, the noise of the first few days settles a softmax before
-    # its values are known: gradients vanish all the same, but far from the best response.
-    rates: tuple[float, float, float] = (2.0, 0.4, 0.4)
-
-
-SCHEDULES = (
-    Schedule("conditions satisfied", True, (0.55, 0.6, 0.8)),
-    Schedule("constant rates", False, (0.0, 0.0, 0.0)),
-    Schedule("sums finite: exponents 1.5 and 2", False, (1.5, 1.5, 2.0)),
-    Schedule("order of clocks reversed", False, (0.55, 0.8, 0.6)),
-)
+SATISFIED = "conditions satisfied"
+SCHEDULES = {
+    SATISFIED: (0.55, 0.6, 0.8),
+    "constant rates": (0.0, 0.0, 0.0),
+    "sums finite: exponents 1.5 and 2": (1.5, 1.5, 2.0),
+    "order of clocks reversed": (0.55, 0.8, 0.6),
+}
+"""Exponents of critic, fast (slates) and slow (orders) department."""
+RATES = (2.0, 0.4, 0.4)
+"""Base rates of the three. With departments ten times as fast, the noise of the first few days
+settles a softmax before its values are known: gradients vanish all the same, but far from the best
+response."""
 
 
 @struct.dataclass
-class Tables:
+class TabularRun:
     """What one run carries: both departments, the critic, its stores."""
 
     logits: Logits
@@ -64,68 +58,59 @@ def tiny_store() -> Params:
     return pair.replace(arrivals=jnp.full(2, 0.8), cost=jnp.full(2, 5.0), holding=jnp.full(2, 0.5))
 
 
-def convergence_rows(seeds: int, updates: int, measured: int) -> list[dict[str, Any]]:
+def convergence_rows(seeds: int, updates: int, measured: int) -> pd.DataFrame:
     """One row per schedule, seed and moment of measuring: at the start, and `measured` times evenly
-    on a log scale up to `updates`.
-
-    All exact: average profit, the norms of its gradient in both departments' logits, how far the
-    slates are from the best response to these orders, and both from the joint optimum (money per
-    period).
-    """
+    on a log scale up to `updates`. All exact: average profit, the norms of its gradient in both
+    departments' logits, how far the slates are from the best response to these orders, and both
+    from the joint optimum (money per period)."""
     small = tabular(tiny_store(), SHELF)
     best = small.optimum()
-    moments = np.unique(np.geomspace(100, updates, measured).astype(int))
+    which = pd.DataFrame(itertools.product(SCHEDULES, range(seeds)), columns=["schedule", "seed"])
+    which.insert(1, "satisfies", which["schedule"] == SATISFIED)
     keys = jnp.tile(jax.random.split(jax.random.key(0), seeds), len(SCHEDULES))
-    runs = jax.vmap(lambda key: started(key, small))(keys)
-    exponents, rates = (
-        jnp.repeat(jnp.array([getattr(each, field) for each in SCHEDULES]), seeds, 0)
-        for field in ("exponents", "rates")
-    )
-    one = lambda run, exponents, rates, many: learned(run, small, exponents, rates, many)  # noqa: E731
-    learn = jax.jit(jax.vmap(one, (0, 0, 0, None)))
-    exact = jax.jit(jax.value_and_grad(small.profit))
-    rows, done = [], 0
-    for moment in (0, *moments):
-        runs = learn(runs, exponents, rates, moment - done)
+    runs = jax.vmap(partial(started, small))(keys)
+    exponents = jnp.repeat(jnp.array(list(SCHEDULES.values())), seeds, 0)
+    learn = jax.jit(jax.vmap(partial(learned, small), (0, 0, None, None)))
+    exact = jax.jit(jax.vmap(jax.value_and_grad(small.profit)))
+    frames, done = [], 0
+    for moment in (0, *np.unique(np.geomspace(100, updates, measured).astype(int))):
+        runs = learn(runs, exponents, jnp.array(RATES), moment - done)
         done = moment
-        for at, (schedule, seed) in enumerate(itertools.product(SCHEDULES, range(seeds))):
-            logits = jax.tree.map(lambda leaf, at=at: leaf[at], runs.logits)
-            profit, gradient = exact(logits)
-            rows.append(
-                {"schedule": schedule.name, "satisfies": schedule.satisfies, "seed": seed}
-                | {"updates": int(moment), "profit": float(profit)}
-                | {
-                    "slate_gradient": float(jnp.linalg.norm(gradient.slates)),
-                    "order_gradient": float(jnp.linalg.norm(gradient.orders)),
-                    "response_gap": small.best_slates(logits.orders) - float(profit),
-                    "optimum_gap": best - float(profit),
-                }
-            )
-    return rows
+        profit, gradient = jax.device_get(exact(runs.logits))
+        responses = np.array([small.best_slates(orders) for orders in runs.logits.orders])
+        row = {
+            "profit": profit.astype(float),
+            "slate_gradient": np.sqrt((gradient.slates.astype(float) ** 2).sum((1, 2))),
+            "order_gradient": np.sqrt((gradient.orders.astype(float) ** 2).sum((1, 2, 3))),
+            "response_gap": responses - profit,
+            "optimum_gap": best - profit.astype(float),
+        }
+        frames.append(which.assign(updates=moment, **row))
+    return pd.concat(frames, ignore_index=True)
 
 
-def started(key: PRNGKeyArray, small: Tabular) -> Tables:
+def started(small: Tabular, key: PRNGKeyArray) -> TabularRun:
     """Departments that do everything possible equally often."""
     key, reset_key = jax.random.split(key)
     states = jax.vmap(store.reset, (0, None))(jax.random.split(reset_key, BATCH), small.params)
     shelf = jnp.minimum(states.on_hand, small.most)
     states = states.replace(on_hand=shelf, pipeline=jnp.zeros_like(states.pipeline))
-    values = jnp.zeros(small.room.shape[0])
-    return Tables(small.start(), values, jnp.zeros(()), states, key, jnp.zeros(()))
+    values, zero = jnp.zeros(len(small.room)), jnp.zeros(())
+    return TabularRun(small.start(), values, zero, states, key, zero)
 
 
 def learned(
-    run: Tables,
     small: Tabular,
+    run: TabularRun,
     exponents: Float[Array, " 3"],
     rates: Float[Array, " 3"],
     many: Array,
-) -> Tables:
+) -> TabularRun:
     """`many` updates of everybody, each on one period of every store."""
-    return jax.lax.fori_loop(0, many, lambda _, now: _update(now, small, exponents, rates), run)
+    return jax.lax.fori_loop(0, many, lambda _, now: _update(small, now, exponents, rates), run)
 
 
-def _update(run: Tables, small: Tabular, exponents: Array, rates: Array) -> Tables:
+def _update(small: Tabular, run: TabularRun, exponents: Array, rates: Array) -> TabularRun:
     key, slate_key, order_key, chance_key = jax.random.split(run.key, 4)
     seen = jax.vmap(small.position)(run.states)
     order_logits = small.order_logits(run.logits.orders)
@@ -148,10 +133,9 @@ def _update(run: Tables, small: Tabular, exponents: Array, rates: Array) -> Tabl
 
     critic, fast, slow = rate_at(rates, exponents, OFFSET, run.updates)
     gradient = jax.grad(score)(run.logits)
-    return Tables(
-        logits=Logits(
-            run.logits.slates + fast * gradient.slates, run.logits.orders + slow * gradient.orders
-        ),
+    slates, orders = run.logits.slates, run.logits.orders
+    return TabularRun(
+        logits=Logits(slates + fast * gradient.slates, orders + slow * gradient.orders),
         values=run.values.at[seen].add(critic * td_error / BATCH),
         average=run.average + 0.05 * critic * td_error.mean(),
         states=states,

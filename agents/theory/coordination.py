@@ -9,9 +9,9 @@ from dataclasses import asdict
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from agents.theory.restricted import Benchmarks, benchmarks_of
+from jaxsim.exact.optimum import Tables
 from jaxsim.params import Params
 
 CURVES = {
@@ -49,16 +49,14 @@ def settings() -> list[tuple[str, Setting]]:
 
 def value_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
     """Benchmarks of every setting, and their gaps in percent; a store met twice is solved once."""
-    known: dict[Setting, Benchmarks] = {}
-    unchanged = parameters_of(pair)
+    known: dict[tuple[float, ...], Benchmarks] = {}
     for view, setting in settings():
-        # What a setting leaves as it is does not make another store.
-        store = tuple((what, value) for what, value in setting if value != unchanged.get(what))
         params = changed(pair, setting)
+        parameters = parameters_of(params, pair)
+        store = tuple(parameters.values())
         if store not in known:
-            known[store] = benchmarks_of(params, tolerance)
-        found = known[store]
-        yield {"view": view} | parameters_of(params, pair) | asdict(found) | found.gaps()
+            known[store] = benchmarks_of(Tables(params), tolerance)
+        yield {"view": view} | parameters | asdict(known[store]) | known[store].gaps()
 
 
 def changed(params: Params, setting: Setting) -> Params:
@@ -77,19 +75,13 @@ def changed(params: Params, setting: Setting) -> Params:
     return params
 
 
-def parameters_of(params: Params, pair: Params | None = None) -> dict[str, float]:
+def parameters_of(params: Params, pair: Params) -> dict[str, float]:
     """What the settings change, rounded; `demand` is in units of that of `pair`."""
-    times = 1.0 if pair is None else float(params.arrivals.sum() / pair.arrivals.sum())
     values = {
         "lead_time": params.lead_time.max(),
-        "margin": margin_of(params).mean(),
+        "margin": ((params.price - params.cost) / params.price).mean(),
         "holding": params.holding.mean(),
         "lift": params.lift.mean(),
-        "demand": times,
+        "demand": params.arrivals.sum() / pair.arrivals.sum(),
     }
     return {what: round(float(value), 6) for what, value in values.items()}
-
-
-def margin_of(params: Params) -> Float[Array, " N"]:
-    """Share of price that is not cost."""
-    return (params.price - params.cost) / params.price

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import jax
 
-from agents.theory import published
 from benchmarks.peers.environments import ROOT
 from benchmarks.workloads import Row
+from jaxsim.exact import published
 
 STORES, HORIZON, WIDTH, PARTS, PASSES = 256, 32, 32, 4, 4  # sizes of every training, also ours
 

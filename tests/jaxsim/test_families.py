@@ -11,10 +11,10 @@ from jax.scipy.special import gammaln, xlog1py, xlogy
 from scipy import stats
 
 from agents.evaluation.simulation import interval, profit_per_period, simulate
-from agents.policies.exact_policy import policy_of
-from agents.theory.classical import one_product
 from jaxsim import families, sampling, scenarios, store
+from jaxsim.exact.classical import one_product
 from jaxsim.exact.optimum import optimum
+from jaxsim.exact.policy import policy_of
 from jaxsim.families import Family, FamilyError, register
 from jaxsim.records import Action
 from jaxsim.scenarios.scenario import ScenarioError, load, parse

@@ -1,8 +1,22 @@
-
+"use strict";
 // One store's time: a shelf for the day, and strips over all days for one product.
 
 const STRIP = { left: 34, right: 6, top: 4, bottom: 16 };
 const PACE = 700; // milliseconds a day
+
+function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function drawn(name, attributes = {}, text = "") {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
+}
 
 class Player {
   constructor(root, stories) {
@@ -147,4 +161,4 @@ class Player {
   }
 }
 
-new Player(document.getElementById("player"), carried.scenes.stories);
+new Player(document.getElementById("player"), JSON.parse(document.getElementById("stories").textContent));

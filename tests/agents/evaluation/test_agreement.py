@@ -4,9 +4,9 @@ import jax
 import pytest
 
 from agents.evaluation.agreement import agreement
-from agents.policies.exact_policy import policy_of
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.exact.optimum import optimum
+from jaxsim.exact.policy import policy_of
 from jaxsim.scenarios import get
 
 

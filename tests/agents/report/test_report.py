@@ -21,10 +21,9 @@ from agents.errors import RunError
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
-from agents.report import page as report_page
-from agents.report.data import Report, Step
-from agents.report.results import Finished, command_of, results_of
-from agents.report.scenes import scenes_of
+from agents.report.results import Finished, Results, command_of, results_of, rounded
+from agents.report.scenes import Scenes, scenes_of
+from agents.report.writing import page_of
 from agents.runs.pipeline import compared
 from jaxsim import scenarios
 from tests.conftest import Browser
@@ -74,31 +73,34 @@ def trainings() -> list[Finished]:
 
 
 @pytest.fixture(scope="module")
-def report(trainings: list[Finished]) -> Report:
-    policies = {"learned": GOOD, "best pair": HeuristicPair(RULE)}
-    scenes = scenes_of(jax.random.key(0), policies, PAIR, burn_in=10)
-    return Report(about=PAIR.about, results=results_of(trainings), scenes=scenes)
+def results(trainings: list[Finished]) -> Results:
+    return results_of(trainings)
 
 
 @pytest.fixture(scope="module")
-def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def scenes() -> Scenes:
+    policies = {"learned": GOOD, "best pair": HeuristicPair(RULE)}
+    return scenes_of(jax.random.key(0), policies, PAIR, burn_in=10)
+
+
+@pytest.fixture(scope="module")
+def page(results: Results, scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(report_page.page_of(report), encoding="utf-8")
+    path.write_text(page_of(PAIR.about, results, scenes), encoding="utf-8")
     return path
 
 
-def test_steps_add_up_to_the_difference_in_profit(trainings, report):
-    for bridge in report.results.bridges:
-        total = sum(step.amount for step in bridge.steps)
+def test_steps_add_up_to_the_difference_in_profit(trainings, results):
+    for bridge in results.bridges:
+        total = sum(bridge.steps.values())
         assert total == pytest.approx(bridge.difference.mean, abs=1e-4)
     seeds = [
         [run.learned["profit_mean"] for run in trainings if run.config.regime == regime]
         for regime in ("mtma", "silo")
     ]
-    to_silo = report.results.bridges[1]
+    to_silo = results.bridges[1]
     assert to_silo.difference.mean == pytest.approx(np.mean(seeds[0]) - np.mean(seeds[1]))
-    holding = next(step for step in to_silo.steps if step.label == "Holding")
-    assert holding.amount > 0  # the siloed pay for their safety stock
+    assert to_silo.steps["Holding"] > 0  # the siloed pay for their safety stock
 
 
 def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
@@ -113,23 +115,21 @@ def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
 
 
 def test_rounded_steps_add_up_in_print():
-    steps = [Step("", "", amount) for amount in (0.444, 0.444, 0.444, -0.111, -0.0004)]
-    shown = [step.amount for step in report_page.rounded(steps, 2)]
-    assert sum(shown) == pytest.approx(1.22) and len(shown) == 5
-    for step, amount in zip(steps, shown, strict=True):
-        assert abs(step.amount - amount) < 0.01 and round(amount, 2) == pytest.approx(amount)
+    steps = dict(zip("abcde", (0.444, 0.444, 0.444, -0.111, -0.0004), strict=True))
+    shown = rounded(steps, 2)
+    assert sum(shown.values()) == pytest.approx(1.22) and list(shown) == list(steps)
+    for label, amount in shown.items():
+        assert abs(steps[label] - amount) < 0.01 and round(amount, 2) == pytest.approx(amount)
 
 
-def test_bands_run_from_the_lowest_to_the_highest_training(report):
-    curve = next(each for each in report.results.curves if each.group == "mtma")
-    low, mean, high = (np.array(each)[50:] for each in vars_of(curve.profit))
+def test_bands_run_from_the_lowest_to_the_highest_training(results):
+    curve = next(each for each in results.curves if each.group == "mtma")
+    mean, low, high = curve.over_time("profit", opening=0.05)[:, 50:]
     np.testing.assert_allclose(high - low, 0.1, atol=1e-9)
     np.testing.assert_allclose(mean - low, 0.05, atol=1e-9)
-    assert curve.trainings == 2 and curve.checked.mean == pytest.approx([13.05] * 4)
-
-
-def vars_of(band) -> tuple[list[float], list[float], list[float]]:
-    return band.low, band.mean, band.high
+    at, checked = curve.checks()
+    assert list(at) == [8192.0 * iteration for iteration in (10, 20, 30, 40)]
+    np.testing.assert_allclose(checked, np.add(13, [[0.05] * 4, [0.0] * 4, [0.1] * 4]))
 
 
 def test_runs_of_two_stores_are_refused(trainings):
@@ -148,15 +148,16 @@ def test_the_command_makes_the_same_training():
         assert parse(shlex.split(words)[2:]).training == each
 
 
-def test_scenes_are_what_was_simulated(report):
-    story = report.scenes.stories[0]
-    stock, sold, ordered = (np.array(each) for each in (story.on_hand, story.sold, story.ordered))
-    owned = stock + np.array(story.pipeline).sum(1)
+def test_scenes_are_what_was_simulated(scenes):
+    story = scenes.stories[0]
+    stock, sold, ordered = (np.array(story[each]) for each in ("on_hand", "sold", "ordered"))
+    owned = stock + np.array(story["pipeline"]).sum(1)
     np.testing.assert_array_equal(owned[1:], (owned + ordered - sold)[:-1])
-    answer = report.scenes.responses.answers[0]
-    assert answer.happened == "one more unit of left" and answer.orders[0].product == "left"
-    assert -1 <= answer.orders[0].mean[0] < -0.7  # base-stock: one more, one less, if it orders
-    switching = report.scenes.switching
+    assert list(scenes.responses) == ["one more unit of left", "one more unit of right"]
+    _, orders = scenes.responses["one more unit of left"]
+    at_once = re.search(r'aria-label="orders \(units\): left from (\S+) to', orders.svg)
+    assert -1 <= float(at_once[1]) < -0.7  # base-stock: one more, one less, if it orders
+    switching = scenes.switching
     assert switching.optimal_profit == pytest.approx(11.616, abs=0.002)
     assert np.shape(switching.learned) == np.shape(switching.exact)
     assert all(0.5 < share <= 1 for share in switching.same)
@@ -172,21 +173,53 @@ def test_page_asks_nothing_of_anybody(browser: Browser, page):
 def test_charts_are_there_and_say_what_they_show(browser: Browser, page):
     browser.open(page)
     sizes = browser.run(
-        "[...document.querySelectorAll('svg.chart')].map((each) => "
+        "[...document.querySelectorAll('svg.chart')].filter((each) => each.checkVisibility())"
+        ".map((each) => "
         "[each.clientWidth, each.clientHeight, each.getAttribute('aria-label').length])"
     )
     assert len(sizes) == 9  # three of learning, four strips, two responses
     assert all(width > 200 and height > 60 and words > 10 for width, height, words in sizes)
-    ends = browser.run(
-        "[...document.querySelectorAll('path.line')].map((each) => each.getBBox().width)"
-    )
-    assert len(ends) == 2 + 2 + 3 + 4 and min(ends) > 150
-    assert browser.run("document.querySelectorAll('path.band').length") == 8
+    words = browser.run("document.querySelector('#learning').innerText")
+    assert "experience (million store-periods)" in words and "mtma" in words and "silo" in words
     unnamed = browser.run(
         "[...document.querySelectorAll('select, input, button')].filter((each) => "
         "!(each.ariaLabel || each.textContent.trim() || each.labels?.length)).length"
     )
     assert unnamed == 0
+
+
+def test_ids_are_there_once_and_the_same_whenever_the_page_is_written(results, scenes, page):
+    again = page_of(PAIR.about, results, scenes)
+    assert page.read_text(encoding="utf-8") == again
+    ids = re.findall(r' id="([^"]+)"', again)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r"url\(#([^)]+)\)", again)) <= set(ids)
+
+
+def test_names_are_text_and_nothing_else(browser: Browser, trainings, scenes, tmp_path):
+    name = '_$5 & $6 <img src=x onerror=document.title=1> "quoted"'
+    renamed = [dataclasses.replace(run, group=name) for run in trainings[:2]]
+    page = tmp_path / "report.html"
+    page.write_text(page_of(name, results_of([*renamed, trainings[2]]), scenes), encoding="utf-8")
+    browser.open(page)
+    assert (
+        browser.complaints() == [] and browser.run("document.querySelectorAll('img').length") == 0
+    )
+    assert browser.run("document.title") == "pair: mtma"
+    key = "[...document.querySelectorAll('#learning text')].map((each) => each.textContent.trim())"
+    assert name in browser.run(key)
+
+
+def test_a_choice_opens_one_row_of_charts_at_a_time(browser: Browser, page):
+    browser.open(page)
+    shown = (
+        "[...document.querySelectorAll('#responses svg.chart')]"
+        ".filter((each) => each.checkVisibility()).map((each) => each.ariaLabel)"
+    )
+    before = browser.run(shown)
+    browser.run("document.querySelectorAll('#responses summary')[1].click()")
+    after = browser.run(shown)
+    assert len(before) == len(after) == 2 and not set(before) & set(after)
 
 
 def test_bridge_on_the_page_adds_up(browser: Browser, page):
@@ -224,7 +257,7 @@ def test_player_plays_and_pauses(browser: Browser, page):
     assert browser.run(NOW) == "Day 2 of 42"
 
 
-def test_keyboard_and_choices_show_other_numbers(browser: Browser, page, report):
+def test_keyboard_and_choices_show_other_numbers(browser: Browser, page, scenes):
     browser.open(page)
     browser.run("document.querySelector('[data-part=next]').focus()")
     browser.driver.switch_to.active_element.send_keys("\ue014")  # right arrow
@@ -237,8 +270,10 @@ def test_keyboard_and_choices_show_other_numbers(browser: Browser, page, report)
         )
         assert browser.run(STRIPS_DRAWN) != before
     told = browser.run(STRIPS)
-    story = report.scenes.stories[1]
-    assert f"{story.on_hand[1][1]} on hand" in told and f"{story.ordered[1][1]} ordered" in told
+    story = scenes.stories[1]
+    assert (
+        f"{story['on_hand'][1][1]} on hand" in told and f"{story['ordered'][1][1]} ordered" in told
+    )
 
 
 def test_fits_a_phone(browser: Browser, page):

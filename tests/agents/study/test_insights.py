@@ -1,17 +1,17 @@
-"""The exact policy of `pair` answers as the theory predicts, and the page says what rows say."""
-
-import re
+"""The exact policy of `pair` answers as the theory predicts, and tables say what rows say."""
 
 import pandas as pd
 import pytest
 
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.policies.exact_policy import policy_of, solved
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
-from agents.study import insights, results_insights
-from agents.study.results_insights import PREDICTED
+from agents.study import insights, results_tables
+from agents.study.results_page import page_of
+from agents.study.results_tables import PREDICTED
 from jaxsim import scenarios
+from jaxsim.exact.policy import policy_of, solved
+from tests.agents.study.verdicts import verdicts
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def exact_rows() -> pd.DataFrame:
 
 
 def test_the_exact_policy_has_the_predicted_signs(exact_rows):
-    verdicts = results_insights._verdicts(results_insights.effects(exact_rows), "exact")
-    assert len(verdicts) == len(PREDICTED)
-    assert {effect for effect, verdict in verdicts.items() if verdict < 1} == set()
+    found = verdicts(results_tables.effects(exact_rows), "exact")
+    assert len(found) == len(PREDICTED)
+    assert {effect for effect, verdict in found.items() if verdict < 1} == set()
 
 
 def test_policies_meet_the_same_customers_and_agree_with_themselves(exact_rows):
@@ -51,11 +51,21 @@ def test_what_ignores_stock_does_not_answer_with_its_slates(exact_rows):
     assert len(across) == 2 * 3 and not across["value"].any()
 
 
-def test_the_page_holds_learned_departments_against_the_exact_policy(exact_rows):
-    page = "\n".join(results_insights.insights(exact_rows))
-    assert "learned: slates the same in 100.0 % of cases; rank correlation of orders 1.00;" in page
-    found = re.search(r"Of (\d+) answers that learning changed, (\d+) are nearer", page)
-    assert found is not None and found[1] == found[2] and int(found[1]) > 0
+def test_learned_departments_stand_beside_the_exact_policy(exact_rows):
+    page = page_with(exact_rows)
+    assert "| pair | learned | 1.000 | 1.000 | 1.000 | 0.000 |" in page
+    assert "| pair | `left` | `popularity+base-stock` | 6 | 3 |" in page
+    assert "|  | answers | of | theory | learned | tuned | exact | learned less tuned |" in page
+
+
+def page_with(answers: pd.DataFrame) -> str:
+    """A study's page with these answers."""
+    row = dict.fromkeys(("profit", "gain", "fill_rate", "holding_paid", "turnover"), 1.0)
+    row |= dict(regime="silo", scenario="pair", store_periods=9)
+    rows = [
+        row | dict(part=part, seed=seed) for part in ("regimes", "heuristic") for seed in (0, 1)
+    ]
+    return page_of(pd.DataFrame(rows), answers=answers)
 
 
 def rows_of(signs: dict[tuple[str, str, str], list[float]]) -> pd.DataFrame:
@@ -78,30 +88,19 @@ SURGE = ("surge", "orders", "own")
 DELAY = ("delay", "attention", "own")
 
 
-def test_the_page_says_where_everything_is_as_predicted():
-    page = "\n".join(results_insights.insights(rows_of(AS_PREDICTED)))
-    assert "**Nowhere does learned behaviour clearly disagree with the theory.**" in page
-    assert "boutique: 13 of 13 signs as predicted, 0 not to be told from 0, 0 against" in page
-    assert "- *One more unit of a product*: it is shown more (+1.1 [+0.852, +1.35]);" in page
-    assert "| surge | its orders | more | +1.1 [+0.852, +1.35] | *+0 [+0, +0]* |" in page
-    assert "Attention is farthest off at lag 0, by +0.825." in page
-    assert "next to `margin+capped` on the same customers: *across*: it is shown more" in page
-    assert "exact policy, in the states" not in page
-
-
-def test_the_page_says_where_learned_behaviour_disagrees():
+def test_answers_are_marked_where_they_are_not_the_predicted_ones():
+    page = page_with(rows_of(AS_PREDICTED))
+    assert "| surge | orders | it | more | +1.1 [+0.852, +1.35] | *+0 [+0, +0]* | +1.1 [" in page
+    bold = page.count("**")
     changed = AS_PREDICTED | {SURGE: [-1.0, -1.1, -1.2], DELAY: [-1.0, 1.0, 1.2]}
-    page = "\n".join(results_insights.insights(rows_of(changed)))
-    assert "**Learned behaviour disagrees with the theory in places.**" in page
-    assert "11 of 13 signs as predicted, 1 not to be told from 0, 1 against the theory" in page
-    assert "(surge, its orders)" in page
-    assert "**against the theory, less of it is ordered** (-1.1 [-1.35, -0.852])" in page
-    assert "whether it is shown less cannot be told from 0" in page
-    assert "| surge | its orders | more | **-1.1 [-1.35, -0.852]** |" in page
+    page = page_with(rows_of(changed))
+    assert "| surge | orders | it | more | **-1.1 [-1.35, -0.852]** | *+0 [+0, +0]* |" in page
+    assert "| delay | attention | it | less | *+0.1 [" in page
+    assert page.count("**") == bold + 2
 
 
 def test_attention_is_read_when_it_can_first_answer_and_orders_are_summed():
-    found = results_insights.effects(rows_of(AS_PREDICTED))
+    found = results_tables.effects(rows_of(AS_PREDICTED))
     own = found[(found["policy"] == "learned") & (found["seed"] == 0)]
     values = own.set_index(["kind", "what", "of"])["value"]
     assert values["surge", "orders", "own"] == 1.0

@@ -1,51 +1,59 @@
 """The study plans what the page needs, and writes what it counted."""
 
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from agents.errors import ConfigError, RunError
 from agents.evaluation import statistics
 from agents.learning.regimes import REGIMES
-from agents.study import results_convergence, results_page, results_verdict, study
-from agents.study.study import StudyConfig, grouped, planned_seeds, run_study, variants
+from agents.report.tables import study_table
+from agents.study import study
+from agents.study.results_page import learning_of, page_of, write_page
+from agents.study.results_pictures import MEASURES
+from agents.study.study import StudyConfig, reproduce, variants
 from agents.sweeps.runner import Progress
+from agents.sweeps.sweep_folder import read_table
 
+ROOT = Path(__file__).parents[3]
 SILENT = Progress(*[lambda *_: None] * 3)
 
 
-def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training():
-    for config in (StudyConfig(), StudyConfig(quick=True)):
-        found = variants(config)
-        regimes = [each for each in found if each.part == study.REGIMES_PART]
-        assert {(each.config.scenario, each.name) for each in regimes} == {
-            (store, regime) for store in config.scenarios for regime in REGIMES
-        }
-        sizes = ("scenario", "iterations", "stores", "horizon", "crn_group")
-        budgets = {tuple(getattr(each.config, size) for size in sizes) for each in found}
-        assert len(budgets) == len(config.scenarios)
-        base = config.training(config.ablated)
-        assert all(each.config != base for each in found if each.part != study.REGIMES_PART)
-
-
-def test_variants_of_one_shape_share_a_program():
-    groups = grouped(variants(StudyConfig(quick=True)))
-    for members in groups.values():
-        assert len({each.config.static_config() for each in members}) == 1
-    (together,) = (
-        members
-        for members in groups.values()
-        if "constant rates" in {each.name for each in members}
-    )
-    assert {"mtma", "slow rate 1/4 of the fast", "its own product only"} <= {
-        each.name for each in together
+@pytest.mark.parametrize("quick", [False, True])
+def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training(quick):
+    config = StudyConfig(quick=quick)
+    found = variants(config)
+    regimes = [each for each in found if each.part == study.REGIMES_PART]
+    stores = study.QUICK_STORES if quick else study.STORES
+    assert {(each.config.scenario, each.name) for each in regimes} == {
+        (store, regime) for store in stores for regime in REGIMES
     }
-    planned = planned_seeds(together, 3)
-    assert [run.number for run in planned] == list(range(3 * len(together)))
-    assert [run.config.seed for run in planned[:3]] == [0, 1, 2]
+    sizes = ("scenario", "iterations", "stores", "horizon", "crn_group")
+    budgets = {tuple(getattr(each.config, size) for size in sizes) for each in found}
+    assert len(budgets) == len(stores)
+    (ablated,) = {each.config.scenario for each in found if each.part != study.REGIMES_PART}
+    base = config.training(ablated)
+    assert all(each.config != base for each in found if each.part != study.REGIMES_PART)
+
+
+def test_variants_of_one_shape_share_a_program(tmp_path: Path):
+    programs = study.programs_of(variants(StudyConfig(quick=True)), tmp_path, 3)
+    for program in programs:
+        assert len({run.config.static_config() for run in program.runs}) == 1
+        assert [run.number for run in program.runs] == list(range(len(program.runs)))
+        assert [run.config.seed for run in program.runs[:3]] == [0, 1, 2]
+    assert len({program.folder for program in programs}) == len(programs)
+    names = [{run.settings["variant"] for run in program.runs} for program in programs]
+    (together,) = (each for each in names if "constant rates" in each)
+    assert {"mtma", "slow rate 1/4 of the fast", "its own product only"} <= together
+    (program,) = (each for each in programs if "constant rates" in str(each.settings))
+    assert program.settings["seeds"] == 3
+    assert program.settings["constant rates: timescales"] == "constant"
 
 
 def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.DataFrame:
@@ -66,70 +74,8 @@ def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.Dat
     return pd.DataFrame(rows + best)
 
 
-ABOUT = dict(
-    quick=False, seeds=4, ablated="boutique", evaluation_stores=8, evaluation_periods=9,
-    variants=3, missing=[],
-)  # fmt: skip
 GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
-
-
-def against(mtma: list[float], joint: list[float], drops: tuple[float, float]) -> str:
-    rows = rows_of({"mtma": mtma, "joint": joint})
-    of = dict(zip(("mtma", "joint", "heuristic"), (*drops, 0.0), strict=True))
-    rows["worst_drop"] = rows["regime"].map(of)
-    return results_verdict.verdict(rows[rows["part"] == "regimes"], ABOUT)
-
-
-def test_the_first_paragraph_says_where_three_clocks_are_better_and_where_worse():
-    better = against(GOOD, BAD, (1.0, 2.0))
-    assert "**Against one clock (`joint`), `mtma` earns more on boutique.**" in better
-    assert "spreads less on boutique; after its best a run drops less on boutique." in better
-    assert "Nowhere is it worse" in better
-    worse = against(BAD, GOOD, (2.0, 1.0))
-    assert "**Against one clock (`joint`), `mtma` earns less on boutique.**" in worse
-    assert "**On boutique it is worse on profit, spread and drop alike.**" in worse
-
-
-def test_one_measure_does_not_stand_for_another():
-    steady_over_seeds_only = against([4.0, 4.1, 4.2, 4.3], [5.0, 4.0, 6.0, 5.5], (2.0, 1.0))
-    assert "`mtma` earns less on boutique.**" in steady_over_seeds_only
-    assert "spreads less on boutique; after its best a run drops more on boutique." in (
-        steady_over_seeds_only
-    )
-    assert "cannot be told from it on boutique.**" in against(GOOD, GOOD[::-1], (1.0, 1.0))
-
-
-def test_seeds_of_only_one_of_them_are_not_compared():
-    learned = rows_of({"mtma": GOOD})
-    assert "nothing to compare" in results_verdict.verdict(learned, ABOUT)
-    quick = results_verdict.verdict(rows_of({"mtma": BAD, "joint": GOOD}), ABOUT | {"quick": True})
-    assert quick.startswith("**This is the quick version**: 4 seeds") and "earns less" in quick
-
-
 AROUND_0 = [-1.0, 1.0, 2.0, -2.0]
-
-
-def test_coordination_pays_where_intervals_are_apart_only():
-    says = lambda mtma, silo: results_verdict.coordination(  # noqa: E731
-        rows_of({"mtma": mtma, "silo": silo}).query("part == 'regimes'")
-    )
-    assert says(GOOD, BAD) == (
-        "**With intervals apart, `mtma` is above the best tuned pair on boutique; above `silo` on "
-        "boutique.** "
-    )
-    assert "; below `silo` on boutique" in says(BAD, GOOD)
-    assert "is not apart from the best tuned pair on boutique; below" in says(AROUND_0, GOOD)
-    assert "is below the best tuned pair on boutique; not apart" in says([-5.0, -5.1], [-5.1, -5.0])
-
-
-def test_every_store_tells_who_is_above_the_best_pair_and_who_below():
-    learned = rows_of({"mtma": GOOD, "silo": [-5.0, -5.1], "joint": AROUND_0, "single": BAD})
-    learned = learned[learned["part"] == "regimes"]
-    assert results_page.apart_from_the_pair(learned) == (
-        "Above the best tuned pair: `mtma`, `single`. Below the best tuned pair: `silo`."
-    )
-    nobody = results_page.apart_from_the_pair(learned[learned["regime"] == "joint"])
-    assert nobody == "No regime is above or below the best tuned pair."
 
 
 def test_statistics():
@@ -147,81 +93,95 @@ def test_learning_is_timed_and_its_drops_are_found():
     curve = pd.DataFrame(
         {"store_periods": [10, 20, 30, 40, 50], "greedy_profit": [80.0, 99.5, 104.0, 91.0, 100.0]}
     )
-    assert results_page.learning_of(curve) == {"to_99_percent": 20.0, "worst_drop": 12.5}
+    assert learning_of(curve) == {"to_99_percent": 20.0, "worst_drop": 12.5}
 
 
 def test_the_page_is_made_of_the_rows():
-    rows = rows_of({"silo": BAD, "joint": GOOD, "mtma": GOOD})
+    rows = rows_of({"silo": BAD, "joint": AROUND_0, "mtma": GOOD})
     slower = rows[rows["regime"] == "mtma"].assign(
         part="rate ratio", variant="slower", gain=lambda each: each["gain"] - 1,
         profit=lambda each: each["profit"] - 1,
     )  # fmt: skip
-    page = results_page.page(pd.concat([rows, slower]), ABOUT)
+    page = page_of(pd.concat([rows, slower]))
+    assert "| boutique | 1,000 | 4 |" in page
+    assert "## What the parts are worth, on boutique" in page
     assert "| slower | +4.15 [+4.00, +4.30] | -1.00 [-1.00, -1.00] |" in page
     assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
-    assert re.search(r"\| boutique \| `joint` \| equal \|  \| 500 \| 0.13 \| 1.50 % \|", page)
-    assert "| boutique | `mtma` | three | +0.00 [+0.00, +0.00] | 500 | 0.13 | 1.50 % |" in page
-    assert page.split("\n\n")[1] == results_verdict.verdict(rows[rows["part"] == "regimes"], ABOUT)
-    assert "Every run learned from 1,000 store-periods, with" in page
+    assert re.search(
+        r"\| joint \| 100.00 \[98.*\] \| \*\+0.00 \[-2.00, \+2.00\]\* \| 1.00 \[", page
+    )
+    assert "| boutique | `joint` | equal |  | 500 | 1.83 | 1.50 % |" in page
+    assert re.search(r"\| `mtma` \| three \| \+5.15 \[.*\] \| 500 \| 0.13 \| 1.50 % \|", page)
 
 
 def test_convergence_is_read_off_the_rows():
-    measures = ("slate_gradient", "order_gradient", "response_gap", "optimum_gap")
     rows = pd.DataFrame(
         dict(schedule=schedule, satisfies=holds, seed=seed, updates=updates)
-        | dict(zip(measures, at, strict=True))
+        | dict(zip(MEASURES, at, strict=True))
         for schedule, holds, end in (
             ("as asked", True, [0.01, 0.02, 0.3, 0.4]),
             ("constant", False, [0.01, 0.02, 0.3, 0.2]),
-            ("finite sums", False, [0.5, 0.5, 0.6, 0.5]),
         )
         for updates, at in ((0, [1.0] * 4), (99, end))
         for seed in range(2)
     )
     rows.loc[rows.eval("seed == 1 and schedule == 'constant' and updates > 0"), "optimum_gap"] = 0.4
-    page = "\n\n".join(results_convergence.convergence(rows))
+    page = page_of(rows_of({"mtma": GOOD}), converging=rows)
     same = "1.00e-02 [1.00e-02, 1.00e-02] | 2.00e-02 [2.00e-02, 2.00e-02] | 3.00e-01 [3.00e-01"
     assert f"| constant | no | {same}, 3.00e-01] | 3.00e-01 [2.00e-01, 4.00e-01] |" in page
-    assert "went to 1 % and 2 % of what they were" in page
-    assert "best response to 30 %, of both from the optimum to 40 %. " in page
-    assert (
-        "with a condition broken: constant, 1 and 0.75 times as far; "
-        "finite sums, 2 and 1.2 times as far. "
-    ) in page
+    assert "| at the start |  | 1.00e+00 | 1.00e+00 | 1.00e+00 | 1.00e+00 |" in page
 
 
-def test_budgets_are_told_apart_where_they_differ_by_store():
+def test_the_page_says_what_is_missing_and_what_was_learned_from():
     both = pd.concat(
-        [
-            rows_of({"mtma": GOOD}),
-            rows_of({"mtma": GOOD}, "pair"),
-            rows_of({"mtma": GOOD}, "grocery").assign(store_periods=500),
-        ]
+        [rows_of({"mtma": GOOD}), rows_of({"mtma": GOOD}, "grocery").assign(store_periods=500)]
     )
-    assert results_page.budgets(both) == (
-        "1,000 store-periods on boutique, pair and 500 store-periods on grocery"
-    )
-
-
-def test_the_page_says_first_that_it_is_not_whole_and_last_what_is_missing():
-    missing = [
-        {"scenario": "pair", "part": "regimes", "variant": "silo"},
-        {"scenario": "pair", "part": "regimes", "variant": "joint"},
-    ]
-    page = results_page.page(rows_of({"mtma": GOOD}), ABOUT | {"missing": missing})
-    assert page.split("\n\n")[1].startswith("**Not finished**: 1 of 3 variants are here;")
-    assert page.endswith("## Missing\n\n- regimes on pair: silo, joint\n")
+    page = page_of(both, missing=[("pair", "regimes", "silo")])
+    assert "## Not finished\n\n| store | part | variant |" in page
+    assert "| pair | regimes | silo |" in page
+    assert "| boutique | 1,000 | 4 |" in page and "| grocery | 500 | 4 |" in page
     assert "What the parts are worth" not in page
-    assert "Not finished" not in results_page.page(rows_of({"mtma": GOOD}), ABOUT)
+    assert "Not finished" not in page_of(both) and "Reading the study" not in page_of(both)
+
+
+def test_results_in_the_repository_are_those_of_its_data():
+    """The page is made of the files in results/ and nothing else."""
+    rows = read_table(ROOT / "results" / "study.csv")
+    converging, answers = (
+        pd.read_csv(ROOT / "results" / name) for name in ("convergence.csv", "insights.csv")
+    )
+    page = page_of(rows, converging, answers, read=True)
+    assert (ROOT / "RESULTS.md").read_text(encoding="utf-8") == page
+
+
+def test_the_page_is_written_from_its_files_alone(tmp_path: Path):
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in ("study.csv", "curves.csv"):
+        every = read_table(ROOT / "results" / name)
+        every[every["scenario"] == "pair"].to_csv(results / name, index=False)
+    write_page(tmp_path)
+    page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
+    assert "### pair" in page and "### grocery" not in page and "## Insights" not in page
+    for link in re.findall(r"\]\(([^)]+)\)", page):
+        assert (tmp_path / link).exists(), link
+
+
+def test_the_command_line_shows_gains_by_store_and_regime():
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(study_table(rows_of({"silo": BAD, "mtma": GOOD})))
+    shown = console.export_text()
+    assert re.search(r"store +silo +mtma", shown)
+    assert re.search(r"boutique +\+2\.50 +\+5\.15", shown)
 
 
 def test_no_page_is_made_of_nothing(tmp_path: Path):
     config = StudyConfig(quick=True, out=tmp_path, finished_only=True)
     with pytest.raises(RunError, match="no variant is finished; allowed: one or more"):
-        run_study(config, variants(config), SILENT)
+        reproduce(config, SILENT, variants(config))
 
 
 def test_one_seed_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="seeds: 1; allowed: 2 or more"):
-        study.reproduce(StudyConfig(seeds=1, out=tmp_path / "new"), SILENT)
+        reproduce(StudyConfig(seeds=1, out=tmp_path / "new"), SILENT)
     assert not (tmp_path / "new").exists()

@@ -16,7 +16,7 @@ import train
 from agents.errors import RunError
 from agents.learning.config import TrainConfig
 from agents.study import study
-from agents.study.study import StudyConfig, Variant, run_study
+from agents.study.study import StudyConfig, Variant, reproduce
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
 from agents.sweeps.grid import parse_grid, planned_runs
@@ -83,7 +83,7 @@ def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
     rows = pd.read_csv(folder / "runs.csv")
     assert list(rows["run"]) == [0, 1, 2, 3]
     assert list(rows["seed"]) == [2, 3, 2, 3]
-    assert list(rows["entropy"]) == [0.01, 0.01, ENTROPY, ENTROPY]
+    assert list(rows["entropy_coef"]) == [0.01, 0.01, ENTROPY, ENTROPY]
     assert set(rows["holding"]) == {"x2"} and set(rows["store_periods"]) == {4 * 16 * 4}
     assert rows.notna().all(axis=None)
     pairs = pd.read_csv(folder / "heuristics.csv")
@@ -180,7 +180,7 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
         Variant(study.REGIMES_PART, "mtma", base),
         Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
     ]
-    first = run_study(config, found, Progress(*[lambda *_: None] * 3))
+    first = reproduce(config, Progress(*[lambda *_: None] * 3), found)
     rows = pd.read_csv(tmp_path / "results" / "study.csv")
     assert list(rows["regime"]) == ["mtma"] * 4 + ["heuristic"] * 2
     assert list(rows["seed"]) == [0, 1, 0, 1, 0, 1]
@@ -188,8 +188,8 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     assert rows[["profit", "fill_rate", "gain"]].notna().all(axis=None)
     paired = rows["profit"][:4].to_numpy() - np.tile(rows["profit"][4:].to_numpy(), 2)
     np.testing.assert_allclose(rows["gain"][:4], paired, atol=1e-9)
+    pd.testing.assert_frame_equal(first, rows, check_dtype=False)
     page = (tmp_path / "RESULTS.md").read_text()
-    assert first in page
     for link in re.findall(r"\]\(([^)]+)\)", page):
         assert (tmp_path / link).exists()
     report = (tmp_path / "results" / "pair.html").read_text(encoding="utf-8")
@@ -202,11 +202,10 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     assert "--slow-rate 0.001" in report and "--log" not in report
     said: list[str] = []
     again = Progress(said.append, lambda *_: None, lambda *_: None)
-    assert run_study(config, found, again) == first
+    pd.testing.assert_frame_equal(reproduce(config, again, found), first)
     assert not [each for each in said if re.search("compiling|tuning|answer", each)]
     assert (tmp_path / "RESULTS.md").read_text() == page
     more = [*found, Variant(study.REGIMES_PART, "joint", dataclasses.replace(base, regime="joint"))]
-    so_far = run_study(dataclasses.replace(config, finished_only=True), more, again)
-    assert so_far.startswith("**Not finished**: 2 of 3 variants are here;")
-    whole = (tmp_path / "RESULTS.md").read_text()
-    assert whole.endswith("## Missing\n\n- regimes on pair: joint\n")
+    reproduce(dataclasses.replace(config, finished_only=True), again, more)
+    assert "## Not finished" not in page
+    assert "| pair | regimes | joint |" in (tmp_path / "RESULTS.md").read_text()

@@ -6,9 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.report import theory_pictures
-from agents.theory import published
-from agents.theory.classical import mnl_row, newsvendor_row
+from agents.report.theory import level_charts, slate_charts
 from agents.theory.coordination import CURVES, changed, settings, value_rows
 from agents.theory.foresight import tiring
 from agents.theory.restricted import (
@@ -19,8 +17,10 @@ from agents.theory.restricted import (
     siloed,
     up_to,
 )
-from agents.theory.structure import structure_of
+from jaxsim.exact import published
+from jaxsim.exact.classical import mnl_row, newsvendor_row
 from jaxsim.exact.optimum import Tables, average_worth, optimum
+from jaxsim.exact.structure import structure_of
 from jaxsim.scenarios import get
 
 
@@ -77,7 +77,7 @@ def test_a_store_met_twice_is_solved_once(pair, monkeypatch):
     monkeypatch.setattr("agents.theory.coordination.settings", lambda: some)
     monkeypatch.setattr(
         "agents.theory.coordination.benchmarks_of",
-        lambda params, tolerance: solved.append(params) or benchmarks_of(params, tolerance),
+        lambda store, tolerance: solved.append(store) or benchmarks_of(store, tolerance),
     )
     first, second = value_rows(pair, 1e-3)
     assert len(solved) == 1
@@ -103,10 +103,11 @@ def test_newsvendor_and_choice_are_the_textbook_s():
     np.testing.assert_allclose(mnl_row()["shares"], published.MNL_SHARES, atol=1e-5)
 
 
-def test_the_structure_of_the_pair_store(tables, tmp_path):
+def test_the_structure_of_the_pair_store(tables):
     found = optimum(tables, tolerance=1e-4)
     structure = structure_of(found)
     assert structure["switching_monotone"] == [True, True]
     assert len(structure["order_up_to"]) == 2
-    theory_pictures.draw_structure(found, tmp_path / "structure.png")
-    assert (tmp_path / "structure.png").stat().st_size > 10_000
+    first, second = level_charts(structure)
+    assert "product 1: ordered up to (units): 0 on hand from 4 to 5; 2 on hand" in first.svg
+    assert "on hand, product 1" in second.svg and len(slate_charts(structure)) == 2

@@ -8,11 +8,9 @@ import pytest
 from scipy import stats
 
 from agents.evaluation.simulation import interval, profit_per_period, simulate
-from agents.policies.exact_policy import policy_of
-from agents.theory import published
-from agents.theory.classical import backlog_row, lost_sales_row, one_product
 from agents.theory.foresight import tiring
-from jaxsim.exact import truncation
+from jaxsim.exact import published, truncation
+from jaxsim.exact.classical import backlog_row, lost_sales_row, one_product
 from jaxsim.exact.grid import Grid
 from jaxsim.exact.one_product import (
     base_stock_cost,
@@ -20,6 +18,7 @@ from jaxsim.exact.one_product import (
     best_capped_base_stock,
 )
 from jaxsim.exact.optimum import ExactError, Tables, average_worth, optimum
+from jaxsim.exact.policy import policy_of
 from jaxsim.scenarios import get
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from flax import struct
 
-from agents.evaluation.responses import cross_response, impulse_response, shock_of
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.records import Action
+from jaxsim.responses import cross_response, impulse_response, shock_of
 from jaxsim.scenarios import get
 
 KEY = jax.random.key(5)

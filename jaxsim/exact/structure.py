@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxsim.exact.optimum import Optimum
 
@@ -23,26 +24,31 @@ def visited(found: Optimum, share: float = 1e-6) -> np.ndarray:
     return seen
 
 
-def structure_of(found: Optimum) -> dict[str, Any]:
-    """Switching curves and order-up-to levels of a store with lead times up to 1.
+def position_after_ordering(found: Optimum, product: int) -> Float[np.ndarray, " S"]:
+    """Inventory position of a product after ordering, in units: on hand, on order and ordered, less
+    backlog, in each state S of the long run (`found.long_run`)."""
+    grid, states = found.grid, found.long_run.states
+    at = np.stack(np.unravel_index(states, grid.shape), -1)
+    first = grid.first_row(product)
+    coming = at[:, first : first + grid.rows[product]].sum(-1) + found.rule.order[states, product]
+    return at[:, grid.stock_axis(product)] - grid.owed[product] + coming
 
-    `shown`: as `shown_first`. `switching`: by segment and stock of product 1, the least stock of
-    product 2 from which product 2 is shown, none where it never is. `order_up_to`: of each product,
-    on hand and order together, by its own stock (rows) and the other's (columns).
-    """
+
+def structure_of(found: Optimum) -> dict[str, Any]:
+    """Switching curves and order-up-to levels of a store with lead times up to 1. `shown`: as
+    `shown_first`. `switching`: by segment and stock of product 1, the least stock of product 2 from
+    which product 2 is shown, none where it never is. `order_up_to`: of each product, on hand and
+    order together, by its own stock (rows) and the other's (columns)."""
     shown, orders = shown_first(found), found.orders[0]
     rows, columns = np.indices(orders.shape[:2])
     levels = (orders[..., 0] + rows, (orders[..., 1] + columns).T)
-    curves = [
-        [int(line.argmax()) if line.any() else None for line in shown[..., segment] == 1]
-        for segment in range(shown.shape[-1])
-    ]
+    second = np.moveaxis(shown == 1, -1, 0)
     return {
         "shown": shown.tolist(),
-        "switching": curves,
-        "switching_monotone": [
-            _is_monotone(shown[..., segment] == 1) for segment in range(shown.shape[-1])
+        "switching": [
+            [int(line.argmax()) if line.any() else None for line in segment] for segment in second
         ],
+        "switching_monotone": [_is_monotone(segment) for segment in second],
         "order_up_to": [level.tolist() for level in levels],
         "orders": orders.tolist(),
         "visited": visited(found).tolist(),

@@ -1,5 +1,6 @@
 """The classical problems inside the store, solved exactly, each beside its published answer."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from agents.theory import published
 from jaxsim import choice, scenarios
+from jaxsim.exact import published
 from jaxsim.exact.one_product import best_base_stock_level
 from jaxsim.exact.optimum import Optimum, optimum
+from jaxsim.exact.structure import position_after_ordering
 from jaxsim.params import Params
 
 PENALTIES = (4.0, 9.0, 19.0, 39.0)
@@ -19,17 +21,12 @@ LEAD_TIMES = (1, 2, 3, 4)
 
 def lost_sales_grid() -> Iterable[tuple[str, float, int]]:
     """Family, penalty and lead time of Zipkin's (2008) instances."""
-    return (
-        (family, penalty, lead)
-        for family in ("poisson", "geometric")
-        for penalty in PENALTIES
-        for lead in LEAD_TIMES
-    )
+    return itertools.product(("poisson", "geometric"), PENALTIES, LEAD_TIMES)
 
 
 def lost_sales_row(family: str, penalty: float, lead_time: int, tolerance: float) -> dict[str, Any]:
     """Optimal cost, and that of the best base-stock policy, in money per period."""
-    params = one_product("lost-sales", penalty, lead_time, family)
+    params, which = one_product("lost-sales", penalty, lead_time, family), (family, penalty)
     level, cost = best_base_stock_level(params)
     found = optimum(params, tolerance=tolerance)
     row = {
@@ -41,10 +38,10 @@ def lost_sales_row(family: str, penalty: float, lead_time: int, tolerance: float
         "best_base_stock": level,
         "best_base_stock_cost": cost,
     }
-    if (family, penalty) in published.LOST_SALES:
-        row["published"] = published.LOST_SALES[family, penalty][lead_time - 1]
-    if (family, penalty) in published.BASE_STOCK:
-        stock, cost = published.BASE_STOCK[family, penalty][lead_time - 1]
+    if which in published.LOST_SALES:
+        row["published"] = published.LOST_SALES[which][lead_time - 1]
+    if which in published.BASE_STOCK:
+        stock, cost = published.BASE_STOCK[which][lead_time - 1]
         row |= {"published_base_stock": stock, "published_base_stock_cost": cost}
     return row
 
@@ -68,8 +65,8 @@ def newsvendor_row(tolerance: float) -> dict[str, Any]:
     """The textbook's normal newsvendor by formula, and the store's, with Poisson demand, by the
     solver and by formula: with stock that stays, the same problem every day."""
     case = published.NEWSVENDOR
-    fractile = case["penalty"] / (case["holding"] + case["penalty"])
-    safety = stats.norm.ppf(fractile)
+    both = case["holding"] + case["penalty"]
+    safety = stats.norm.ppf(case["penalty"] / both)
     params = scenarios.get("newsvendor").params()
     found = optimum(params, tolerance=tolerance)
     law = stats.poisson(float(params.arrivals.sum()))
@@ -79,9 +76,7 @@ def newsvendor_row(tolerance: float) -> dict[str, Any]:
     cost = holding * np.maximum(level - demand, 0) + penalty * np.maximum(demand - level, 0)
     return {
         "normal_level": case["mean"] + safety * case["deviation"],
-        "normal_cost": (case["holding"] + case["penalty"])
-        * case["deviation"]
-        * stats.norm.pdf(safety),
+        "normal_cost": both * case["deviation"] * stats.norm.pdf(safety),
         "published_level": published.NEWSVENDOR_ANSWER["level"],
         "published": published.NEWSVENDOR_ANSWER["cost"],
         "level": level,
@@ -103,23 +98,14 @@ def mnl_row() -> dict[str, Any]:
 
 def order_up_to_level(found: Optimum) -> int:
     """Inventory position after ordering, where a one-product store orders most often."""
-    grid, over = found.grid, found.long_run
-    at = np.stack(np.unravel_index(over.states, grid.shape), -1)
-    order = found.rule.order[over.states, 0]
-    position = at.sum(-1) - grid.owed[0] + order
-    levels, which = np.unique(position[order > 0], return_inverse=True)
-    return int(levels[np.bincount(which, over.share[order > 0]).argmax()])
+    over = found.long_run
+    ordered = found.rule.order[over.states, 0] > 0
+    levels, which = np.unique(position_after_ordering(found, 0)[ordered], return_inverse=True)
+    return int(levels[np.bincount(which, over.share[ordered]).argmax()])
 
 
 def one_product(scenario: str, penalty: float, lead_time: int, family: str) -> Params:
     """A one-product scenario with another penalty, lead time and family of demand."""
-    return (
-        scenarios.get(scenario)
-        .params()
-        .replace(
-            penalty=jnp.full(1, penalty),
-            lead_time=jnp.full(1, lead_time, jnp.int32),
-            family=family,
-            max_lead_time=max(lead_time, 1),
-        )
-    )
+    changes = {"penalty": jnp.full(1, penalty), "lead_time": jnp.full(1, lead_time, jnp.int32)}
+    params = scenarios.get(scenario).params()
+    return params.replace(**changes, family=family, max_lead_time=max(lead_time, 1))

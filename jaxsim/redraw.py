@@ -29,8 +29,8 @@ def expected(
     spare: Float[Array, " N"],
     params: Params,
 ) -> tuple[Float[Array, "K N"] | float, Float[Array, " N"] | float]:
-    """What drawing each slot anew changes of mean first choices by segment, and of the share of them
-    that stock can serve, in customers per period.
+    """What drawing each slot anew changes of mean first choices by segment, and of the share of
+    them that stock can serve, in customers per period.
 
     plain: MNL weights with nothing shown, 0 where a product cannot be chosen. spare: stock less
     first choices, in units. A place brings several customers, and stock may not be enough for all

@@ -53,7 +53,7 @@ def learn(
     params: Params,
 ) -> tuple[TrainState, Float[Array, ""]]:
     """`critic_epochs` steps of all critics on the path, each on its own part of the periods."""
-    static, shards = trainer.static, trainer.static.shards
+    shards = trainer.static.shards
     mean = shards.mean(rewards.mean((0, 1)))
     first = train_state.iteration == 0
     average = tuple(
@@ -63,9 +63,9 @@ def learn(
     train_state = train_state.replace(average=average)
     unit = jnp.stack([_unit(each) for each in average])
     last = jnp.stack(_values(trainer, train_state.targets, ends, params), -1) * unit
-    targets = _returns(trainer, rewards - jnp.stack(average), last) / unit
-    variance = shards.mean(((targets - shards.mean(targets.mean((0, 1)))) ** 2).mean((0, 1)))
-    parts = _dealt(trainer, key, (states, targets))
+    returns = _returns(trainer, rewards - jnp.stack(average), last) / unit
+    variance = shards.mean(((returns - shards.mean(returns.mean((0, 1)))) ** 2).mean((0, 1)))
+    parts = _dealt(trainer, key, (states, returns))
 
     def step(train_state: TrainState, part: tuple) -> tuple[TrainState, Float[Array, " C"]]:
         seen, wanted = part
@@ -81,7 +81,7 @@ def learn(
     train_state, losses = jax.lax.scan(step, train_state, parts)
     news = 1.0 - losses.mean(0) / jnp.maximum(variance, 1e-9)
     explained = tuple(
-        old + EXPLAINED_RATE * (jnp.where(jnp.isfinite(new), new, old) - old)
+        old + EXPLAINED_RATE * jnp.nan_to_num(new - old, posinf=0.0, neginf=0.0)
         for old, new in zip(train_state.explained, news, strict=True)
     )
     rate = trainer.hyperparams.target_rate

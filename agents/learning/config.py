@@ -97,7 +97,7 @@ class TrainConfig:
     target_rate: float = 0.1
     """Step size at which the critic's target network follows it (path)."""
     fresh_share: float = 0.1
-    """Share of stores that start anew in each iteration, with goodwill anywhere (path)."""
+    """Share of stores whose goodwill, if they have any, is set anew in each iteration (path)."""
     rematerialise: bool = False
     """Compute periods again on the way back, in a twentieth of the memory (path)."""
 

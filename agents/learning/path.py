@@ -33,6 +33,9 @@ from jaxsim import choice, redraw, store
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 
+LEAST_GOODWILL, MOST_GOODWILL = 0.7, 1.5
+"""Where goodwill that is given anew lies, within the store's own bounds."""
+
 Memories = tuple[Carried, Carried]
 Weights = dict[str, Any]  # by department
 
@@ -62,10 +65,10 @@ def iterate(
 ) -> tuple[TrainState, dict[str, Array]]:
     """One path of every store, one step of each department on its clock, and the critic's steps;
     the state after, and its metrics."""
-    key, fresh_key, path_key, critic_key = jax.random.split(train_state.key, 4)
+    key, stir_key, path_key, critic_key = jax.random.split(train_state.key, 4)
     shards, fast, slow = trainer.static.shards, trainer.fast, trainer.slow
     train_state = train_state.replace(
-        states=_refreshed(trainer, fresh_key, train_state.states, params), key=key
+        states=_stirred(trainer, stir_key, train_state.states, params), key=key
     )
     worth, gradients, path = _slopes(trainer, train_state, path_key, params)
     for clock, department in (("fast", fast), ("slow", slow)):
@@ -223,26 +226,23 @@ def _rewards(trainer: Trainer, flows: Flows, params: Params) -> Float[Array, " C
     return (mix * own + (1 - mix) * profit).sum(-1) / money_scale(params)
 
 
-def _refreshed(trainer: Trainer, key: PRNGKeyArray, states: State, params: Params) -> State:
-    """A share of the stores started anew with goodwill anywhere, so that the critic knows more than
-    the neighbourhood of where stores settle."""
-    reset_key, goodwill_key, choice_key = jax.random.split(key, 3)
+def _stirred(trainer: Trainer, key: PRNGKeyArray, states: State, params: Params) -> State:
+    """Stores of which a share gets goodwill anew, anywhere between its bounds, so that the critic
+    knows more than the neighbourhood of where stores settle. Stock and pipelines stay."""
     static = trainer.static
-    own = static.shards.own_keys(reset_key, static.stores)
-    fresh = jax.vmap(store.reset, (0, None))(own, params)
+    keys = static.shards.own_keys(key, static.stores)
     low, high = params.goodwill_floor, params.goodwill_ceiling
-    span = jax.vmap(lambda each: jax.random.uniform(each, params.arrivals.shape))(
-        static.shards.own_keys(goodwill_key, static.stores)
-    )
-    lowest, highest = jnp.maximum(low, 0.7), jnp.minimum(high, 1.5)
-    fresh = fresh.replace(goodwill=lowest + (highest - lowest) * span)
-    chosen = jax.vmap(jax.random.uniform)(static.shards.own_keys(choice_key, static.stores))
-    anew = chosen < trainer.hyperparams.fresh_share
+    lowest, highest = jnp.maximum(low, LEAST_GOODWILL), jnp.minimum(high, MOST_GOODWILL)
 
-    def choose(new: Array, old: Array) -> Array:
-        return jnp.where(anew.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+    def one(key: PRNGKeyArray, goodwill: Float[Array, " K"]) -> Float[Array, " K"]:
+        chance, where = jax.random.split(key)
+        anew = (params.goodwill_rate > 0) & (
+            jax.random.uniform(chance) < trainer.hyperparams.fresh_share
+        )
+        anywhere = lowest + (highest - lowest) * jax.random.uniform(where, goodwill.shape)
+        return jnp.where(anew, anywhere, goodwill)
 
-    return jax.tree.map(choose, fresh, states)
+    return states.replace(goodwill=jax.vmap(one)(keys, states.goodwill))
 
 
 def _averaged(hyperparams: Hyperparams, train_state: TrainState) -> Weights:

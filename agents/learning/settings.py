@@ -59,4 +59,4 @@ class Hyperparams:
     averaging: Float[Array, ""]  # step size of the averaged weights (path)
     discount: Float[Array, ""]  # γ of values beyond the path (path)
     target_rate: Float[Array, ""]  # at which target critics follow (path)
-    fresh_share: Float[Array, ""]  # of stores that start anew in each iteration (path)
+    fresh_share: Float[Array, ""]  # of stores whose goodwill is set anew (path)

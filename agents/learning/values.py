@@ -2,7 +2,7 @@
 
 V estimates the profit of all later periods over the average one (money over `money_scale`,
 discounted by γ close to 1), from returns along the path to its end (λ = 1). It counts at the end of
-a path only as far as it explains these returns: its share of their variance, between 0 and 1. So
+a path only as far as it explains more than half of the variance of these returns (`weight`). So
 where nothing that decisions change outlives a path, it costs nothing. Source: this project, after
 Xu et al. (2022).
 """
@@ -33,7 +33,7 @@ def at_the_end(
     """Mean over stores of what each critic says of these states, as far as it explains returns."""
     discount = trainer.hyperparams.discount
     return [
-        discount * jnp.clip(explained, 0.0, 1.0) * _unit(average) * value.mean()
+        discount * weight(explained) * _unit(average) * value.mean()
         for value, explained, average in zip(
             _values(trainer, train_state.targets, states, params),
             train_state.explained,
@@ -41,6 +41,12 @@ def at_the_end(
             strict=True,
         )
     ]
+
+
+def weight(explained: Float[Array, ""]) -> Float[Array, ""]:
+    """How much a critic counts that explains this share of the variance of returns: 0 up to one
+    half, from there linearly to 1."""
+    return jnp.clip(2.0 * explained - 1.0, 0.0, 1.0)
 
 
 def learn(

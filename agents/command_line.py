@@ -15,6 +15,7 @@ from rich.console import Console
 from agents import flags
 from agents.devices import is_first
 from agents.errors import UserError
+from agents.evaluation.comparison import check_sizes
 from agents.evaluation.keys import keys_of
 from agents.files import open_folder, write_json
 from agents.learning.config import shards_of
@@ -52,6 +53,10 @@ class EvaluateConfig:
     """Periods dropped before."""
     devices: int | None = None
     """Devices that share the stores; by default all there are."""
+
+    def validate(self) -> None:
+        """Raises `ConfigError`."""
+        check_sizes(self.stores, self.periods, self.burn_in)
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ def run_reproduce(config: StudyConfig, console: Console) -> None:
 
 
 def run_evaluate(config: EvaluateConfig, console: Console) -> None:
+    config.validate()
     shards = shards_of(config.devices, {"stores": config.stores})
     trained = run_folder.read_config(config.run)
     tuned = run_folder.read_heuristics(config.run)
@@ -103,7 +109,7 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
         trained, config.stores, config.periods, config.burn_in
     )
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
-    scenario = scenarios.get(trained.scenario)
+    scenario = run_folder.read_scenario(config.run)
     summary = compared(settings, scenario.name, scenario.params(), tuned, departments, key, shards)
     write_json(open_folder(config.run) / "evaluation.json", summary)
     console.print(tables.policy_table(summary))

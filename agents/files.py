@@ -1,7 +1,8 @@
 """Files of runs and studies: written completely or not at all, by the first process alone."""
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, body: Any) -> None:
-    """A document, readable. Raises `RunError`."""
-    write_text(path, json.dumps(body, indent=2, default=_plain) + "\n")
+    """A document, readable. JSON has no word for numbers that are not finite: they become null, and
+    the writer says why beside them. Raises `RunError`."""
+    text = json.dumps(_finite(body), indent=2, default=_plain, allow_nan=False)
+    write_text(path, text + "\n")
 
 
 def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:
@@ -66,6 +69,17 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def _finite(value: Any) -> Any:
+    """The same document with None in place of numbers that are not finite."""
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    if isinstance(value, float | np.floating) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _plain(value: Any) -> Any:

@@ -1,5 +1,7 @@
 """How the site is built (`make docs`): these pages, and a reference made of the docstrings."""
 
+import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -36,6 +38,44 @@ html_show_sphinx = False
 html_math_renderer = "mathml"
 
 
+LINK = re.compile(r"\[([^\[\]]*)\]\(([^)\s:#]+)(#[^)\s]*)?\)")
+INCLUDED = {
+    "README.md": "docs/index.md",
+    "RESULTS.md": "docs/results.md",
+    "benchmarks/RESULTS.md": "docs/benchmark-results.md",
+    "CHANGELOG.md": "docs/changes.md",
+    "CONTRIBUTING.md": "docs/contributing.md",
+}
+"""Pages outside of `docs`, and those of the site that include them."""
+
+
+def with_links_from_docs(folder: str, text: str) -> str:
+    """A page that lies in `folder`, with the links that it has as a page of `docs`.
+
+    Links to pages outside of `docs` lead to those that include them; links to folders, which a site
+    does not have, become plain text.
+    """
+
+    def moved(link: re.Match[str]) -> str:
+        words, path, anchor = link.groups(default="")
+        target = os.path.normpath(f"{folder}/{path}")  # from the root
+        if (ROOT / target).is_dir():
+            return words
+        if not (ROOT / target).exists():
+            return link[0]
+        return f"[{words}]({os.path.relpath(INCLUDED.get(target, target), 'docs')}{anchor})"
+
+    return LINK.sub(moved, text)
+
+
+def page_read(app: Sphinx, docname: str, source: list[str]) -> None:
+    source[0] = with_links_from_docs("docs", source[0])
+
+
+def include_read(app: Sphinx, path: Path, docname: str, source: list[str]) -> None:
+    source[0] = with_links_from_docs(f"docs/{path.parent}", source[0])
+
+
 def inline_math(translator, node: nodes.math) -> None:
     """Formulas become MathML when the site is built: browsers need no script and no network."""
     translator.body.append(tex2mathml(node.astext(), as_block=False))
@@ -49,3 +89,5 @@ def display_math(translator, node: nodes.math_block) -> None:
 
 def setup(app: Sphinx) -> None:
     app.add_html_math_renderer("mathml", (inline_math, None), (display_math, None))
+    app.connect("source-read", page_read)
+    app.connect("include-read", include_read)

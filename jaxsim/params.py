@@ -1,5 +1,6 @@
 """The numbers of a store: every parameter of the model, as one pytree of arrays."""
 
+import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
@@ -26,7 +27,7 @@ class Params:
     order_cost: Float[Array, " N"]  # money per order placed
     lead_time: Int[Array, " N"]  # receipts until an order is on hand; 0: before this demand
     review: Int[Array, " N"]  # orders are placed when period mod review == 0
-    max_order: Float[Array, " N"]  # units per order
+    max_order: Float[Array, " N"]  # units per order, rounded down where it is read: `order_cap`
     backlogged: Bool[Array, " N"]  # unmet demand waits (else it substitutes or is lost)
     stall: Float[Array, " N"]  # probability that the pipeline does not move this period
     volume: Float[Array, " N"]  # room taken per unit left over
@@ -77,6 +78,12 @@ class Params:
     def slots(self) -> int:
         """S."""
         return self.slot_weight.shape[-1]
+
+    @property
+    def order_cap(self) -> Float[Array, "*stores N"]:
+        """The most that one order may be, in whole units: `max_order` rounded down, as half a unit
+        cannot be ordered. Here and not where stores are made, since `replace` checks nothing."""
+        return jnp.floor(self.max_order)
 
     @property
     def season_length(self) -> int:

@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 import pandas as pd
 import pytest
 
+import agents
 import jaxsim
 import train
 from agents.runs import run_folder, serving
@@ -70,8 +71,8 @@ def test_a_run_leaves_everything_behind(run):
         assert (run / picture).read_bytes().startswith(b"\x89PNG")
     kept = {path.name for path in run.iterdir()}
     assert kept == {
-        "config.json", "heuristics.json", "metrics.csv", "summary.json", "checkpoints",
-        "learning.png", "week.png", "report.html", "tensorboard",
+        "config.json", "scenario.json", "heuristics.json", "metrics.csv", "summary.json",
+        "checkpoints", "learning.png", "week.png", "report.html", "tensorboard",
     }  # fmt: skip
 
 
@@ -182,6 +183,61 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     assert "The learned departments earn" in capsys.readouterr().out
 
 
+def refused(word: str) -> float:
+    """What JSON has no word for."""
+    raise AssertionError(f"{word} is not JSON")
+
+
+def test_a_store_without_customers_earns_nothing_and_its_run_says_why_shares_are_null(
+    tmp_path, capsys
+):
+    scenarios.get("pair").model_copy(update={"arrivals": 0.0}).save(tmp_path / "empty.json")
+    folder, store = tmp_path / "run", ["--scenario", str(tmp_path / "empty.json")]
+    short = ["--iterations", "2", "--evaluations", "1", "--out", str(folder)]
+    assert train.main([*SMALL, *store, *short]) == 0
+    written = {
+        path.name: json.loads(path.read_text(), parse_constant=refused)
+        for path in folder.glob("*.json")
+    }
+    summary = written["summary.json"]
+    best = summary["policies"][summary["best_heuristic"]]
+    assert best["profit_mean"] == 0 and best["fill_rate"] is None
+    assert summary["gain_over_best_heuristic"]["percent"] is None
+    assert summary["why_null"]["fill_rate"] == "no product was asked for"
+    assert summary["why_null"]["percent"] == "the best heuristic earns 0"
+    assert "nan" not in capsys.readouterr().out
+    assert "nan" not in (folder / "report.html").read_text().split("<script", 1)[0]
+    again = ["--stores", "32", "--periods", "40", "--burn-in", "20"]
+    assert train.main(["evaluate", str(folder), *again]) == 0
+    assert "nan" not in capsys.readouterr().out
+    evaluation = json.loads((folder / "evaluation.json").read_text(), parse_constant=refused)
+    assert evaluation["policies"] == summary["policies"]
+
+
+@pytest.mark.parametrize("left", ["edited", "deleted"])
+def test_what_became_of_the_scenario_file_after_the_training_changes_nothing(run, tmp_path, left):
+    copy, file = tmp_path / "run", tmp_path / "pair.json"
+    shutil.copytree(run, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"scenario": str(file)}))
+    if left == "edited":
+        other = {"about": "Another store.", "products": ["new left", "new right"], "price": 99.0}
+        scenarios.get("pair").model_copy(update=other).save(file)
+    settings = ["--stores", "32", "--periods", "40", "--burn-in", "20"]
+    assert train.main(["evaluate", str(copy), *settings]) == 0
+    evaluation, summary = (
+        json.loads((copy / name).read_text()) for name in ("evaluation.json", "summary.json")
+    )
+    assert evaluation["policies"] == summary["policies"]
+    assert agents.load(copy).summary == summary
+    assert train.main(["report", str(copy)]) == 0
+    page = (copy / "report.html").read_text()
+    assert scenarios.get("pair").about in page and "likes left" in page and "new left" not in page
+    out = tmp_path / "alone"
+    assert train.main(["export", str(copy), "--department=recommendation", f"--out={out}"]) == 0
+    assert serving.load(out).schema["products"] == ["left", "right"]
+
+
 def test_runs_are_reported_beside_each_other(run, tmp_path, capsys):
     other = tmp_path / "other"
     shutil.copytree(run, other)
@@ -235,6 +291,10 @@ MISTAKES = {
     "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
     "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
     "no such run": (["evaluate", "nowhere"], "nowhere: no run"),
+    "no stores": (["evaluate", "run", "--stores", "0"], "stores: 0; allowed: 2 or more"),
+    "fewer": (["evaluate", "run", "--stores", "-16"], "stores: -16; allowed: 2 or more"),
+    "no periods": (["evaluate", "run", "--periods", "0"], "periods: 0; allowed: 1 or more"),
+    "no burn-in": (["evaluate", "run", "--burn-in", "-3"], "burn_in: -3; allowed: 0 or more"),
     "no run to export": (
         ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
         "nowhere: no run",
@@ -300,7 +360,9 @@ def test_an_unwritable_run_folder_is_refused_before_any_work(tmp_path, capsys):
         assert train.main([*SMALL, "--out", str(tmp_path / "locked" / "run")]) == 2
 
 
-@pytest.mark.parametrize("damage", ["config.json", "heuristics.json", "checkpoints"])
+@pytest.mark.parametrize(
+    "damage", ["config.json", "scenario.json", "heuristics.json", "checkpoints"]
+)
 def test_a_damaged_run_is_refused(run, tmp_path, damage, capsys):
     copy = tmp_path / "run"
     shutil.copytree(run, copy)

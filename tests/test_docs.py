@@ -17,6 +17,7 @@ import pytest
 
 import train
 from agents.evaluation.statistics import interquartile_mean
+from agents.flags import RENAMED
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
 from agents.runs.export import write
@@ -187,7 +188,35 @@ def test_flags_exist() -> None:
         for kind in (TrainConfig, LaunchConfig, CalibrateConfig, SweepConfig, StudyConfig)
         for field in vars(kind)["__match_args__"]
     }
-    assert flags <= known, flags - known
+    assert flags <= known | RENAMED.keys(), flags - known
+    for page, text in TEXT.items():
+        if page != "CHANGELOG.md":
+            old = {name for name in RENAMED if f"`--{name.replace('_', '-')}`" in text}
+            assert not old, f"{page}: {old}"
+
+
+@pytest.mark.parametrize("command", commands(r"python -m [a-z_.]+"))
+def test_modules_that_are_run_exist(command: str) -> None:
+    found = find_spec(command.split()[2])
+    assert found is not None
+    if found.submodule_search_locations:
+        assert (Path(found.origin).parent / "__main__.py").exists()
+
+
+def test_tests_that_are_named_exist() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", "\n".join(TEXT.values()))
+    assert len(named) >= 6
+    for path, function in named:
+        text = (ROOT / path).read_text(encoding="utf-8")
+        assert not function or f"\ndef {function}(" in text, f"{path}::{function}"
+
+
+def test_the_map_names_every_package() -> None:
+    drawn = TEXT["CONTRIBUTING.md"].split("## The map")[1].split("```")[1]
+    words = set(re.findall(r"\w+", drawn))
+    for package in ("agents", "jaxsim"):
+        parts = {path.stem for path in (ROOT / package).iterdir() if path.suffix in ("", ".py")}
+        assert parts - {"__init__", "__pycache__"} <= words, parts - words
 
 
 @pytest.mark.parametrize("page", TEXT)

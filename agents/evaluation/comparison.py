@@ -8,6 +8,7 @@ import pandas as pd
 from jaxtyping import PRNGKeyArray
 
 from agents.devices import ONE, Shards
+from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import interval, kpis, profit_per_period, simulate_each
 from jaxsim.params import Params
@@ -22,6 +23,14 @@ class Comparison:
 
     best: str
     rows: dict[str, Row]
+
+
+def check_sizes(stores: int, periods: int, burn_in: int) -> None:
+    """Raises `ConfigError` where nothing would be measured; an interval needs two stores."""
+    for field, value, least in (("stores", stores, 2), ("periods", periods, 1),
+                                ("burn_in", burn_in, 0)):  # fmt: skip
+        if value < least:
+            raise ConfigError(f"{field}: {value}; allowed: {least} or more")
 
 
 def compare(
@@ -64,8 +73,9 @@ def evaluate(
 
     `profit` per period (money) with its 95 % t-interval over stores (`profit_low`, `profit_high`),
     the paired `difference` to the first policy named with its own interval, and the KPIs of
-    `agents.evaluation.simulation.kpis`.
+    `agents.evaluation.simulation.kpis`. Raises `ConfigError` for a size that cannot be.
     """
+    check_sizes(stores, periods, burn_in)
     names = list(policies)
     key = keys_of(seed)["evaluate"]
     found = compare(key, policies, params, stores, periods, burn_in, names[:1])

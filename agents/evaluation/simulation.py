@@ -1,7 +1,8 @@
 """Comparing policies on the same customers: totals over periods, KPIs and intervals."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,14 @@ from scipy import stats
 from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, gathered
 from jaxsim.params import Params
 from jaxsim.rollout import Policy, Trajectory, rollout_sums
+
+UNDEFINED = {
+    "fill_rate": "no product was asked for",
+    "turnover": "no stock was left over",
+    "shown_share": "nothing was sold",
+    "bullwhip": "first-choice demand did not vary",
+}
+"""Why a KPI can be NaN: it is a share of nothing."""
 
 
 @struct.dataclass
@@ -95,7 +104,7 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
     `fill_rate`: served over asked. `stockout_share`: share of products and periods that end with
     nothing on hand. `turnover`: cost of sales over stock at cost, per period. `shown_share`: share
     of sales to customers who were shown the product. `bullwhip`: variance of orders over variance
-    of first-choice demand, both summed over products.
+    of first-choice demand, both summed over products. A share of nothing is NaN: see `UNDEFINED`.
     """
     t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
 
@@ -116,6 +125,12 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
         "shown_share": _share(t.shown_sold, t.sold),
         "bullwhip": _bullwhip(t, periods),
     }
+
+
+def undefined(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Why KPIs are NaN in any of these rows, by name."""
+    rows = list(rows)
+    return {name: why for name, why in UNDEFINED.items() if any(np.isnan(r[name]) for r in rows)}
 
 
 def profit_per_period(totals: Totals, periods: int) -> np.ndarray:

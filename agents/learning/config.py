@@ -11,7 +11,7 @@ from agents.devices import ONE, Shards
 from agents.errors import ConfigError
 from agents.learning import timescales
 from agents.learning.networks import Networks, default_networks
-from agents.learning.regimes import REGIMES, Department
+from agents.learning.regimes import REGIMES, Department, RegimeName
 from agents.learning.settings import Hyperparams, Learner, StaticConfig
 from agents.learning.timescales import Clocks
 from agents.learning.trainer import Trainer
@@ -20,7 +20,6 @@ from agents.policies.heuristics import HeuristicParams
 
 LONGEST_CHUNK = 10
 
-RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
 LogName = Literal["tensorboard", "wandb", "mlflow"]
 BY_SCORE: dict[str, Any] = {
     "learner": "score", "iterations": 240, "stores": 256, "fast": "recommendation",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Department = Literal["recommendation", "replenishment"]
+RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Regime:
         return self.clocks != "one"
 
 
-REGIMES = {
+REGIMES: dict[RegimeName, Regime] = {
     "silo": Regime(
         "own half of the view, own KPI, own critic, one clock",
         shared_view=False, own_kpi=True, clocks="one",

@@ -134,7 +134,7 @@ def _most(state: State, heuristic: HeuristicParams, params: Params) -> Float[Arr
     What is carried is a margin-ordered assortment: under multinomial logit the best one for a
     single segment is of that kind (Talluri and van Ryzin, 2004).
     """
-    cap = jnp.minimum(jnp.ceil(heuristic.cap * state.forecast * params.review), params.max_order)
+    cap = jnp.minimum(jnp.ceil(heuristic.cap * state.forecast * params.review), params.order_cap)
     margin = params.price - params.cost
     return jnp.where(margin >= heuristic.least_margin * margin.max(), cap, 0.0)
 

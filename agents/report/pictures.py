@@ -16,8 +16,8 @@ from agents.evaluation.trajectories import DAYS, record
 from agents.learning.config import TrainConfig
 from agents.report import figures
 from agents.report.figures import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, Chart
+from agents.runs import run_folder
 from agents.runs.pipeline import Result
-from jaxsim import scenarios
 from jaxsim.rollout import Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
@@ -101,7 +101,7 @@ def draw_learning(metrics: pd.DataFrame, best_heuristic: float, path: Path) -> N
 def draw_run(config: TrainConfig, result: Result) -> None:
     """How the departments learned, and three weeks of one store under them: the pictures that a
     training leaves in its folder. Raises `RunError`."""
-    summary, scenario = result.summary, scenarios.get(config.scenario)
+    summary, scenario = result.summary, run_folder.read_scenario(config.folder)
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
     draw_learning(result.metrics, best, config.folder / "learning.png")
     key = keys_of(config.seed)["trace"]

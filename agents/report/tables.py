@@ -1,5 +1,6 @@
 """What the command line shows: progress while something runs, tables afterwards."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -115,8 +116,9 @@ def closing_line(summary: dict[str, Any], folder: Path) -> str:
     """The answer in one sentence, and where the rest is."""
     gain = summary["gain_over_best_heuristic"]
     low, high = gain["ci95"]
+    percent = "" if math.isnan(gain["percent"]) else f"{gain['percent']:+.2f} %, "
     return (
-        f"The learned departments earn {gain['mean']:+,.2f} per period ({gain['percent']:+.2f} %, "
+        f"The learned departments earn {gain['mean']:+,.2f} per period ({percent}"
         f"95 % interval {low:+,.2f} to {high:+,.2f}) against {summary['best_heuristic']}, the best "
         f"tuned heuristic. Everything is in {folder}."
     )
@@ -218,11 +220,12 @@ def _table(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, A
 
 
 def _cell(pattern: str, row: Mapping[str, Any]) -> str:
-    """Empty where the row does not have a field."""
+    """Empty where the row does not have a field, a dash where its number cannot be computed."""
     try:
-        return pattern.format(**row)
+        text = pattern.format(**row)
     except KeyError:
         return ""
+    return "–" if text == "nan" else text
 
 
 def _half(interval: tuple[float, float]) -> float:

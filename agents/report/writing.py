@@ -5,6 +5,7 @@ and read on a phone; lines are drawn by `agents.report.figures`; the player by `
 numbers that the page carries.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ from agents.report.scenes import Scenes, scenes_of
 from agents.report.sweeps import is_sweep, read_sweep
 from agents.runs import run_folder
 from agents.runs.pipeline import load_departments
-from jaxsim import scenarios
+from agents.sweeps import sweep_folder
+from jaxsim.scenarios.scenario import Scenario
 
 REPORT = "report.html"
 
@@ -58,7 +60,7 @@ def write_report(config: ReportConfig) -> Path:
     results = results_of(finished)
     # A sweep keeps no weights where a report looks for them.
     kept = [run for run in finished if run.group == results.group and not is_sweep(run.folder)]
-    about = scenarios.get(finished[0].config.scenario).about
+    about = _scenario(finished[0].folder).about
     page = page_of(about, results, _scenes(kept[0]) if kept else None)
     files.open_folder(config.page.parent)
     files.write_text(config.page, page)
@@ -101,14 +103,22 @@ def at(value: float, low: float, high: float) -> str:
 
 
 def money(value: float, decimals: int) -> str:
-    """With a comma between thousands."""
-    return f"{value:,.{decimals}f}"
+    """With a comma between thousands; a dash where it cannot be computed."""
+    return "–" if math.isnan(value) else f"{value:,.{decimals}f}"
 
 
 def signed(value: float, decimals: int) -> str:
-    """With its sign, a true minus, and no minus zero."""
+    """With its sign, a true minus, and no minus zero; a dash where it cannot be computed."""
+    if math.isnan(value):
+        return "–"
     text = f"{value:+,.{decimals}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else f"{0:.{decimals}f}"
+
+
+def _scenario(folder: Path) -> Scenario:
+    """The store as it was when the run or the sweep was made."""
+    home = sweep_folder if is_sweep(folder) else run_folder
+    return home.read_scenario(folder)
 
 
 def _scenes(run: Finished) -> Scenes:
@@ -121,5 +131,4 @@ def _scenes(run: Finished) -> Scenes:
         ),
         f"best classical pair ({name})": next(p.policy for p in tuned if p.name == name),
     }
-    scenario = scenarios.get(config.scenario)
-    return scenes_of(keys_of(config.seed)["trace"], policies, scenario, config.burn_in)
+    return scenes_of(keys_of(config.seed)["trace"], policies, _scenario(run.folder), config.burn_in)

@@ -19,13 +19,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from agents.devices import is_first
-from agents.runs import processes
+from agents.devices import gathered, is_first
+from agents.errors import RunError
 from agents.learning.train_state import TrainState
 from agents.learning.training import NEVER, Snapshot
-from agents.errors import RunError
+from agents.runs import processes
 from agents.runs.run_folder import BY_THE_FIRST
-from agents.devices import gathered
 
 LAST_KEPT = 3
 
@@ -85,8 +84,10 @@ class Checkpoints:
         return processes.from_first(self._newest)
 
     def check_settings(self) -> dict[str, Any]:
-        """The newest checkpoint's own description. Raises `RunError` where it is damaged, or belongs
-        to a training with other settings."""
+        """The newest checkpoint's own description.
+
+        Raises `RunError` where it is damaged, or belongs to a training with other settings.
+        """
         return processes.from_first(self._check_settings)
 
     def _newest(self) -> int | None:

@@ -14,15 +14,14 @@ from jax import export as jax_export
 from jaxtyping import Array
 from safetensors.numpy import save
 
-from agents.runs import run_folder
-from agents.policies.replenishment import Replenishment
-from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
+from agents.errors import RunError
 from agents.files import writing
 from agents.learning.regimes import REGIMES
-from agents.errors import RunError
-from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
+from agents.policies.replenishment import Replenishment
+from agents.runs import run_folder
+from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
 from agents.runs.pipeline import load_departments
-from jaxsim import scenarios
+from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
 from jaxsim.files import appearing
 from jaxsim.params import Params
 from jaxsim.records import State
@@ -53,7 +52,7 @@ def export_run(config: ExportConfig) -> None:
             "decide alone"
         )
     departments = load_departments(config.run, trained, tuned)
-    scenario = scenarios.get(trained.scenario)
+    scenario = run_folder.read_scenario(config.run)
     write(config.department, getattr(departments, config.department), scenario, config.out)
 
 
@@ -145,8 +144,7 @@ def _blank_state(params: Params) -> State:
 
 
 def _paths(department: Department, params: Params) -> list[str]:
-    """Names like `weights/params/Dense_0/kernel`, `heuristic/safety`, `store/price`, in the order of
-    the leaves."""
+    """Names like `weights/params/Dense_0/kernel` or `store/price`, in the order of the leaves."""
     named = {"department": department, "store": params}
     leaves, _ = jax.tree.flatten_with_path(named)
     paths = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves]

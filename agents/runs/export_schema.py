@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from agents.policies.heuristics import RECOMMENDERS, STOCK_BLIND
 from agents.policies.recommendation import Recommendation
 from agents.policies.replenishment import Replenishment
-from agents.policies.heuristics import RECOMMENDERS, STOCK_BLIND
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 from jaxsim.view_columns import COLUMNS

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 
 from agents import files
-from agents.runs import run_folder
 from agents.errors import ConfigError
 from agents.learning.config import LogName
 

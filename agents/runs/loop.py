@@ -37,13 +37,13 @@ def restored(training: Training, checkpoints: Checkpoints) -> Snapshot | None:
 
 def learn(
     training: Training,
-    snapshot: Snapshot,
+    start: Snapshot,
     folder: Path,
     checkpoints: Checkpoints,
     interruption: Interruption,
     progress: Progress,
 ) -> tuple[Snapshot, pd.DataFrame, float]:
-    """Goes on to the last iteration: the snapshot there, all metrics, seconds of compilation.
+    """From `start` to the last iteration: the snapshot there, all metrics, seconds of compilation.
 
     Raises `RunError` where nothing can be written, `NumbersError` where too many updates in a row
     were not finite, `Interrupted` when the process was asked to end; what was saved stays.
@@ -51,20 +51,20 @@ def learn(
     config = training.config
     metrics = pd.DataFrame()
     if is_first():
-        metrics = run_folder.read_metrics_until(folder, snapshot.iteration)
+        metrics = run_folder.read_metrics_until(folder, start.iteration)
     started = time.perf_counter()
-    program = training.compiled(snapshot.train_state)
+    program = training.compiled(start.train_state)
     compiled = saved = time.perf_counter()
     names = config.log if is_first() else ()
     settings = dataclasses.asdict(config)
     with (
-        logs.writing(names, folder, settings, snapshot.store_periods) as log,
+        logs.writing(names, folder, settings, start.store_periods) as log,
         interruption.deferred(),
     ):
-        if snapshot.iteration == 0:
-            checkpoints.save(snapshot, is_best=False)
-        best = snapshot.kept_profit
-        for snapshot, news in chunks(training, program, snapshot):
+        if start.iteration == 0:
+            checkpoints.save(start, is_best=False)
+        snapshot, best = start, start.kept_profit
+        for snapshot, news in chunks(training, program, start):
             metrics = pd.concat([metrics, news], ignore_index=True)
             log(news)
             speed = snapshot.store_periods / snapshot.seconds

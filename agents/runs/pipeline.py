@@ -5,6 +5,7 @@ from which a training that was stopped goes on.
 """
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,22 +15,21 @@ from typing import Any
 import jax
 import pandas as pd
 
-from jaxsim import versions
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
-from agents.files import open_folder, read_json, write_json
+from agents.evaluation.simulation import undefined
 from agents.evaluation.tuning import TunedPair, tune
+from agents.files import open_folder, read_json, write_json
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
-from agents.evaluation.keys import keys_of
 from agents.learning.training import Snapshot, Training, chunks, prepared
 from agents.policies.departments import Departments
 from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
 from agents.runs.loop import Progress, learn, restored
-from jaxsim import scenarios
+from jaxsim import scenarios, versions
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 
@@ -71,10 +71,10 @@ def train(
     name, params = resolve(config.scenario if scenario is None else scenario)
     tuned = tune(params)
     training = prepared(config, params, tuned, shards, networks)
-    snapshot, frames, started = training.start(), [], time.perf_counter()
-    program = training.compiled(snapshot.train_state)
+    start, frames, started = training.start(), [], time.perf_counter()
+    snapshot, program = start, training.compiled(start.train_state)
     compile_seconds = time.perf_counter() - started
-    for snapshot, news in chunks(training, program, snapshot):
+    for snapshot, news in chunks(training, program, start):
         frames.append(news)
         wrong = health.why_to_stop(snapshot.train_state.health, training.trainer.learners)
         if wrong is not None:
@@ -111,6 +111,7 @@ def train_in_folder(
                 return load(folder) if is_first() else None
         else:
             _tune(config, scenario, folder, announce)
+        run_folder.write_scenario(folder, scenario)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
@@ -131,7 +132,8 @@ def train_in_folder(
 
 
 def load(folder: Path) -> Result:
-    """What a finished training left in its folder. Raises `RunError`."""
+    """What a finished training left in its folder. Raises `RunError`, or `ScenarioError` where the
+    store is missing."""
     folder = Path(folder)
     config, tuned = run_folder.read_config(folder), run_folder.read_heuristics(folder)
     return Result(
@@ -159,11 +161,15 @@ def compared(
     key: jax.Array,
     shards: Shards,
 ) -> dict[str, Any]:
-    """Every tuned pair and the departments on the same customers, as a summary."""
+    """Every tuned pair and the departments on the same customers, as a summary. What cannot be
+    computed is NaN, null in a file, and `why_null` says why."""
     sizes = config.evaluation_stores, config.evaluation_periods, config.burn_in
     policies = {pair.name: pair.policy for pair in tuned}
     found = compare(key, policies | {LEARNED: departments}, params, *sizes, policies, shards)
-    gain, best = found.rows[LEARNED], found.rows[found.best]
+    gain, best = found.rows[LEARNED], abs(found.rows[found.best]["profit_mean"])
+    why_null = undefined(found.rows.values())
+    if not best:
+        why_null |= {"percent": "the best heuristic earns 0"}
     return {
         "scenario": name,
         "regime": config.regime,
@@ -174,16 +180,17 @@ def compared(
         "gain_over_best_heuristic": {
             "mean": gain["difference_to_best_heuristic"],
             "ci95": gain["difference_ci95"],
-            "percent": 100 * gain["difference_to_best_heuristic"] / abs(best["profit_mean"]),
+            "percent": 100 * gain["difference_to_best_heuristic"] / best if best else math.nan,
         },
+        "why_null": why_null,
         "evaluation": dict(zip(("stores", "periods", "burn_in"), sizes, strict=True)),
         "versions": versions() | {"device": jax.devices()[0].device_kind},
     }
 
 
 def load_departments(folder: Path, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
-    """The departments a run kept. Raises `RunError`."""
-    like = departments_like(config, scenarios.get(config.scenario).params(), tuned)
+    """The departments a run kept. Raises `RunError` or `ScenarioError`."""
+    like = departments_like(config, run_folder.read_scenario(folder).params(), tuned)
     return like.with_weights(run_folder.load_weights(folder, "best", like.weights))
 
 

@@ -19,9 +19,9 @@ import numpy as np
 import tyro
 from jax.experimental import multihost_utils
 
+from agents.devices import EVERYWHERE, SPREAD, Shards, is_first, placed
 from agents.errors import ConfigError
 from agents.learning.config import TrainConfig
-from agents.devices import EVERYWHERE, SPREAD, Shards, is_first, placed
 
 AUTO = "auto"
 HEARTBEAT_SECONDS = 30

@@ -1,6 +1,7 @@
 """A run folder: what a training leaves behind, each file complete or absent."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,16 @@ import pandas as pd
 
 from agents.devices import is_first
 from agents.errors import RunError, nearest
-from agents.files import read_json, write_json, write_table
+from agents.evaluation.tuning import TunedPair
+from agents.files import read_json, write_json, write_table, writing
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
-from agents.evaluation.tuning import TunedPair
 from jaxsim import __version__
+from jaxsim.scenarios.scenario import Scenario
+from jaxsim.scenarios.scenario import load as load_scenario
 
-CONFIG, METRICS, SUMMARY, HEURISTICS = (
-    "config.json", "metrics.csv", "summary.json", "heuristics.json",
+CONFIG, SCENARIO, METRICS, SUMMARY, HEURISTICS = (
+    "config.json", "scenario.json", "metrics.csv", "summary.json", "heuristics.json",
 )  # fmt: skip
 
 BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
@@ -28,6 +31,14 @@ BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
 def write_config(folder: Path, config: TrainConfig) -> None:
     body = dataclasses.asdict(config) | {"out": str(config.folder)}
     write_json(folder / CONFIG, {"version": __version__} | body)
+
+
+def write_scenario(folder: Path, scenario: Scenario) -> None:
+    """The store with every default resolved: what is read again is this file, and not the one that
+    the settings name, which may be another by then. Raises `RunError`."""
+    if is_first():
+        with writing(folder / SCENARIO):
+            Scenario(**scenario.model_dump()).save(folder / SCENARIO)
 
 
 def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
@@ -88,9 +99,14 @@ def read_config(folder: Path) -> TrainConfig:
         ) from None
 
 
+def read_scenario(folder: Path) -> Scenario:
+    """The store that a run was trained on. Raises `ScenarioError`."""
+    return load_scenario(folder / SCENARIO)
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
-    """What a run came to. Raises `RunError`."""
-    return read_json(folder / SUMMARY)
+    """What a run came to; null is NaN again. Raises `RunError`."""
+    return _nan_for_null(read_json(folder / SUMMARY))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -148,6 +164,14 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
 def _series(version: str) -> list[str]:
     """Major and minor number: a change of either can change what files hold."""
     return version.split(".")[:2]
+
+
+def _nan_for_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _nan_for_null(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_nan_for_null(each) for each in value]
+    return math.nan if value is None else value
 
 
 def _runs_near(folder: Path) -> list[Path]:

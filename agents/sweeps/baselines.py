@@ -11,7 +11,14 @@ import numpy as np
 
 from agents import files
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import Totals, interval, kpis, profit_per_period, simulate
+from agents.evaluation.simulation import (
+    Totals,
+    interval,
+    kpis,
+    profit_per_period,
+    simulate,
+    undefined,
+)
 from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.runs import run_folder
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
@@ -61,9 +68,13 @@ class Stores:
             best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
             profits = profit_per_period(pairs[best], config.evaluation_periods)
             measured = kpis(pairs[best], config.evaluation_periods)
-            files.write_json(path, {"name": best, "profits": profits.tolist(), "kpis": measured})
+            files.write_json(path, {
+                "name": best, "profits": profits.tolist(), "kpis": measured,
+                "why_null": undefined([measured]),
+            })  # fmt: skip
         body = files.read_json(path)
-        return Baseline(body["name"], np.asarray(body["profits"]), body["kpis"])
+        measured = {name: np.nan if x is None else x for name, x in body["kpis"].items()}
+        return Baseline(body["name"], np.asarray(body["profits"]), measured)
 
     def _place(self, store: Scenario) -> Path:
         return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]

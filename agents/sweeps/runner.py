@@ -128,7 +128,9 @@ def train_planned(
             f"{memory.readable(limit)} is the limit"
         )
         _train_chunks(folder, left, programs, stores, progress)
-    return sweep_folder.gather(folder)
+    rows = sweep_folder.gather(folder)
+    _tell_failed(rows[rows["run"].isin(finished)], progress)
+    return rows
 
 
 def most_together(runs: int, devices: int) -> int:
@@ -155,9 +157,14 @@ def _train_chunks(
         learned, curves = _learned(chunk, programs, stores, progress)
         totals = _evaluated(chunk, programs, "evaluate", learned.kept, learned.params)
         rows, heuristics, weights = [], [], {}
-        for run, departments, own in zip(chunk, vectorised.policies(learned), totals, strict=False):
+        health = {
+            "skipped_updates": np.asarray(learned.skipped_updates),
+            "failed": np.asarray(learned.failed),
+        }
+        each = zip(chunk, vectorised.policies(learned), totals, strict=False)
+        for at, (run, departments, own) in enumerate(each):
             best = stores.baseline(run)
-            rows.append(run_row(run, own, best))
+            rows.append(run_row(run, own, best) | {name: of[at] for name, of in health.items()})
             heuristics.append(heuristic_row(run, best))
             weights[run.number] = departments.weights
         tables = {
@@ -166,6 +173,16 @@ def _train_chunks(
             sweep_folder.CURVES: curves,
         }
         sweep_folder.write_chunk(folder, tables, weights)
+        _tell_failed(tables[sweep_folder.RUNS], progress)
+
+
+def _tell_failed(rows: pd.DataFrame, progress: Progress) -> None:
+    """A line for each run whose numbers are those of a training that went wrong."""
+    for row in rows[rows["failed"]].to_dict("records"):
+        progress.announce(
+            f"run {row['run']} failed: updates stopped being finite, {row['skipped_updates']} were "
+            "skipped; alone, this training would have ended with an error"
+        )
 
 
 def _learned(

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 from agents.errors import RunError
 from agents.files import open_folder, read_json, write_json, write_table, writing
 from jaxsim.files import appearing
+from jaxsim.scenarios.scenario import Scenario, parse
 
 SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
@@ -89,6 +90,16 @@ def gather(folder: Path) -> pd.DataFrame:
     for name, table in tables.items():
         write_table(folder / name, table)
     return tables[RUNS]
+
+
+def read_scenario(folder: Path) -> Scenario:
+    """The store that a sweep, or a program of the study, was made on. Raises `RunError` or
+    `ScenarioError`."""
+    path = folder / SETTINGS
+    try:
+        return parse(read_json(path)["store"], str(path))
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{path}: not settings of this version ({error})") from None
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -12,10 +12,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from agents.devices import RUNS, mapped
 from agents.evaluation.simulation import Totals, simulate
+from agents.learning import health
 from agents.learning.iteration import iterate_many
 from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
@@ -32,6 +33,12 @@ class Runs:
     train_state: TrainState
     kept: Departments
     kept_profit: Float[Array, " runs"]  # money per period, on validation customers
+    failed: Bool[Array, " runs"]  # updates stopped being finite: alone, it would have ended
+
+    @property
+    def skipped_updates(self) -> Int[Array, " runs"]:
+        """Updates of all clocks that were not finite, and not made."""
+        return health.skipped_updates(self.train_state.health)
 
 
 def repeated(tree: Any, times: int) -> Any:
@@ -50,8 +57,8 @@ def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1
 
     def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
         train_state = jax.vmap(Trainer.init)(trainer, keys, params)
-        worst = -jnp.inf * jnp.ones(len(keys))
-        return Runs(trainer, params, train_state, _departments(trainer, train_state), worst)
+        kept, worst = _departments(trainer, train_state), jnp.full(len(keys), -jnp.inf)
+        return Runs(trainer, params, train_state, kept, worst, jnp.zeros(len(keys), bool))
 
     return _shared_out(started, devices)(keys, trainer, params)
 
@@ -89,11 +96,11 @@ def evaluate(
 @jax.jit
 def keep_better(runs: Runs, earned: Float[Array, " runs"]) -> Runs:
     """Keeps the departments as they are now where they earn more (money per period, on validation
-    customers) than those kept before."""
+    customers) than those kept before. Earnings that are no number are not more."""
     better = earned > runs.kept_profit
     choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
     kept = jax.tree.map(choose, current(runs), runs.kept)
-    return runs.replace(kept=kept, kept_profit=jnp.maximum(earned, runs.kept_profit))
+    return runs.replace(kept=kept, kept_profit=jnp.where(better, earned, runs.kept_profit))
 
 
 def current(runs: Runs) -> Departments:
@@ -113,7 +120,9 @@ def policies(runs: Runs) -> list[Departments]:
 def _learn(runs: Runs, length: int) -> tuple[Runs, dict[str, Array]]:
     one_run = partial(iterate_many, iterations=length)
     train_state, metrics = jax.vmap(one_run)(runs.trainer, runs.train_state, runs.params)
-    return runs.replace(train_state=train_state), metrics
+    in_a_row = [each.in_a_row for each in train_state.health.values()]
+    failing = jnp.stack(in_a_row).max(0) >= health.STOP_AFTER
+    return runs.replace(train_state=train_state, failed=runs.failed | failing), metrics
 
 
 def _departments(trainer: Trainer, train_state: TrainState) -> Departments:

@@ -117,7 +117,7 @@ def place_orders(b, s, p, order, w):
     for i in range(len(order)):
         units = ZERO
         if s.period[b] % p.review[i] == 0:
-            units = min(max(F(np.rint(order[i])), ZERO), p.max_order[i])
+            units = min(max(F(np.rint(order[i])), ZERO), np.floor(p.max_order[i]))
         w.ordered[i], w.received[i], w.backlog_served[i] = units, ZERO, ZERO
         if units > ZERO and p.lead_time[i] == 0:
             w.received[i], w.backlog_served[i] = units, put_on_hand(s, b, i, units)

@@ -130,7 +130,7 @@ def action_bounds(
 
 
 def largest_order(params: Params) -> Float[Array, " N"]:
-    """The most that can be ordered, in units: m + 3 sqrt(m), rounded up, at most `max_order`. m is
+    """The most that can be ordered, in units: m + 3 sqrt(m), rounded up, at most `order_cap`. m is
     mean demand over lead time and review interval in the high season, for a product that is first
     on everybody's slate."""
     weights = jnp.exp(params.utility)
@@ -138,7 +138,7 @@ def largest_order(params: Params) -> Float[Array, " N"]:
     total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True) - weights + shown
     day = (params.arrivals * params.season.mean(-1)) @ (shown / total)
     demand = day * views.protected_season(params).max(0)
-    return jnp.minimum(jnp.ceil(demand + 3 * jnp.sqrt(demand)), params.max_order)
+    return jnp.minimum(jnp.ceil(demand + 3 * jnp.sqrt(demand)), params.order_cap)
 
 
 def slates(scores: Float[Array, " KN"], params: Params) -> Int[Array, "K S"]:

@@ -129,15 +129,17 @@ def calibrate(config: CalibrateConfig) -> Calibration:
 
 
 def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibration:
-    """Fits the first days and reports on the rest. `words` are texts of the scenario (`about`,
-    `sources`). Raises `CalibrationError`."""
-    counts = count(table, config)
-    train = config.train_days or int(0.75 * len(counts.days))
-    if not 28 <= train <= len(counts.days) - 7:
+    """Fits the first days and reports on the rest, which choose nothing: neither products, prices
+    and segments nor what counts as a gap. `words` are texts of the scenario (`about`, `sources`).
+    Raises `CalibrationError`."""
+    days = pd.date_range(table["date"].min(), table["date"].max())
+    train = config.train_days or int(0.75 * len(days))
+    if not 28 <= train <= len(days) - 7:
         raise CalibrationError(
-            f"train_days: {train} of {len(counts.days)} days; allowed: at least 28, and 7 days left"
+            f"train_days: {train} of {len(days)} days; allowed: at least 28, and 7 days left"
         )
-    whole = without_gaps(counts)
+    counts = count(table, days, days[train], config)
+    whole = without_gaps(counts, train)
     past = _days(counts, whole & (np.arange(len(whole)) < train))
     future = _days(counts, whole & (np.arange(len(whole)) >= train))
     season = weekly_season(past)
@@ -155,23 +157,26 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibrati
     return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
 
 
-def without_gaps(counts: Counts) -> Bool[np.ndarray, " D"]:
-    """False on days with less than half the median visitors of their weekday, when the store was
-    closed or the data are incomplete."""
-    visitors = counts.visitors.sum(1)
-    usual = np.array([np.median(visitors[counts.weekday == day]) for day in range(7)])
-    return visitors >= 0.5 * usual[counts.weekday]
+def without_gaps(counts: Counts, train: int) -> Bool[np.ndarray, " D"]:
+    """False on days with less than half the visitors of their weekday's median in the first `train`
+    days, when the store was closed or the data are incomplete."""
+    visitors, weekday = counts.visitors.sum(1), counts.weekday
+    usual = [np.median(visitors[:train][weekday[:train] == day]) for day in range(7)]
+    return visitors >= 0.5 * np.array(usual)[weekday]
 
 
-def count(table: pd.DataFrame, config: CalibrateConfig) -> Counts:
-    """Chooses products and segments, and counts purchases and visitors by day. Raises
+def count(
+    table: pd.DataFrame, days: pd.DatetimeIndex, hold_out: pd.Timestamp, config: CalibrateConfig
+) -> Counts:
+    """Chooses products and segments on the days before `hold_out`, and counts purchases and
+    visitors on all `days`; those of segments that only came later are left out. Raises
     `CalibrationError`."""
-    kept = choose_products(table, config)
-    by_size = table["segment"].value_counts().index
+    history = table[table["date"] < hold_out]
+    kept = choose_products(history, config)
+    by_size = history["segment"].value_counts().index
     named = list(by_size if len(by_size) <= config.segments else by_size[: config.segments - 1])
     segment = table["segment"].where(table["segment"].isin(named), "other")
-    segments = sorted(segment.unique())
-    days = pd.date_range(table["date"].min(), table["date"].max())
+    segments = sorted(segment[history.index].unique())
     table = table.assign(segment=segment)
     bought = table[table["product"].isin(kept.index)]
     shape = (len(days), len(segments), len(kept))
@@ -381,5 +386,8 @@ def _check(config: CalibrateConfig) -> None:
         value = getattr(config, field)
         if not low <= value <= high:
             raise CalibrationError(f"{field}: {value}; allowed: {low} to {high}")
+    for field in ("lead_times", "slot_weight"):
+        if not getattr(config, field):
+            raise CalibrationError(f"{field}: none; allowed: one or more numbers")
     if config.out.suffix != ".json":
         raise CalibrationError(f"out: {config.out}; allowed: a name that ends in .json")

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import sales_profit
+from jaxsim.exact.optimum import sales_profit, worth_of
 from jaxsim.exact.period_tables import Day, day_of, joint_slates
 from jaxsim.exact.stationary import Rule, average
 from jaxsim.params import Params
@@ -77,5 +77,5 @@ def _cost(params: Params, day: Day, level: int, cap: int) -> float:
         order=np.clip(level - position, 0, cap)[:, None],
         slate=np.zeros(math.prod(grid.shape), int),
     )
-    worth = np.asarray(sales_profit(day.flows, params), np.float64)[..., : level + 1]
+    worth = worth_of(day, params, sales_profit)[..., : level + 1]
     return -average(rule, worth, params)

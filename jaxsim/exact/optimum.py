@@ -77,12 +77,18 @@ class Optimum:
 
     @property
     def bound(self) -> float:
-        """Certified error of `profit`."""
+        """Certified error of `profit` for the store that is cut off at the caps of `grid`.
+
+        What cutting off changes is outside it: stock beyond a cap is lost, orders and backlog end
+        there, and demand beyond the largest stock enters as its mean, which is exact for sales and
+        money and not for second choices. The caps are such that this policy reaches none in more
+        than one of 10⁸ periods; no bound says what a policy that goes beyond them could earn.
+        """
         return float(self.solution.bound)
 
     @cached_property
     def orders(self) -> np.ndarray:
-        """Units ordered in every state of the grid: (*grid.shape, N)."""
+        """Units ordered in every state of the grid: `(*grid.shape, N)`."""
         return self.grid.orders[np.asarray(self.solution.order)]
 
     @cached_property
@@ -126,8 +132,8 @@ def optimum(
     worth: what a period's expected ledger is worth without its orders, by default profit.
     unit_cost: money per unit ordered, by default the store's cost. discount: of money one period
     later; 1 is for the average criterion. grid: the first truncation to try, by default chosen from
-    the store. Raises `ExactError` for a store with features outside the exact model, or too large
-    for it.
+    the store, and outside the tolerance: see `Optimum.bound`. Raises `ExactError` for a store with
+    features outside the exact model, or too large for it, and where the tolerance is not reached.
     """
     tables = store if isinstance(store, Tables) else Tables(store)
     truncation.require_solvable(tables.params, discount)
@@ -154,7 +160,7 @@ def problem_of(
 ) -> Problem:
     """The problem for `solver.solve`; defaults as in `optimum`."""
     return Problem(
-        worth=worth(day.flows, params),
+        worth=worth_of(day, params, worth),
         leaves=day.leaves,
         slates=allowed.slates,
         level=allowed.level,
@@ -164,8 +170,15 @@ def problem_of(
     )
 
 
+def worth_of(day: Day, params: Params, worth: Worth) -> Float[np.ndarray, "M A Z"]:
+    """What every entry of a period table is worth, in double precision."""
+    with jax.enable_x64(True):
+        return np.asarray(worth(day.flows, params))
+
+
 def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
-    """Solves in double precision; the solution is returned as NumPy arrays."""
+    """Solves in double precision; the solution is returned as NumPy arrays. Raises `ExactError`
+    where the tolerance is not reached."""
     slates = np.arange(problem.worth.shape[1])
     if any(grid.rows) and grid.remembered == 1:
         # Slates that are never allowed are left out; on small grids a new compilation costs more.
@@ -177,11 +190,16 @@ def best(problem: Problem, grid: Grid, tolerance: float) -> Solution:
         )
     with jax.enable_x64(True):
         found = jax.device_get(solver.solve(solver.doubled(problem), grid, tolerance))
+    if not found.bound <= tolerance:
+        raise ExactError(
+            f"tolerance: {tolerance:g}; reached: {found.bound:.2g} in {solver.MOST_UPDATES:,} "
+            "updates; allowed: a tolerance not below that"
+        )
     return found.replace(slate=slates[found.slate])
 
 
 def average_worth(found: Optimum, worth: Worth = sales_profit) -> float:
     """Average money per period of a policy, by `worth` and with units bought at their cost."""
     params = found.tables.params
-    day = worth(found.tables.day(found.grid).flows, params)
-    return average(found.rule, np.asarray(day, np.float64), params)
+    day = worth_of(found.tables.day(found.grid), params, worth)
+    return average(found.rule, day, params)

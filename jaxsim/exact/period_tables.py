@@ -8,6 +8,7 @@ second choices. Source: this project.
 
 import itertools
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,10 +26,11 @@ from jaxsim.records import Action, Chance, Flows, State
 @struct.dataclass
 class Day:
     """The table of a period: for each of M joint slates that customers may remember (1 where
-    fatigue has no weight), A joint slates shown, and Z net stocks that demand may meet."""
+    fatigue has no weight), A joint slates shown, and Z net stocks that demand may meet. NumPy
+    arrays of float64."""
 
     flows: Flows  # the expected ledger of a period without orders: leaves (M, A, Z, N)
-    leaves: Float[Array, "M A Z Z"]  # probability of each ending net stock
+    leaves: Float[np.ndarray, "M A Z Z"]  # probability of each ending net stock
 
 
 def joint_slates(params: Params) -> np.ndarray:
@@ -38,13 +40,28 @@ def joint_slates(params: Params) -> np.ndarray:
 
 
 def day_of(slates: np.ndarray, params: Params, grid: Grid) -> Day:
-    """The period table on the net stocks of `grid`. Compiled once for each shape of them."""
+    """The period table on the net stocks of `grid`. Compiled once for each shape of them.
+
+    In double precision: value iteration adds up what a table is off, and bounds only its own error.
+    """
     remembered = slates if grid.remembered > 1 else slates[:1]
-    attention = jax.vmap(partial(choice.attention_of, params=params))(jnp.asarray(remembered))
-    fatigue = attention if grid.remembered > 1 else jnp.zeros_like(attention)
     shelf = Grid(grid.on_hand, grid.owed, (0,) * grid.products, (0,) * grid.products)
-    # The pipeline has no effect within a period; a fixed length avoids another compilation.
-    return _table(jnp.asarray(slates), fatigue, params.replace(max_lead_time=1), shelf)
+    with jax.enable_x64(True):
+        # The pipeline has no effect within a period; a fixed length avoids another compilation.
+        params = doubled(params.replace(max_lead_time=1))
+        attention = jax.vmap(partial(choice.attention_of, params=params))(jnp.asarray(remembered))
+        fatigue = attention if grid.remembered > 1 else jnp.zeros_like(attention)
+        return jax.device_get(_table(jnp.asarray(slates), fatigue, params, shelf))
+
+
+def doubled(tree: Any) -> Any:
+    """Its floating-point arrays in double precision. Call it under `jax.enable_x64(True)`."""
+    return jax.tree.map(
+        lambda leaf: (
+            jnp.asarray(leaf, jnp.float64) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+        ),
+        tree,
+    )
 
 
 @partial(jax.jit, static_argnames="shelf")
@@ -53,7 +70,7 @@ def _table(
 ) -> Day:
     one = partial(_outcomes, params=params, shelf=shelf)
     over_slates = jax.vmap(jax.vmap(one, (None, 0, None)), (0, None, None))
-    day = jax.lax.map(partial(over_slates, fatigue, slates), jnp.asarray(shelf.stocks))
+    day = jax.lax.map(partial(over_slates, fatigue, slates), jnp.asarray(shelf.stocks, float))
     return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 2), day)
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxsim.exact import period_tables
 from jaxsim.exact.grid import Grid
 
 FREE = -1.0
@@ -56,9 +57,7 @@ def doubled(problem: Problem) -> Problem:
     Values reach 10⁵ and more, so that single precision cannot bound errors below 10⁻³. Call it
     under `jax.enable_x64(True)`.
     """
-    problem = jax.tree.map(
-        lambda leaf: leaf if leaf.dtype == bool else jnp.asarray(leaf, jnp.float64), problem
-    )
+    problem = period_tables.doubled(problem)
     return problem.replace(leaves=problem.leaves / problem.leaves.sum(-1, keepdims=True))
 
 

@@ -47,7 +47,7 @@ class Rule:
         reached, chances = self._followers(states)
         ends = np.arange(len(states) + 1) * reached.shape[1]
         moves = sparse.csr_matrix(
-            (chances.reshape(-1).astype(float), place[reached.reshape(-1)], ends),
+            (chances.reshape(-1), place[reached.reshape(-1)], ends),
             shape=(len(states), len(states)),
         ).T
         share = np.full(len(states), 1 / len(states))

@@ -86,7 +86,7 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
         # Where customers wait, a base-stock policy orders all demand, however much.
         most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
         order.append(_rounded(max(level, most) + 2) if leads[i] <= 1 else most + 2)
-    order = np.minimum(order, np.asarray(params.max_order, int)).tolist()
+    order = np.minimum(order, np.asarray(params.order_cap, int)).tolist()
     remembered = len(slates) if has_fatigue(params) else 1
     return Grid(
         tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads), remembered
@@ -116,7 +116,7 @@ def widened(rule: Rule, params: Params) -> Grid:
     full = over.share @ (shelves >= np.array(grid.stock_shape) - 1)
     deep = over.evening @ (evenings == 0)
     most = over.share @ (rule.order[over.states] >= np.array(grid.order))
-    order = np.minimum(_grown(grid.order, most), np.asarray(params.max_order, int)).tolist()
+    order = np.minimum(_grown(grid.order, most), np.asarray(params.order_cap, int)).tolist()
     return replace(
         grid,
         on_hand=_grown(grid.on_hand, full, _rounded),

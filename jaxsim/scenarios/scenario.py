@@ -48,7 +48,9 @@ class Scenario(BaseModel):
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
     out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a slate larger
-    than the catalogue. Units and meanings: `jaxsim.params.Params`.
+    than the catalogue. A `max_order` between whole units is not refused: the store rounds it down
+    (`Params.order_cap`), so that half of a cap of 5 is a cap of 2. Units and meanings:
+    `jaxsim.params.Params`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -43,7 +43,7 @@ def one_period(rng, day, order, slate, p):
     ordered = np.zeros(n)
     for i in range(n):
         if day.period % p.review[i] == 0:
-            ordered[i] = min(max(np.round(order[i]), 0), p.max_order[i])
+            ordered[i] = min(max(np.round(order[i]), 0), np.floor(p.max_order[i]))
         if p.lead_time[i] == 0:
             served_waiting[i] += _put(day, i, ordered[i])
         else:

@@ -28,6 +28,28 @@ def path(seed: int, size: tuple) -> tuple[Params, list[State], list[Flows]]:
     return jax.device_get(params), states, ledger
 
 
+ENDS = {
+    "max_order": (0.0, 0.5, 1.0, 2.5, 3.5, 4.999999, 1e9),
+    "arrivals": (0.0, 1e-3, 0.5, 40.0, 1e4, 1e7),
+    "demand_noise": (0.0, 3.0),
+    "stall": (0.0, 0.999),
+}
+"""The ends of what a scenario allows, and fractions of units between them."""
+ORDERS = (-1e9, -0.6, 0.0, 0.4, 0.6, 1.5, 2.5, 3.5, 7.3, 1e4, 1e9)
+
+
+def assert_whole(states: list[State], ledger: list[Flows]) -> None:
+    units = [leaf for s in states for leaf in (s.on_hand, s.pipeline, s.backlog)]
+    names = (
+        "ordered", "received", "asked", "served", "substituted", "backlog_served", "sold",
+        "waiting", "lost", "left", "backlog",
+    )  # fmt: skip
+    units += [getattr(flows, name) for flows in ledger for name in names]
+    for each in units:
+        assert (each >= 0).all()
+        np.testing.assert_array_equal(each, np.round(each))
+
+
 every_store = pytest.mark.parametrize("size", SIZES)
 many = settings(max_examples=60, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**20)
@@ -52,15 +74,33 @@ def test_units_are_conserved_exactly(size, seed):
 @given(seed=seeds)
 def test_quantities_are_whole_and_never_negative(size, seed):
     _, states, ledger = path(seed, size)
-    units = [leaf for s in states for leaf in (s.on_hand, s.pipeline, s.backlog)]
-    names = (
-        "ordered", "received", "asked", "served", "substituted", "backlog_served", "sold",
-        "waiting", "lost", "left", "backlog",
-    )  # fmt: skip
-    units += [getattr(flows, name) for flows in ledger for name in names]
-    for each in units:
-        assert (each >= 0).all()
-        np.testing.assert_array_equal(each, np.round(each))
+    assert_whole(states, ledger)
+
+
+@every_store
+@many
+@given(seed=seeds, data=st.data())
+def test_quantities_are_whole_at_the_ends_of_what_is_allowed(size, seed, data):
+    """Whatever `params.replace` puts in: fractional caps on orders, no customers or ten million."""
+    params = random_params(seed, *size)
+
+    def drawn(values: tuple[float, ...], like: jax.Array) -> np.ndarray:
+        each = st.lists(st.sampled_from(values), min_size=len(like), max_size=len(like))
+        return np.array(data.draw(each), np.float32)
+
+    params = params.replace(
+        **{field: drawn(ends, getattr(params, field)) for field, ends in ENDS.items()}
+    )
+    states, ledger = [random_state(seed + 1, params)], []
+    for period in range(PERIODS):
+        action = random_action(seed + period, params)
+        action = action.replace(order=drawn(ORDERS, action.order))
+        key = jax.random.fold_in(jax.random.key(seed), period)
+        state, flows = jax.device_get(step(key, states[-1], action, params))
+        states.append(state)
+        ledger.append(flows)
+        assert (flows.ordered <= params.max_order).all()
+    assert_whole(states, ledger)
 
 
 @every_store

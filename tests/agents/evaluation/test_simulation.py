@@ -3,8 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
+import agents
+from agents.errors import ConfigError
 from agents.evaluation.simulation import Totals, interval, kpis, simulate
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.scenarios import get
@@ -56,3 +59,10 @@ def test_bullwhip_is_one_when_orders_repeat_demand():
     )
     totals = jax.device_get(simulate(jax.random.key(0), policy(2.0), params, 64, 400, 50))
     assert abs(kpis(totals, 400)["bullwhip"] - 1) < 0.02
+
+
+@pytest.mark.parametrize("size", [{"stores": 1}, {"periods": 0}, {"burn_in": -1}])
+def test_an_evaluation_of_nothing_is_refused_by_name(size):
+    ((field, value),) = size.items()
+    with pytest.raises(ConfigError, match=f"{field}: {value}; allowed: . or more"):
+        agents.evaluate({}, get("pair").params(), **size)

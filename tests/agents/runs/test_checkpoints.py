@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.learning.training import Snapshot
-from agents.runs.checkpoints import Checkpoints
-from agents.learning.config import TrainConfig
-from agents.policies.heuristics import HeuristicParams
 from agents.errors import RunError
+from agents.learning.config import TrainConfig
+from agents.learning.training import Snapshot
+from agents.policies.heuristics import HeuristicParams
+from agents.runs.checkpoints import Checkpoints
 from jaxsim import scenarios
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
@@ -36,7 +36,8 @@ def snapshot() -> Snapshot:
         return jnp.asarray(100 * rng.standard_normal(leaf.shape), leaf.dtype)
 
     train_state = jax.tree.map(filled, shapes).replace(key=jax.random.key(3))
-    kept = {"replenishment": train_state.replenishment, "recommendation": train_state.recommendation}
+    names = "replenishment", "recommendation"
+    kept = {name: getattr(train_state, name) for name in names}
     return Snapshot(train_state, kept, 0.1 + 0.2, 10, 2**40 + 1, 1.5)
 
 
@@ -54,7 +55,8 @@ def leaves_of(snapshot: Snapshot) -> list[np.ndarray]:
     train_state = snapshot.train_state
     numbers = snapshot.kept_profit, snapshot.iteration, snapshot.store_periods, snapshot.seconds
     key = jax.random.key_data(train_state.key)
-    return [*map(np.asarray, jax.tree.leaves((train_state.replace(key=key), snapshot.kept, numbers)))]
+    leaves = jax.tree.leaves((train_state.replace(key=key), snapshot.kept, numbers))
+    return [np.asarray(leaf) for leaf in leaves]
 
 
 def test_what_is_restored_is_what_was_saved_and_nothing_is_unpickled(snapshot, tmp_path):

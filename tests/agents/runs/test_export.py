@@ -10,16 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.runs import serving
-from agents.policies.departments import Departments
-from agents.policies.recommendation import Recommendation
-from agents.policies.replenishment import Replenishment
-from agents.runs.export import write
-from agents.policies.heuristics import HeuristicParams
-from agents.runs.export_schema import COLUMNS, inputs_of
-from agents.policies.recommendation import RecommendationActor
-from agents.policies.replenishment import ReplenishmentActor
 from agents.errors import RunError
+from agents.policies.departments import Departments
+from agents.policies.heuristics import HeuristicParams
+from agents.policies.recommendation import Recommendation, RecommendationActor
+from agents.policies.replenishment import Replenishment, ReplenishmentActor
+from agents.runs import serving
+from agents.runs.export import write
+from agents.runs.export_schema import COLUMNS, inputs_of
 from agents.runs.serving import ServedDepartment, ServingError
 from jaxsim import choice, scenarios, store, views
 from jaxsim.params import Params
@@ -230,6 +228,6 @@ def test_the_loader_imports_nothing_of_this_project() -> None:
 import sys
 import agents.runs.serving
 ours = {name for name in sys.modules if name.split(".")[0] in ("agents", "jaxsim")}
-assert ours == {"agents", "agents.runs.serving"}, ours
+assert ours == {"agents", "agents.runs", "agents.runs.serving"}, ours
 """
     subprocess.run([sys.executable, "-c", program], check=True)

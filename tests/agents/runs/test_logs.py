@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from agents.runs import logs
 from agents.errors import ConfigError
+from agents.runs import logs
 
 
 def rows(iterations: range) -> pd.DataFrame:

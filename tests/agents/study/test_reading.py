@@ -5,12 +5,14 @@ line `true = …` for each claim in words. The expressions are evaluated with th
 """
 
 import re
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from agents.evaluation.simulation import interval
 from agents.evaluation.statistics import (
@@ -30,6 +32,8 @@ ROWS = read_table(ROOT / "results" / "study.csv")
 LEARNED = ROWS[ROWS["part"] == "regimes"]
 ANSWERS = pd.read_csv(ROOT / "results" / "insights.csv")
 CONVERGING = pd.read_csv(ROOT / "results" / "convergence.csv")
+LEVEL = 0.05  # of the tests, after correction
+CLOCKS = ("mtma", "joint"), ("mtma-reversed", "joint"), ("mtma", "mtma-reversed")
 LOSSY = (
     ("credit of an order", "its own product only"),
     ("credit of an order", "others at 0.2"),
@@ -47,6 +51,34 @@ def gains(store: str, regime: str) -> np.ndarray:
     return runs(store, regime)["gain"].to_numpy()
 
 
+def p_values(samples: Mapping[tuple, np.ndarray], corrected: bool = True) -> dict[tuple, float]:
+    """t-tests of each mean against zero, with Holm's correction for all of them (Holm 1979)."""
+    raw = {name: stats.ttest_1samp(values, 0.0).pvalue for name, values in samples.items()}
+    if not corrected:
+        return raw
+    found, largest = {}, 0.0
+    for rank, name in enumerate(sorted(raw, key=raw.get)):
+        largest = max(largest, min(1.0, (len(raw) - rank) * raw[name]))
+        found[name] = largest
+    return found
+
+
+def run_by_run(rows: pd.DataFrame, base: pd.DataFrame) -> np.ndarray:
+    """Differences of profit on the same seed."""
+    difference = rows.set_index("seed")["profit"] - base.set_index("seed")["profit"]
+    return difference.dropna().to_numpy()
+
+
+def told_apart(samples: Mapping[tuple, np.ndarray]) -> set[tuple]:
+    return {name for name, p in p_values(samples).items() if p < LEVEL}
+
+
+def gains_for_sure(store: str, regime: str) -> int:
+    """1 or -1 where the mean gain is told from zero, else 0."""
+    sure = (store, regime) in told_apart(GAINS)
+    return int(sure * np.sign(GAINS[store, regime].mean()))
+
+
 def more(store: str, regime: str, base: str) -> tuple:
     return paired_difference(runs(store, regime), runs(store, base))
 
@@ -56,9 +88,14 @@ def part(name: str, variant: str, base: str = "mtma") -> tuple:
     return paired_difference(changed, runs("boutique", base))
 
 
-def variants_of(*names: str) -> set[tuple[str, str]]:
-    chosen = ROWS[ROWS["part"].isin(names)]
-    return set(zip(chosen["part"], chosen["variant"], strict=True))
+def changes() -> dict[tuple, np.ndarray]:
+    """Differences of every changed part to the method as it is, named as `LOSSY` is."""
+    changed = ROWS[~ROWS["part"].isin(["regimes", "heuristic"])]
+    found = {}
+    for (name, variant), rows in changed.groupby(["part", "variant"]):
+        base = ("joint",) if name == "critic, on one clock" else ()
+        found[name, variant, *base] = run_by_run(rows, runs("boutique", *(base or ("mtma",))))
+    return found
 
 
 def ends(measure: str) -> pd.Series:
@@ -108,7 +145,26 @@ def counted(store: str, verdict: int) -> int:
     return sum(each == verdict for each in verdicts(found(store), "learned").values())
 
 
+GAINS = {
+    (store, regime): rows["gain"].to_numpy()
+    for (store, regime), rows in LEARNED.groupby(["scenario", "regime"])
+}
+CLOCKS_COMPARED = {
+    (store, *pair): run_by_run(*(runs(store, regime) for regime in pair))
+    for store in LEARNED["scenario"].unique()
+    for pair in CLOCKS
+}
+CHANGES = changes()
+
 KNOWN = {
+    "level": LEVEL,
+    "gains_for_sure": gains_for_sure,
+    "p_of_clocks": lambda *which, corrected=True: p_values(CLOCKS_COMPARED, corrected)[which],
+    "clocks_told_apart": told_apart(CLOCKS_COMPARED),
+    "comparisons_of_clocks": len(CLOCKS_COMPARED),
+    "p_of_part": lambda *which, corrected=True: p_values(CHANGES, corrected)[which],
+    "parts_told_apart": told_apart(CHANGES),
+    "changes": len(CHANGES),
     "stores": list(LEARNED["scenario"].unique()),
     "regimes": list(LEARNED["regime"].unique()),
     "seeds": LEARNED["seed"].nunique(),
@@ -128,8 +184,6 @@ KNOWN = {
     "speed": lambda *which: runs(*which)["to_99_percent"].median(),
     "part": lambda *which: part(*which)[0],
     "part_interval": lambda *which: part(*which)[1],
-    "part_sign": lambda *which: apart(part(*which)[1]),
-    "parts": variants_of,
     "fell": lambda measure: ends(measure)["conditions satisfied"],
     "beside": lambda schedule, measure: (
         ends(measure)[schedule] / ends(measure)["conditions satisfied"]

@@ -33,6 +33,12 @@ def test_a_factor_keeps_the_products_apart():
     assert run.scenario.params().price.tolist() == (1.5 * PAIR.params().price).tolist()
 
 
+def test_half_of_a_cap_of_five_is_a_cap_of_two():
+    scarce = PAIR.model_copy(update={"max_order": [5.0, 3.0]})
+    (run,) = planned_runs(TrainConfig(), scarce, parse_grid(["max_order=x0.5"]), 1)
+    assert run.scenario.params().order_cap.tolist() == [2, 1]
+
+
 @pytest.mark.parametrize("field", TRAINING_FIELDS + STORE_FIELDS)
 def test_every_field_offered_can_be_set(field):
     kind = {"review": "2", "lead_time": "1", "backlogged": "true", "hide_stockouts": "true"}

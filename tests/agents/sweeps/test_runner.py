@@ -131,6 +131,28 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
         assert {name: row[name] for name in again} == again
 
 
+def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(swept, tmp_path: Path):
+    folder = shutil.copytree(swept[0], tmp_path / "sweep")
+    settings = json.loads((folder / "sweep.json").read_text())
+    (folder / "sweep.json").write_text(json.dumps(settings | {"scenario": "gone.json"}))
+    assert train.main(["report", str(folder)]) == 0
+    assert scenarios.get("pair").about in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_run_whose_updates_stop_being_finite_is_not_like_any_other(tmp_path: Path):
+    training = TrainConfig(scenario="pair", seed=2, out=tmp_path / "sweep", **SMALL)
+    config, said = SweepConfig(training, 1, ("critic_rate=2e-3,1e38",), together=2), []
+    rows = run_sweep(config, Progress(said.append, lambda *_: None, lambda *_: None))
+    assert rows["failed"].tolist() == [False, True]
+    assert rows["skipped_updates"].iloc[0] == 0 and rows["skipped_updates"].iloc[1] >= 50
+    assert rows["profit"].notna().all()  # of the weights that were kept
+    (told,) = [each for each in said if "failed" in each]
+    assert told.startswith("run 1 failed: updates stopped being finite,")
+    again: list[str] = []
+    run_sweep(config, Progress(again.append, lambda *_: None, lambda *_: None))
+    assert again == [told]
+
+
 def test_a_run_without_its_weights_is_not_finished(swept, tmp_path: Path):
     folder = shutil.copytree(swept[0], tmp_path / "sweep")
     assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}

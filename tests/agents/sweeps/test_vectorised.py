@@ -33,3 +33,8 @@ def test_each_run_keeps_its_own_best():
     kept = again.kept.replenishment.weights["params"]["log_std"]
     assert (np.asarray(kept) == 0).tolist() == [True, False]
     np.testing.assert_allclose(again.kept_profit[1], first.kept_profit[1], rtol=1e-6)
+    # A check that is no number keeps nothing, and what is better later is kept all the same.
+    missed = vectorised.keep_better(first, jnp.array([jnp.nan, earned[1] - 1]))
+    np.testing.assert_array_equal(missed.kept_profit, first.kept_profit)
+    later = vectorised.keep_better(missed, earned + 1)
+    np.testing.assert_array_equal(later.kept_profit, earned + 1)

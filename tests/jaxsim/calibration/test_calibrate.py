@@ -98,6 +98,16 @@ def test_the_report_judges_days_that_were_not_fitted(csv):
     assert popularity < report["log-likelihood per purchase"] < 0
 
 
+def test_days_held_out_choose_nothing(csv, transactions):
+    """Other prices, a new bestseller and a new segment in the days held out: the same store."""
+    plain = calibrate(config(csv, products=None, segments=3)).scenario
+    late = transactions["day"] > "2025-05-14"  # the first 500 days end with it
+    changed = transactions.assign(paid=transactions["paid"].where(~late, 9.0))
+    news = changed[late & (changed["sku"] == 0)].assign(sku=9, age="new")
+    pd.concat([changed, *5 * [news]]).to_csv(csv, index=False)
+    assert calibrate(config(csv, products=None, segments=3)).scenario == plain
+
+
 WRONG_FILES = {
     "day": ("day", "not a day", "'day' has not a day in row 2; allowed: dates"),
     "money": ("paid", "4,00", "'paid' has 4,00 in row 2; allowed: numbers from 0"),
@@ -135,6 +145,8 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ({"train_days": 519}, "train_days: 519"),
         ({"holding_a_day": -0.1}, "holding_a_day: -0.1; allowed: 0 to 1"),
         ({"lead_times": (99,)}, "lead_time"),
+        ({"lead_times": ()}, "lead_times: none; allowed: one or more numbers"),
+        ({"slot_weight": ()}, "slot_weight: none; allowed: one or more numbers"),
         ({"slot_weight": (0.5,)}, "slot_weight"),
         ({"out": Path("store.txt")}, "allowed: a name that ends in .json"),
         ({"out": Path("/nowhere/at/all/store.json")}, "cannot be written"),

@@ -79,14 +79,15 @@ def test_the_published_backlog_optimum(penalty, lead_time):
     ("scenario", "family"), [("lost-sales", "geometric"), ("backlog", "poisson")]
 )
 def test_without_a_lead_time_every_day_is_a_newsvendor(scenario, family):
-    found = optimum(one_product(scenario, 4.0, 0, family), tolerance=1e-4)
-    demand = np.arange(400)
+    found = optimum(one_product(scenario, 4.0, 0, family), tolerance=1e-9)
+    demand = np.arange(1000)
     law = {"poisson": stats.poisson(5), "geometric": stats.nbinom(1, 1 / 6)}[family]
     costs = [
         law.pmf(demand) @ (np.maximum(s - demand, 0) + 4 * np.maximum(demand - s, 0))
         for s in range(40)
     ]
-    assert -found.profit == pytest.approx(min(costs), abs=2e-4)
+    assert found.bound <= 1e-9
+    assert -found.profit == pytest.approx(min(costs), abs=found.bound + 1e-11)
 
 
 @pytest.mark.parametrize("discount", [0.8, 0.95, 1.0])
@@ -101,7 +102,7 @@ def test_plain_loops_find_the_same_value(discount):
     found = optimum(params, tolerance=1e-6, discount=discount, grid=grid)
     value, demand = np.zeros(most + 1), np.arange(60)
     chance = stats.poisson(rate).pmf(demand)
-    for _ in range(400):
+    for _ in range(1000):
         after = np.zeros_like(value)
         for x in range(most + 1):
             sold = np.minimum(demand, x)
@@ -113,7 +114,7 @@ def test_plain_loops_find_the_same_value(discount):
             after[x] = today + max(following)
         gain, value = after - value, after
     expected = (gain.min() + gain.max()) / 2 if discount == 1 else (1 - discount) * value[0]
-    assert abs(found.profit - expected) <= found.bound + 2e-6
+    assert abs(found.profit - expected) <= found.bound + 1e-12
     np.testing.assert_allclose(found.solution.value[0], value - value[0], atol=1e-3)
 
 
@@ -206,6 +207,11 @@ def test_what_the_exact_model_cannot_remember_is_refused(pair):
     waits = pair.replace(backlogged=jnp.full(2, True))
     with pytest.raises(ExactError, match=r"discount: 0\.9; allowed: 1 where paying"):
         optimum(waits, discount=0.9)
+
+
+def test_a_tolerance_that_is_not_reached_is_an_error():
+    with pytest.raises(ExactError, match=r"tolerance: 1e-17; reached: .*e-1\d in 5,000 updates"):
+        optimum(one_product("lost-sales", 4.0, 1, "poisson"), tolerance=1e-17)
 
 
 def test_a_store_too_large_is_refused_with_its_size(pair):

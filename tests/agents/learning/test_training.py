@@ -1,0 +1,29 @@
+"""The checks of a training on validation customers."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from agents.evaluation.tuning import TunedPair
+from agents.learning.config import TrainConfig
+from agents.learning.training import NEVER, _checked, prepared
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
+from jaxsim.scenarios import get
+
+TUNED = TunedPair("margin+base-stock", HeuristicPair(HeuristicParams(safety=0.5)), 0.0)
+
+
+def test_a_check_that_is_no_number_keeps_nothing_and_the_next_one_keeps():
+    config = TrainConfig(
+        stores=8, horizon=4, width=4, evaluation_stores=4, evaluation_periods=5, burn_in=0
+    )
+    training = prepared(config, get("pair").params(), [TUNED])
+    start = training.start()
+    worthless = training.params.replace(price=jnp.full(2, jnp.nan))
+    after, earned = _checked(replace(training, params=worthless), start)
+    assert np.isnan(earned) and after.kept_profit == NEVER
+    jax.tree.map(np.testing.assert_array_equal, after.kept, start.kept)
+    later, earned = _checked(training, after)
+    assert np.isfinite(earned) and later.kept_profit == earned

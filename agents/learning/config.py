@@ -147,9 +147,19 @@ class TrainConfig:
         return cls(**(BY_SCORE | settings))
 
     @property
+    def usual(self) -> Self:
+        """The defaults of this learner."""
+        return type(self).by_score() if self.learner == "score" else type(self)()
+
+    @property
+    def method(self) -> str:
+        """Regime and, where it is not the default, learner: names folders and groups."""
+        return self.regime if self.learner == "path" else f"{self.regime}-{self.learner}"
+
+    @property
     def folder(self) -> Path:
         name = Path(self.scenario).stem
-        return self.out or Path("runs") / f"{name}-{self.regime}-{self.seed}"
+        return self.out or Path("runs") / f"{name}-{self.method}-{self.seed}"
 
     @property
     def store_periods(self) -> int:

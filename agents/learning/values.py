@@ -128,14 +128,14 @@ def _returns(
 
 
 def _dealt(trainer: Trainer, key: PRNGKeyArray, tree: Any) -> Any:
-    """Half of a shard's periods and stores in random order, cut into as many parts as steps."""
+    """Half of the periods in random order, cut into as many parts as steps, at least one each; with
+    all stores, so that the parts are the same however many devices share them."""
     static = trainer.static
-    size = static.horizon * static.own_stores
-    part = max(1, size // 2 // static.critic_epochs)
-    order = jax.random.permutation(static.shards.own_key(key), size)
-    chosen = order[: part * static.critic_epochs].reshape(static.critic_epochs, part)
+    part = max(1, static.horizon // 2 // static.critic_epochs)
+    order = jax.random.permutation(key, static.horizon)
+    chosen = order[jnp.arange(part * static.critic_epochs) % static.horizon]
 
     def deal(leaf: Array) -> Array:
-        return leaf.reshape(size, *leaf.shape[2:])[chosen]
+        return leaf[chosen].reshape(static.critic_epochs, -1, *leaf.shape[2:])
 
     return jax.tree.map(deal, tree)

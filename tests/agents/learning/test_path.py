@@ -100,18 +100,19 @@ def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
     chex.assert_trees_all_close(*slopes, rtol=1e-4, atol=1e-6)
 
 
+def order_slope(horizon, tail, train_state, params):
+    """Of the whole path's worth, in the weights of the orders."""
+    trainer = trainer_of(horizon=horizon, tail=tail)
+    _, descent, _ = jax.jit(path._slopes)(trainer, train_state, jax.random.key(3), params)
+    return jax.tree.map(lambda leaf: (horizon - tail) * leaf, descent["replenishment"])
+
+
 def test_decisions_of_the_tail_are_not_learned_from(pair, mtma):
-    """Nor is anything where the tail is nearly all: with one live period, slopes are its alone."""
-    _, train_state = mtma
-    slopes = [
-        jax.jit(path._slopes)(
-            trainer_of(horizon=4, tail=tail), train_state, jax.random.key(3), pair
-        )[1]["replenishment"]
-        for tail in (0, 3)
-    ]
-    live = [4, 1]
-    total, first = (jax.tree.map(lambda leaf, n=n: n * leaf, each) for each, n in zip(slopes, live))
-    assert not same(total, first)
+    """An order of the last period arrives after the path: it has no slope to leave out. Earlier
+    ones have."""
+    of = partial(order_slope, train_state=mtma[1], params=pair)
+    chex.assert_trees_all_close(of(2, 0), of(2, 1), rtol=1e-5, atol=1e-7)
+    assert not same(of(4, 0), of(4, 3))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ are over the best tuned pair on the same customers, gaps to the exact optimum. E
 file, so that what was measured is not measured again. Writes benchmarks/learning.json.
 """
 
-import dataclasses
 import os
 import subprocess
 import sys
@@ -130,10 +129,10 @@ class Config:
 
 def measured(row: Row, seeds: list[int], work: Path) -> None:
     """Trains with each seed that has no file yet, by one compiled program, and leaves its file."""
+    params, pairs = row.params, tuned_pairs(row, work)
     seeds = [seed for seed in seeds if not _path(work, row.name, seed).exists()]
     if not seeds:
         return
-    params, pairs = row.params, tuned_pairs(row, work)
     exact = policy_of(optimum(params, tolerance=TOLERANCE)) if row.exact else None
     program = None
     for seed in seeds:
@@ -290,6 +289,7 @@ def _seeds_of(work: Path, name: str) -> list[dict[str, Any]]:
 
 
 def _one(config: Config, name: str) -> None:
+    """The seeds of one row; with none, its store is tuned and that is all."""
     seeds = list(range(config.first_seed, config.first_seed + config.seeds))
     open_folder(config.work / name)
     if name == LOST_SALES:
@@ -299,27 +299,32 @@ def _one(config: Config, name: str) -> None:
 
 
 def _side_by_side(config: Config) -> None:
-    """Every row and seed in a process of its own, on its share of the cores."""
+    """Stores are tuned first; then half of a row's seeds is a process, on cores of its own."""
     cores = sorted(psutil.Process().cpu_affinity())
     free = [cores[at :: config.workers] for at in range(config.workers)]
 
-    def run(name: str, seed: int) -> None:
+    def run(name: str, first: int, seeds: int) -> None:
         own = free.pop()
-        one = dataclasses.replace(config, rows=(name,), seeds=1, first_seed=seed, workers=1)
-        flags = ["--rows", name, "--seeds", "1", "--first-seed", str(seed), "--work", str(one.work)]
+        flags = ["--rows", name, "--seeds", str(seeds), "--first-seed", str(first)]
         subprocess.run(
-            [sys.executable, "-m", "benchmarks.learning", *flags, "--out", os.devnull],
+            [sys.executable, "-m", "benchmarks.learning", *flags, "--work", str(config.work),
+             "--out", os.devnull],
             preexec_fn=lambda: os.sched_setaffinity(0, own),
             stdout=subprocess.DEVNULL,
             check=True,
-        )
+        )  # fmt: skip
         free.append(own)
 
+    stores = [row.name for row in ROWS if row.name in config.rows and not row.of]
+    half = config.seeds // 2
+    parts = [
+        (config.first_seed, config.seeds - half),
+        (config.first_seed + config.seeds - half, half),
+    ]
     with ThreadPoolExecutor(config.workers) as pool:
-        seeds = range(config.first_seed, config.first_seed + config.seeds)
-        waiting = [pool.submit(run, name, seed) for seed in seeds for name in config.rows]
-        for each in waiting:
-            each.result()
+        list(pool.map(lambda name: run(name, config.first_seed, 0), stores))
+        halves = [(name, *part) for name in config.rows for part in parts if part[1]]
+        list(pool.map(lambda each: run(*each), halves))
 
 
 def main(config: Config) -> None:

@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from jax.flatten_util import ravel_pytree
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 STORES, RUNS = "stores", "seeds"
 """Axes of meshes: a training's and an evaluation's, and a sweep's."""
@@ -63,12 +63,12 @@ class Shards:
         """For what a shard draws by itself."""
         return key if self.count == 1 else jax.random.fold_in(key, jax.lax.axis_index(STORES))
 
-    def own_numbers(self, whole: int) -> Array:
+    def own_numbers(self, whole: int) -> Int[Array, " own"]:
         """Which of `whole` things, numbered from 0, are the shard's."""
         own = jnp.arange(whole // self.count)
         return own if self.count == 1 else own + jax.lax.axis_index(STORES) * len(own)
 
-    def own_keys(self, key: PRNGKeyArray, whole: int) -> PRNGKeyArray:
+    def own_keys(self, key: PRNGKeyArray, whole: int) -> Key[Array, " own"]:
         """A key for each of the shard's things: however many shards, each thing's is the same."""
         return jax.vmap(jax.random.fold_in, (None, 0))(key, self.own_numbers(whole))
 

@@ -1,5 +1,6 @@
 """Files of runs and studies: written completely or not at all, by the first process alone."""
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 
 from agents.devices import is_first
 from agents.errors import RunError
+from jaxsim import version
 from jaxsim.files import appearing
 
 
@@ -69,6 +71,13 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RunError(f"{path}: not a readable file of a run ({error})") from None
+
+
+def key_of(**settings: Any) -> str:
+    """A short name for all that numbers depend on: a hash of these settings and of the version that
+    is running. What is kept under it is found again by the same settings alone."""
+    text = json.dumps(settings | {"version": version()}, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _finite(value: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from jaxsim import choice
 from jaxsim.params import Params
@@ -126,7 +126,7 @@ def decisions(
     return jax.vmap(policy.act, (0, 0, 0, None))(keys, stores.memory, stores.state, params)[0]
 
 
-def _keys(stores: PRNGKeyArray) -> Keys:
+def _keys(stores: Key[Array, " B"]) -> Keys:
     """Keys of every period, by those that the stores were started with."""
     decisions, customers = (
         jax.vmap(jax.random.fold_in, (0, None))(stores, purpose) for purpose in (1, 2)

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self, TypeVar
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int, Key, PRNGKeyArray
 
 from jaxsim import store
 from jaxsim.params import Params
@@ -79,8 +79,8 @@ class Played:
     sums: Any  # of what `add` made of each period
 
 
-Keys = Callable[[Int[Array, ""]], tuple[PRNGKeyArray, PRNGKeyArray]]
-"""From the period, counted from 0, to keys of each store's customers and decisions, both [B]."""
+Keys = Callable[[Int[Array, ""]], tuple[Key[Array, " B"], Key[Array, " B"]]]
+"""From the period, counted from 0, to keys of each store's customers and decisions."""
 
 Event = Callable[[Int[Array, ""], State, Chance], tuple[State, Chance]]
 """From a period, its states and its chance, to those that are decided on and met in their place;
@@ -168,8 +168,8 @@ def play(
     return Played(stores, jax.tree.map(lambda leaf: leaf[burn_in:], kept), sums)
 
 
-def started(keys: PRNGKeyArray, policy: Policy, params: Params) -> Stores:
-    """New stores, one for each of the keys [B], with the policy's memory of them."""
+def started(keys: Key[Array, " B"], policy: Policy, params: Params) -> Stores:
+    """New stores, one for each of the keys, with the policy's memory of them."""
     return Stores(
         state=jax.vmap(store.reset, (0, None))(keys, params),
         memory=jax.vmap(lambda _: policy.start(params))(keys),
@@ -183,15 +183,16 @@ def numbered(
     start, customers, decisions = jax.random.split(key, 3)
     each = jax.vmap(jax.random.fold_in, (None, 0))
 
-    def keys(period: Int[Array, ""]) -> tuple[PRNGKeyArray, PRNGKeyArray]:
+    def keys(period: Int[Array, ""]) -> tuple[Key[Array, " B"], Key[Array, " B"]]:
         now = (jax.random.fold_in(purpose, period) for purpose in (customers, decisions))
-        return tuple(each(purpose, numbers) for purpose in now)
+        of_customers, of_decisions = (each(purpose, numbers) for purpose in now)
+        return of_customers, of_decisions
 
     return started(each(start, numbers), policy, params), keys
 
 
-def keyed(customers: PRNGKeyArray, decisions: PRNGKeyArray) -> Keys:
-    """Keys of periods from keys of stores [B]: each store's, folded with the period."""
+def keyed(customers: Key[Array, " B"], decisions: Key[Array, " B"]) -> Keys:
+    """Keys of periods from keys of stores: each store's, folded with the period."""
     each = jax.vmap(jax.random.fold_in, (0, None))
     return lambda period: (each(customers, period), each(decisions, period))
 

@@ -17,7 +17,7 @@ from math import prod
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
+from jaxtyping import Array, Bool, Float, Integer, PRNGKeyArray, UInt32
 
 _SMALLEST_TAIL = 2.0**-32
 
@@ -169,7 +169,7 @@ def _modulo_one(number: Float[Array, "*shape"]) -> UInt32[Array, "*shape"]:
     return lax.bitcast_convert_type((signed * 2.0**32).astype(jnp.int32), jnp.uint32)
 
 
-def _running_sum(numbers: Int[Array, "*batch N"]) -> Int[Array, "*batch N"]:
+def _running_sum(numbers: Integer[Array, "*batch N"]) -> Integer[Array, "*batch N"]:
     if numbers.shape[-1] > 32:
         return jnp.cumsum(numbers, -1, dtype=numbers.dtype)
     mask = jnp.tri(numbers.shape[-1], dtype=bool)  # fuses, and beats a scan where it is short

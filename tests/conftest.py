@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jaxtyping import install_import_hook
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+
+import tests.shapes  # noqa: F401  the hook looks it up by name
+
+# Before any test imports them: shapes in annotations are checked while tests run. Not yet those of
+# agents.learning.
+AGENTS = ("devices", "evaluation", "policies", "report", "runs", "study", "sweeps", "theory")
+install_import_hook(("jaxsim", *(f"agents.{part}" for part in AGENTS)), "tests.shapes.checked")
 
 # Before any test imports jax: workers and the processes that tests start inherit it, so a program
 # is compiled once. An empty folder each time, so that nothing old is ever run.

@@ -1,69 +1,72 @@
-"""Statistics over training seeds, after Agarwal et al. (2021, arXiv 2108.13264).
+"""Statistics over training seeds: means and paired differences with t-intervals, and Holm's (1979)
+correction for all differences of one table.
 
-Interquartile means with bootstrap intervals, the probability that one way to learn does better than
-another, and differences run by run on the same seed. Samples have a value for each seed, two or
-more where an interval is asked for (`ValueError` otherwise); results are in the unit of the values.
+A sample has one value per seed; results are in the unit of the values. An interval over two seeds
+is twelve standard errors wide and tells nothing, so that there is none below `FEWEST` seeds. Why
+t-intervals: at eight seeds, the percentile bootstrap of a mean difference covers it in 89 % of
+studies instead of 95 %, and in 75 % at three.
 """
 
-from functools import partial
-from typing import Any
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 from scipy import stats
 
-SEED = 0  # of the bootstrap
-Interval = tuple[float, float]
-"""Lower and upper end."""
+FEWEST = 3
+"""Seeds that an interval needs."""
+LEVEL = 0.05
+"""Chance that any difference of a table is told apart where none is."""
 
 
-def interquartile_mean(values: Float[np.ndarray, " seeds"]) -> float:
-    """The mean of the middle half (of all, where there are fewer than four)."""
-    return float(stats.trim_mean(values, 0.25))
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, its 95 % t-interval, and the p-value of Student's t-test that it is 0. The
+    last three are NaN with fewer than `FEWEST` seeds."""
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    seeds: int
 
 
-def bootstrap_interval(values: Float[np.ndarray, " seeds"]) -> Interval:
-    """95 % percentile interval of the interquartile mean, seeds drawn anew."""
-    return bootstrap((values,), partial(stats.trim_mean, proportiontocut=0.25))
+def estimate(values: Float[np.ndarray, " seeds"]) -> Estimate:
+    """Of the mean of what the values are drawn from. Values that are all alike have an interval of
+    no width."""
+    mean, seeds = float(np.mean(values)), len(values)
+    if seeds < FEWEST:
+        return Estimate(mean, math.nan, math.nan, math.nan, seeds)
+    if np.ptp(values) == 0:
+        return Estimate(mean, mean, mean, float(mean == 0), seeds)
+    test = stats.ttest_1samp(values, 0.0)
+    low, high = test.confidence_interval(0.95)
+    return Estimate(mean, float(low), float(high), float(test.pvalue), seeds)
 
 
-def apart(one: Interval, other: Interval = (0.0, 0.0)) -> int:
-    """1 where one interval is wholly above the other, -1 where below, 0 where they touch."""
-    return int(one[0] > other[1]) - int(one[1] < other[0])
-
-
-def probability_of_improvement(
-    better: Float[np.ndarray, " seeds"], than: Float[np.ndarray, " others"]
-) -> tuple[float, Interval]:
-    """P(X > Y) of a run of one kind against a run of another, ties half, with its interval."""
-
-    def share(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        wins = np.sign(x[..., :, None] - y[..., None, :])
-        return (wins / 2 + 0.5).mean((axis - 1, axis))
-
-    return float(share(better, than)), bootstrap((better, than), share)
-
-
-def paired_difference(rows: pd.DataFrame, base: pd.DataFrame) -> tuple[float, Interval]:
-    """How much more profit than `base`, run by run on the same seed: mean over the seeds of both,
-    with its interval. Both have a row per run, with columns seed and profit."""
+def paired_difference(rows: pd.DataFrame, base: pd.DataFrame) -> Estimate:
+    """How much more profit than `base`, run by run on the seeds of both. Both have a row per run,
+    with columns seed and profit."""
     paired = rows.merge(base, on="seed", suffixes=("", "_base"))
-    difference = (paired["profit"] - paired["profit_base"]).to_numpy()
-    return float(difference.mean()), bootstrap((difference,), np.mean)
+    return estimate((paired["profit"] - paired["profit_base"]).to_numpy())
 
 
-def bootstrap(samples: tuple[Float[np.ndarray, " seeds"], ...], statistic: Any) -> Interval:
-    """95 % percentile interval of a statistic, each sample drawn anew 2,000 times.
+def holm(p_values: Float[np.ndarray, " tests"]) -> Float[np.ndarray, " tests"]:
+    """P-values corrected for how many they are, by the step-down method of Holm (1979)."""
+    order = np.argsort(p_values)
+    steps = (len(p_values) - np.arange(len(p_values))) * p_values[order]
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
 
-    `statistic` takes as many arrays as there are samples, and the axis of the seeds.
-    """
-    found = stats.bootstrap(
-        samples,
-        statistic,
-        n_resamples=2000,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
-    return float(found.low), float(found.high)
+
+def told_apart(family: Sequence[Estimate]) -> list[int]:
+    """Of each of a table's differences: 1 where it is above 0, -1 where below, and 0 where the two
+    cannot be told apart when all of them are looked at, at `LEVEL`."""
+    clear = holm(np.array([each.p for each in family])) < LEVEL
+    return [
+        int(np.sign(each.mean)) if sure else 0 for each, sure in zip(family, clear, strict=True)
+    ]

@@ -113,7 +113,8 @@ def over_experience(
 ) -> tuple[Float[Array, "T B N"], Float[Array, "T B N E"]]:
     """Values and responses of every period and store."""
     over_stores = jax.vmap(critic.apply, (None, 0, 0))
-    return jax.vmap(over_stores, (None, 0, 0))(weights, seen.view, seen.decision)
+    values, response = jax.vmap(over_stores, (None, 0, 0))(weights, seen.view, seen.decision)
+    return values, response  # pyright: ignore[reportReturnType]  what flax applies is not known
 
 
 def standardised(advantage: Array, mean: Callable[[Array], Array]) -> Array:

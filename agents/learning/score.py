@@ -78,7 +78,8 @@ def _estimates(
         critic.advantages_of(static.networks.critic, *each, gae_lambda, static.crn_group)
         for each in critics
     ]
-    return tuple(zip(*parts, strict=True))
+    advantages, batches, off = zip(*parts, strict=True)
+    return advantages, batches, off
 
 
 def _metrics(trainer: Trainer, train_state: TrainState, trajectory: Trajectory) -> dict[str, Array]:

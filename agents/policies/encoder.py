@@ -17,8 +17,9 @@ MemoryKind = Literal["none", "ewma", "gru"]
 EWMA_MEMORY = (0.5, 0.8, 0.95)
 """Weights of the past in the running averages that `ewma` keeps of the news."""
 
-Carried = Float[Array, "N M"] | None
-"""What a department carries from period to period; none where it has no memory."""
+Carried = Float[Array, "N _M"] | None
+"""What a department carries from period to period, with a width M of its own; none where it has no
+memory."""
 
 zero_start = nn.initializers.zeros_init()
 """Output layers start at 0, so that an untrained network corrects nothing."""

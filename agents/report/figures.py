@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ def write_png(
 
 def draw_line(
     axes: Axes,
-    at: Float[np.ndarray, " T"],
+    at: Real[np.ndarray, " T"],
     band: Float[np.ndarray, "3 T"],
     label: str,
     number: int = 0,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -48,7 +48,7 @@ class Curve:
     """A table for each training, a row per iteration: store_periods, profit (money per period,
     while exploring), fill_rate, critic_rate, fast_rate, slow_rate, and greedy_profit (money per
     period, NaN where it was not measured) if there is one."""
-    at: Float[np.ndarray, " T"]
+    at: Real[np.ndarray, " T"]
     """Moments at which it is drawn, in store-periods."""
     end: int
     """Store-periods at which the shortest training ended."""
@@ -74,7 +74,7 @@ class Curve:
         columns = ["store_periods", "greedy_profit"]
         seen = [each.reindex(columns=columns).dropna().to_numpy().T for each in self.metrics]
         at = seen[0][0][seen[0][0] <= self.end]
-        return at, _band([np.interp(at, *each) if len(at) else at for each in seen])
+        return at, _band([np.interp(at, when, profit) if len(at) else at for when, profit in seen])
 
 
 def curves_of(groups: dict[str, list[pd.DataFrame]]) -> list[Curve]:
@@ -130,7 +130,7 @@ def response_chart(
 ) -> Chart:
     """The change of those of N products that are `shown`, by lag L after a shock, and bands of two
     standard errors."""
-    middle, spread = np.asarray(mean), 2 * np.asarray(error)
+    middle, spread = mean, 2 * error
 
     def draw(axes: Axes) -> None:
         bands = np.stack([middle, middle - spread, middle + spread])

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from agents.errors import RunError
-from agents.evaluation.simulation import interval
+from agents.evaluation import statistics
 from agents.learning.config import TrainConfig
 from agents.report.figures import COLOURS
 from agents.report.pictures import Curve, curves_of
@@ -70,7 +70,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean and its 95 % interval."""
+    """A mean and its 95 % interval; NaN where two trainings are too few for one."""
 
     mean: float
     low: float
@@ -87,6 +87,12 @@ class PolicyRow:
     difference: Estimate  # to the best classical pair
     trainings: list[float]  # the difference of each training
     shares: dict[str, float]  # those of `SHARES`
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The lowest and the highest difference that a picture of the row has to hold."""
+        shown = [self.difference.low, self.difference.high, *self.trainings]
+        return float(np.nanmin(shown)), float(np.nanmax(shown))
 
 
 @dataclass(frozen=True)
@@ -144,11 +150,12 @@ def results_of(trainings: list[Finished]) -> Results:
     bridges = _bridges(shown, [run for run in trainings if run.config.regime == APART])
     drawn = list(groups.items())[: len(COLOURS)]
     one_store = len({run.store for run in trainings}) == 1
+    widths = [each.difference.high - each.difference.low for each in bridges]
     return Results(
         trainings=trainings,
         group=group,
         best_profit=_mean([run.best for run in shown], "profit_mean") if one_store else None,
-        decimals=_decimals(min(each.difference.high - each.difference.low for each in bridges) / 2),
+        decimals=_decimals(float(np.nanmin([*widths, math.inf])) / 2),
         rows=_rows(groups),
         bridges=bridges,
         curves=curves_of({name: [run.metrics for run in own] for name, own in drawn}),
@@ -258,10 +265,12 @@ def _over(estimates: list[Estimate]) -> Estimate:
     """Over trainings where there are several, else the one's own."""
     if len(estimates) == 1:
         return estimates[0]
-    mean, (low, high) = interval(np.array([each.mean for each in estimates]))
-    return Estimate(mean, low, high)
+    found = statistics.estimate(np.array([each.mean for each in estimates]))
+    return Estimate(found.mean, found.low, found.high)
 
 
 def _decimals(half_width: float) -> int:
     """Two significant digits of half an interval."""
-    return int(np.clip(1 - math.floor(math.log10(half_width)), 0, 3)) if half_width > 0 else 2
+    if not 0 < half_width < math.inf:
+        return 2
+    return int(np.clip(1 - math.floor(math.log10(half_width)), 0, 3))

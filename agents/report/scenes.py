@@ -74,7 +74,7 @@ def scenes_of(
 
 
 def story_of(
-    decided_by: str, trace: Trajectory, scenario: Scenario, sales: Float[Array, " N"]
+    decided_by: str, trace: Trajectory, scenario: Scenario, sales: Float[np.ndarray, " N"]
 ) -> dict[str, Any]:
     """One store under one policy, for the player: T periods of the N products that sell most
     according to `sales`. Units when deciding: `on_hand` (T, N) and `pipeline` (T, L, N), whose row
@@ -113,7 +113,7 @@ def responses_of(
     charts = {}
     for product in products:
         shock = shock_of(params, "overstock", product)
-        found = impulse_response(key, policy, params, shock, lags, RESPONSE_STORES)
+        found = jax.device_get(impulse_response(key, policy, params, shock, lags, RESPONSE_STORES))
         own_first = sorted(products, key=lambda each: each != product)
         attention, orders = "attention (share of customers)", "orders (units)"
         answers = {attention: found.attention, orders: found.ordered}

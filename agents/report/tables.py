@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from agents.evaluation.statistics import interquartile_mean
 from agents.learning.config import TrainConfig
 from agents.sweeps.runner import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
@@ -145,12 +144,12 @@ def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
 
 
 def study_table(rows: pd.DataFrame) -> Table:
-    """Gain over the best tuned pair per period, interquartile mean over seeds: a line for each
+    """Gain over the best tuned pair per period, mean over seeds: a line for each
     store, a column for each regime. `rows` is study.csv."""
     gains = rows[rows["part"] == "regimes"].groupby(["scenario", "regime"], sort=False)["gain"]
-    by_store = gains.agg(interquartile_mean).unstack("regime", sort=False)
+    by_store = gains.mean().unstack("regime", sort=False)
     columns = {"store": "{scenario}"} | {name: f"{{{name}:+,.2f}}" for name in by_store.columns}
-    title = "gain over the best tuned pair per period, interquartile mean over seeds"
+    title = "gain over the best tuned pair per period, mean over seeds"
     rows = by_store.reset_index()
     return _table(title, columns, (row.dropna() for _, row in rows.iterrows()))
 

@@ -131,7 +131,7 @@ def _decide(
     else:
         slate, memory = department.slate(memory, state, params)
         decision = {"slate": slate}
-    return decision | ({"memory": memory} if has_memory(department) else {})
+    return decision if memory is None else decision | {"memory": memory}
 
 
 def _blank_state(params: Params) -> State:

@@ -68,10 +68,10 @@ def inputs_of(department: Department, params: Params) -> dict[str, Input]:
             "period number; the season starts at 0", "periods", (), 0, 2**31 - 1, "int32", True
         ),
     }  # fmt: skip
-    if has_memory(department):
+    if (memory := department.start(params)) is not None:
         fields["memory"] = Input(
             "what the last decision returned; zeros to begin with", "1",
-            np.shape(department.start(params)), -FEATURE_LIMIT, FEATURE_LIMIT,
+            np.shape(memory), -FEATURE_LIMIT, FEATURE_LIMIT,
         )  # fmt: skip
     return {name: fields[name] for name in _needed(department)}
 
@@ -139,8 +139,9 @@ def _outputs(name: str, department: Department, params: Params) -> dict[str, dic
             }
         },
     }[name]  # fmt: skip
-    if has_memory(department):
-        shape = list(np.shape(department.start(params)))
-        memory = {"description": "for the next decision", "unit": "1", "shape": shape}
-        decision["memory"] = memory | {"dtype": "float32"}
+    if (memory := department.start(params)) is not None:
+        decision["memory"] = {
+            "description": "for the next decision", "unit": "1",
+            "shape": list(np.shape(memory)), "dtype": "float32",
+        }  # fmt: skip
     return decision

@@ -49,7 +49,7 @@ def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
 def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
     """Every tuned pair with its heuristic, best first."""
     body = [
-        {"name": pair.name, "profit_when_tuned": pair.profit, "heuristic": _heuristic_as_json(pair)}
+        {"name": pair.name, "profit_when_tuned": pair.profit, "heuristic": heuristic_as_json(pair)}
         for pair in tuned
     ]
     write_json(folder / HEURISTICS, {"pairs": body})
@@ -180,7 +180,8 @@ def _runs_near(folder: Path) -> list[Path]:
     return sorted({file.parent for file in files})
 
 
-def _heuristic_as_json(pair: TunedPair) -> dict[str, float]:
+def heuristic_as_json(pair: TunedPair) -> dict[str, float]:
+    """The numbers of a tuned pair's heuristic."""
     return {field: np.asarray(value).item() for field, value in vars(pair.policy.heuristic).items()}
 
 

@@ -8,6 +8,7 @@ interval over seeds holds the luck of trainings and of customers alike.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,11 @@ OVERSTOCKED_DAYS = 2.0
 SHORTEST = 6  # lags
 Answered = tuple[str, str, str, Sequence[float] | np.ndarray]
 """Kind, what answers, of which product, and by how much at each lag."""
+
+
+def settings() -> dict[str, Any]:
+    """Everything that is fixed here and that the rows depend on."""
+    return {"overstocked_days": OVERSTOCKED_DAYS, "shortest": SHORTEST}
 
 
 def insights_of(

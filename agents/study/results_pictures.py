@@ -86,7 +86,7 @@ def draw_answers(rows: pd.DataFrame, path: Path) -> None:
 
     def draw(kind: str, what: str, axes: Axes) -> None:
         for policy in own.index.unique("policy"):
-            answer = own.loc[(kind, what, policy)].set_index("lag")
+            answer = own.xs((kind, what, policy)).set_index("lag")
             _draw_range(axes, answer["value"], answer["name"].iloc[0], **POLICY_STYLES[policy])
         axes.axhline(0, color=GREY, linewidth=0.8)
 

@@ -1,20 +1,22 @@
 """What stands in the tables of RESULTS.md, from the rows of the CSV files in results/.
 
-Italics mark an interval that holds 0, bold a sign that is not the one theory predicts.
+Brackets are 95 % t-intervals over seeds, of each number alone. Marks take all differences of a
+table together (Holm, 1979): italics where one is not told from 0, bold where it has clearly not the
+sign that theory predicts.
 """
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from agents.evaluation.simulation import interval
 from agents.evaluation.statistics import (
-    Interval,
-    apart,
-    bootstrap,
-    bootstrap_interval,
-    interquartile_mean,
+    FEWEST,
+    Estimate,
+    estimate,
     paired_difference,
-    probability_of_improvement,
+    told_apart,
 )
 from agents.study.insights import ACROSS, DELAY, OVERSTOCK, SURGE
 
@@ -44,42 +46,65 @@ FIRST_SEEN = {ACROSS: 0, OVERSTOCK: 0, SURGE: 1, DELAY: 1}
 """Lag at which a policy sees what happened: where attention is read; orders are summed."""
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A table's lines with their statistics as text, and what it says of them below."""
+
+    lines: list[tuple]
+    note: str
+
+
+def regimes(own: pd.DataFrame, pairs: pd.DataFrame) -> Compared:
+    """The ways to learn on one store: name, rows, gain over the best tuned pair, and how much more
+    `mtma` earns, both seed by seed. The tuned pair itself comes first."""
+    mtma = own[own["regime"] == "mtma"]
+    named = list(own.groupby("regime", sort=False))
+    gains = [estimate(rows["gain"].to_numpy()) for _, rows in named]
+    more = [None if name == "mtma" else _paired(mtma, rows) for name, rows in named]
+    cells, note = _marked([None, *gains], [None, *more], form="+,.2f")
+    return Compared([(*each, *text) for each, text in zip(
+        [("best tuned pair", pairs), *named], cells, strict=True)], note)  # fmt: skip
+
+
+def clocks(learned: pd.DataFrame, kinds: Iterable[str]) -> Compared:
+    """Ways to learn that differ in their clocks, on every store: store, name, rows, and how much
+    more than `joint` each earns."""
+    lines, more = [], []
+    for store, own in learned.groupby("scenario", sort=False):
+        joint = own[own["regime"] == "joint"]
+        for name, rows in own[own["regime"].isin(list(kinds))].groupby("regime", sort=False):
+            lines.append((store, name, rows))
+            more.append(None if name == "joint" else _paired(rows, joint))
+    cells, note = _marked(more, form="+,.2f")
+    return Compared([(*line, *text) for line, text in zip(lines, cells, strict=True)], note)
+
+
+def parts(variants: pd.DataFrame, base: pd.DataFrame) -> Compared:
+    """One part of the method changed: name, gain over the best tuned pair, difference to `base`,
+    which is the first line and has no name."""
+    named = list(variants.groupby("variant", sort=False))
+    gains = [estimate(rows["gain"].to_numpy()) for rows in [base, *(rows for _, rows in named)]]
+    differences = [None, *(_paired(rows, base) for _, rows in named)]
+    cells, note = _marked(gains, differences, form="+,.2f")
+    names = ["", *(name for name, _ in named)]
+    return Compared([(name, *text) for name, text in zip(names, cells, strict=True)], note)
+
+
+def answers(found: pd.DataFrame, policies: Sequence[str]) -> Compared:
+    """How policies answer on one store: effect, predicted sign, the answer of each policy, and
+    that of the learned departments less the tuned pair's. `found` as from `effects`."""
+    of = {each: [values_of(found, each, effect) for effect in PREDICTED] for each in policies}
+    less = [mine - other for mine, other in zip(of["learned"], of["tuned"], strict=True)]
+    columns = [[estimate(values) for values in column] for column in (*of.values(), less)]
+    signs = [*([list(PREDICTED.values())] * len(policies)), [0] * len(less)]
+    cells, note = _marked(*columns, form="+.3g", predicted=signs)
+    return Compared([(*each, *text) for each, text in zip(
+        PREDICTED.items(), cells, strict=True)], note)  # fmt: skip
+
+
 def middle(values: pd.Series, form: str) -> str:
-    """Interquartile mean over seeds, and its interval."""
-    numbers = values.to_numpy()
-    return _shown(interquartile_mean(numbers), bootstrap_interval(numbers), form)
-
-
-def gain(rows: pd.DataFrame) -> str:
-    """Over the best tuned pair, interquartile mean over seeds."""
-    shown = middle(rows["gain"], "+,.2f")
-    return shown if apart(bootstrap_interval(rows["gain"].to_numpy())) else f"*{shown}*"
-
-
-def paired(rows: pd.DataFrame, base: pd.DataFrame) -> str:
-    """How much more profit than `base`, seed by seed."""
-    difference, found = paired_difference(rows, base)
-    shown = _shown(difference, found, "+,.2f")
-    return shown if apart(found) else f"*{shown}*"
-
-
-def chance(better: pd.DataFrame, than: pd.DataFrame) -> str:
-    """That a run of one kind gains more than one of another."""
-    gains = (rows["gain"].to_numpy() for rows in (better, than))
-    return _shown(*probability_of_improvement(*gains), ".2f")
-
-
-def mean(values: pd.Series) -> str:
-    """Mean over seeds with its bootstrap interval, small numbers."""
-    return _shown(values.mean(), bootstrap((values.to_numpy(),), np.mean), ".2e")
-
-
-def answer(values: np.ndarray, predicted: int = 0) -> str:
-    """Mean over seeds with its t-interval; bold where it clearly has the other sign."""
-    average, found = interval(values)
-    shown, sign = _shown(average, found, "+.3g"), apart(found)
-    mark = "*" if sign == 0 else "**" if sign == -predicted else ""
-    return f"{mark}{shown}{mark}"
+    """Mean over seeds, and its interval."""
+    return _shown(estimate(values.to_numpy()), form)
 
 
 def effects(rows: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +114,7 @@ def effects(rows: pd.DataFrame) -> pd.DataFrame:
     read = first | (rows["what"] == "orders")
     predicted = pd.MultiIndex.from_frame(rows[["kind", "what", "of"]]).isin(list(PREDICTED))
     keys = ["scenario", "policy", "seed", "kind", "what", "of"]
-    return rows[read & predicted].groupby(keys, sort=False, as_index=False)["value"].sum()
+    return rows[read & predicted].groupby(keys, sort=False)["value"].sum().reset_index()
 
 
 def values_of(found: pd.DataFrame, policy: str, effect: Effect) -> np.ndarray:
@@ -98,6 +123,43 @@ def values_of(found: pd.DataFrame, policy: str, effect: Effect) -> np.ndarray:
     return own.sort_values("seed")["value"].to_numpy()
 
 
-def _shown(value: float, found: Interval, form: str) -> str:
-    low, high = found
-    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
+def _paired(rows: pd.DataFrame, base: pd.DataFrame) -> Estimate | None:
+    """How much more profit than `base`; none where there is nothing to compare."""
+    return paired_difference(rows, base) if len(rows) and len(base) else None
+
+
+def _marked(
+    *columns: Sequence[Estimate | None],
+    form: str,
+    predicted: Sequence[Sequence[int]] | None = None,
+) -> tuple[list[tuple[str, ...]], str]:
+    """The lines of a table's columns of differences, marked as one family, and the sentence on how
+    many they are. `predicted`: signs from theory, in the shape of the columns, 0 for none."""
+    family = [each for column in columns for each in column if each is not None]
+    signs = iter(told_apart(family))
+    expected = predicted or [[0] * len(column) for column in columns]
+    cells = [
+        ["" if each is None else _mark(each, next(signs), sign, form)
+         for each, sign in zip(column, wanted, strict=True)]
+        for column, wanted in zip(columns, expected, strict=True)
+    ]  # fmt: skip
+    return list(zip(*cells, strict=True)), _note(family)
+
+
+def _mark(found: Estimate, sign: int, predicted: int, form: str) -> str:
+    mark = "*" if sign == 0 else "**" if sign == -predicted else ""
+    return f"{mark}{_shown(found, form)}{mark}"
+
+
+def _note(family: Sequence[Estimate]) -> str:
+    seeds = sorted({each.seeds for each in family})
+    said = " or ".join(map(str, seeds))
+    if not family or seeds[0] < FEWEST:
+        return f"Seeds: {said}. Fewer than {FEWEST} say nothing about others: there is no interval."
+    return f"Comparisons in this table: {len(family)}, over {said} seeds."
+
+
+def _shown(found: Estimate, form: str) -> str:
+    if found.seeds < FEWEST:
+        return f"{found.mean:{form}}"
+    return f"{found.mean:{form}} [{found.low:{form}}, {found.high:{form}}]"

@@ -21,13 +21,14 @@ from agents.learning.config import TrainConfig, count_devices
 from agents.learning.regimes import REGIMES
 from agents.learning.settings import StaticConfig
 from agents.report.writing import ReportConfig, write_report
+from agents.runs import run_folder
 from agents.study import insights, results_page
 from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, REGIMES_PART, STUDY
 from agents.sweeps import memory, sweep_folder
 from agents.sweeps.baselines import Stores
 from agents.sweeps.grid import PlannedRun
 from agents.sweeps.runner import Progress, kept_departments, train_planned
-from agents.theory.convergence import convergence_rows
+from agents.theory import convergence
 from jaxsim import scenarios
 
 STORES = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
@@ -167,10 +168,11 @@ def reproduce(
 def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     """Policy gradient on a store solved exactly; kept in the folder for a second start."""
     seeds, updates = (2, 5_000) if config.quick else (8, 200_000)
-    path = config.folder / f"convergence-{seeds}-{updates}.csv"
+    sizes = {"seeds": seeds, "updates": updates, "measured": 12}
+    path = config.folder / f"convergence-{files.key_of(**sizes, **convergence.settings())}.csv"
     if not path.exists():
         progress.announce("policy gradient on a store solved exactly")
-        files.write_table(path, convergence_rows(seeds, updates, measured=12))
+        files.write_table(path, convergence.convergence_rows(**sizes))
         forget_programs()
     return pd.read_csv(path)
 
@@ -180,15 +182,21 @@ def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd
     their runs for a second start."""
     tables, looked_at = [], {"part": REGIMES_PART, "variant": "mtma"}
     for program in programs:
-        path, finished = program.folder / INSIGHTS, sweep_folder.finished_runs(program.folder)
+        finished = sweep_folder.finished_runs(program.folder)
         runs = [run for run in program.runs if run.settings == looked_at][: insights.SEEDS]
         if not runs or not {run.number for run in runs} <= finished:
             continue
+        scenario, best = runs[0].scenario, stores.tuned(runs[0].scenario)[0]
+        key = files.key_of(
+            store=scenario.model_dump(mode="json"),
+            runs=[dataclasses.asdict(run.config) for run in runs],
+            tuned=run_folder.heuristic_as_json(best),
+            settings=insights.settings(),
+        )
+        path = program.folder / f"insights-{key}.csv"
         if not path.exists():
-            scenario = runs[0].scenario
             progress.announce(f"how the learned departments answer on {scenario.name}")
             learned = [kept_departments(program.folder, run, stores) for run in runs]
-            best = stores.tuned(scenario)[0]
             rows = insights.insights_of(runs[0].config, scenario, learned, best)
             files.write_table(path, rows, float_format="%.6g")
             forget_programs()

@@ -1,8 +1,7 @@
 """How runs of a sweep did on their evaluation customers, against the best tuned pair there."""
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import jax
 import numpy as np
 
 from agents import files
+from agents.errors import RunError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import (
     Totals,
@@ -37,7 +37,8 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Stores:
-    """Tuned pairs and baselines, kept in a folder: each is computed once for each store."""
+    """Tuned pairs and baselines, kept in a folder: each is computed once for each store, effort
+    of tuning and version."""
 
     folder: Path
     announce: Callable[[str], None]
@@ -52,8 +53,15 @@ class Stores:
             run_folder.write_heuristics(files.open_folder(place), pairs)
 
     def tuned(self, store: Scenario) -> list[TunedPair]:
-        """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned."""
-        return run_folder.read_heuristics(self._place(store))
+        """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned, or by
+        another version: departments correct the pair that they started from, and no other."""
+        place = self._place(store)
+        if not (place / run_folder.HEURISTICS).exists():
+            raise RunError(
+                f"{self.folder}: no pairs of this version for the store {store.name!r}; allowed: a "
+                "folder that this version has made, or a new one"
+            )
+        return run_folder.read_heuristics(place)
 
     def baseline(self, run: PlannedRun) -> Baseline:
         """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
@@ -77,7 +85,8 @@ class Stores:
         return Baseline(body["name"], np.asarray(body["profits"]), measured)
 
     def _place(self, store: Scenario) -> Path:
-        return self.folder / hashlib.sha256(store.model_dump_json().encode()).hexdigest()[:12]
+        effort = asdict(Effort())
+        return self.folder / files.key_of(store=store.model_dump(mode="json"), effort=effort)
 
 
 def run_row(run: PlannedRun, totals: Totals, best: Baseline) -> dict[str, Any]:

@@ -242,9 +242,10 @@ def _compiled(
     options = compilation.options(left[0].config.store_periods)
     with ThreadPoolExecutor() as pool:  # compilation leaves Python free to trace the next
         compiling = [pool.submit(each.compile, options) for each in lowered]
-        programs = [each.result() for each in compiling]
-    size = max(memory.peak_bytes(each) for each in programs) * memory.in_one_memory(devices)
-    return Programs(*programs, together, size), size
+        start, learn, evaluate = (each.result() for each in compiling)
+    largest = max(memory.peak_bytes(each) for each in (start, learn, evaluate))
+    size = largest * memory.in_one_memory(devices)
+    return Programs(start, learn, evaluate, together, size), size
 
 
 def _lowered(chunk: list[PlannedRun], devices: int, stores: Stores) -> Iterator[jax.stages.Lowered]:

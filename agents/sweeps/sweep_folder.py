@@ -18,6 +18,7 @@ from safetensors.numpy import save
 
 from agents.errors import RunError
 from agents.files import open_folder, read_json, write_json, write_table, writing
+from jaxsim import version
 from jaxsim.files import appearing
 from jaxsim.scenarios.scenario import Scenario, parse
 
@@ -27,8 +28,9 @@ WEIGHTS = "weights.safetensors"
 
 
 def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
-    """A new folder, or one that holds a sweep of the same settings. Raises `RunError`."""
-    settings = json.loads(json.dumps(settings, default=str))
+    """A new folder, or one that holds a sweep of the same settings and version. Raises
+    `RunError`."""
+    settings = json.loads(json.dumps({"version": version(), **settings}, default=str))
     if (folder / SETTINGS).exists():
         before = read_json(folder / SETTINGS)
         for field, value in settings.items():

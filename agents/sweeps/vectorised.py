@@ -12,7 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import struct
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from agents.devices import RUNS, mapped
 from agents.evaluation.simulation import Totals, simulate
@@ -52,10 +52,10 @@ def stacked(trees: list[Any]) -> Any:
 
 
 @partial(jax.jit, static_argnames="devices")
-def start(keys: PRNGKeyArray, trainer: Trainer, params: Params, devices: int = 1) -> Runs:
+def start(keys: Key[Array, " runs"], trainer: Trainer, params: Params, devices: int = 1) -> Runs:
     """Runs at their start; `keys`, `trainer` and `params` have a leading axis of runs."""
 
-    def started(keys: PRNGKeyArray, trainer: Trainer, params: Params) -> Runs:
+    def started(keys: Key[Array, " runs"], trainer: Trainer, params: Params) -> Runs:
         train_state = jax.vmap(Trainer.init)(trainer, keys, params)
         kept, worst = _departments(trainer, train_state), jnp.full(len(keys), -jnp.inf)
         return Runs(trainer, params, train_state, kept, worst, jnp.zeros(len(keys), bool))
@@ -71,12 +71,13 @@ def learn(
     and metrics with leading axes (runs, iterations)."""
     learn_one = _shared_out(partial(_learn, length=length), devices)
     learned = {name: learn_one(runs) for name, runs in groups.items()}
-    return tuple({name: each[part] for name, each in learned.items()} for part in (0, 1))
+    runs, metrics = ({name: each[part] for name, each in learned.items()} for part in (0, 1))
+    return runs, metrics
 
 
 @partial(jax.jit, static_argnames=("stores", "periods", "burn_in", "devices"))
 def evaluate(
-    keys: PRNGKeyArray,
+    keys: Key[Array, " runs"],
     policies: Departments,
     params: Params,
     stores: int,

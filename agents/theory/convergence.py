@@ -7,6 +7,7 @@ Two tabular departments learn in the simulator; how far they are is measured exa
 
 import itertools
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -56,6 +57,14 @@ def tiny_store() -> Params:
     """`pair` with few customers: 36 states."""
     pair = scenarios.get("pair").params()
     return pair.replace(arrivals=jnp.full(2, 0.8), cost=jnp.full(2, 5.0), holding=jnp.full(2, 0.5))
+
+
+def settings() -> dict[str, Any]:
+    """Everything that is fixed here and that the rows depend on, the store included."""
+    return {
+        "schedules": SCHEDULES, "rates": RATES, "offset": OFFSET, "batch": BATCH, "shelf": SHELF,
+        "store": {name: np.asarray(value).tolist() for name, value in vars(tiny_store()).items()},
+    }  # fmt: skip
 
 
 def convergence_rows(seeds: int, updates: int, measured: int) -> pd.DataFrame:
@@ -131,7 +140,8 @@ def _update(small: Tabular, run: TabularRun, exponents: Array, rates: Array) -> 
         ordered = jnp.take_along_axis(ordered, order[..., None], -1)[..., 0].sum(-1)
         return ((chosen + ordered) * td_error).mean()
 
-    critic, fast, slow = rate_at(rates, exponents, OFFSET, run.updates)
+    of_each = jax.vmap(rate_at, (0, 0, None, None))
+    critic, fast, slow = of_each(rates, exponents, jnp.float32(OFFSET), run.updates)
     gradient = jax.grad(score)(run.logits)
     slates, orders = run.logits.slates, run.logits.orders
     return TabularRun(

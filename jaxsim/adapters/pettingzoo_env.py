@@ -46,8 +46,13 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
         alone = {each: Task(each, normalised=normalised) for each in DEPARTMENTS}
         self.possible_agents = list(DEPARTMENTS)
         self.agents: list[str] = []
-        self.action_spaces = {a: action_space(t, self._params) for a, t in alone.items()}
-        self.observation_spaces = {a: observation_space(t, self._params) for a, t in alone.items()}
+        params = self._params
+        self.action_spaces: dict[str, spaces.Box] = {
+            agent: action_space(task, params) for agent, task in alone.items()
+        }
+        self.observation_spaces: dict[str, spaces.Box] = {
+            agent: observation_space(task, params) for agent, task in alone.items()
+        }
         self._random: np.random.Generator | None = None
 
     def observation_space(self, agent: str) -> spaces.Box:

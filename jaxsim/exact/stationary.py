@@ -111,7 +111,7 @@ class Rule:
             shelf.append(np.minimum(now, grid.stock_shape[product] - 1))
             rows = at[:, first : first + grid.rows[product]]
             rest.append(np.column_stack([rows, order[:, product]]) if lead else rows)
-        return np.ravel_multi_index(shelf, grid.stock_shape), rest
+        return np.asarray(np.ravel_multi_index(shelf, grid.stock_shape)), rest
 
     def _next_morning(
         self, slate: np.ndarray, evenings: np.ndarray, rest: list[np.ndarray]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Int
 
 from jaxsim.exact.optimum import Optimum
 
@@ -24,7 +24,7 @@ def visited(found: Optimum, share: float = 1e-6) -> np.ndarray:
     return seen
 
 
-def position_after_ordering(found: Optimum, product: int) -> Float[np.ndarray, " S"]:
+def position_after_ordering(found: Optimum, product: int) -> Int[np.ndarray, " S"]:
     """Inventory position of a product after ordering, in units: on hand, on order and ordered, less
     backlog, in each state S of the long run (`found.long_run`)."""
     grid, states = found.grid, found.long_run.states

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from selenium.webdriver.support.wait import WebDriverWait
 
 from agents.devices import ONE
@@ -112,6 +113,19 @@ def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
     low, high = paired["gain_over_best_heuristic"]["ci95"]
     assert bridge.difference.mean == pytest.approx(paired["gain_over_best_heuristic"]["mean"])
     assert bridge.difference.low <= low < high <= bridge.difference.high
+
+
+def test_two_trainings_have_no_interval_and_three_have(trainings, results):
+    html = page_of(PAIR.about, results, None)
+    assert "no interval over two trainings" in html and "too few for an interval" in html
+    assert "nan" not in html and "best classical pair</span>" in re.sub(r"\s+<", "<", html)
+    assert "Of 2 comparisons with the best pair" in html
+    third = dataclasses.replace(trainings[2], config=TrainConfig(seed=2))
+    three = results_of([*trainings[2:], third])
+    gains = [run.learned["difference_to_best_heuristic"] for run in [*trainings[2:], third]]
+    half = stats.t.ppf(0.975, 2) * stats.sem(gains)
+    found = three.bridges[0].difference
+    assert (found.low, found.high) == pytest.approx((np.mean(gains) - half, np.mean(gains) + half))
 
 
 def test_rounded_steps_add_up_in_print():

@@ -5,26 +5,19 @@ line `true = …` for each claim in words. The expressions are evaluated with th
 """
 
 import re
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from agents.evaluation.simulation import interval
-from agents.evaluation.statistics import (
-    apart,
-    bootstrap_interval,
-    interquartile_mean,
-    paired_difference,
-)
+from agents.evaluation.statistics import LEVEL, Estimate, estimate, paired_difference
+from agents.study import results_tables
+from agents.study.results_pictures import CLOCKS
 from agents.study.results_tables import PREDICTED, effects, values_of
 from agents.sweeps.sweep_folder import read_table
 from agents.theory.convergence import SHELF, tiny_store
-from tests.agents.study.verdicts import verdicts
 
 ROOT = Path(__file__).parents[3]
 PARAGRAPHS = (ROOT / "docs" / "reading-the-study.md").read_text(encoding="utf-8").split("\n\n")
@@ -32,8 +25,6 @@ ROWS = read_table(ROOT / "results" / "study.csv")
 LEARNED = ROWS[ROWS["part"] == "regimes"]
 ANSWERS = pd.read_csv(ROOT / "results" / "insights.csv")
 CONVERGING = pd.read_csv(ROOT / "results" / "convergence.csv")
-LEVEL = 0.05  # of the tests, after correction
-CLOCKS = ("mtma", "joint"), ("mtma-reversed", "joint"), ("mtma", "mtma-reversed")
 LOSSY = (
     ("credit of an order", "its own product only"),
     ("credit of an order", "others at 0.2"),
@@ -51,51 +42,50 @@ def gains(store: str, regime: str) -> np.ndarray:
     return runs(store, regime)["gain"].to_numpy()
 
 
-def p_values(samples: Mapping[tuple, np.ndarray], corrected: bool = True) -> dict[tuple, float]:
-    """t-tests of each mean against zero, with Holm's correction for all of them (Holm 1979)."""
-    raw = {name: stats.ttest_1samp(values, 0.0).pvalue for name, values in samples.items()}
-    if not corrected:
-        return raw
-    found, largest = {}, 0.0
-    for rank, name in enumerate(sorted(raw, key=raw.get)):
-        largest = max(largest, min(1.0, (len(raw) - rank) * raw[name]))
-        found[name] = largest
-    return found
+def sign_of(cell: str) -> int:
+    """Of a difference as the page shows it: 0 where its table does not tell it from 0."""
+    return 0 if cell.startswith("*") else 1 if cell.startswith("+") else -1
 
 
-def run_by_run(rows: pd.DataFrame, base: pd.DataFrame) -> np.ndarray:
-    """Differences of profit on the same seed."""
-    difference = rows.set_index("seed")["profit"] - base.set_index("seed")["profit"]
-    return difference.dropna().to_numpy()
+def sign(store: str, regime: str) -> int:
+    """Of the gain over the best tuned pair."""
+    pairs = ROWS[(ROWS["part"] == "heuristic") & (ROWS["scenario"] == store)]
+    own = LEARNED[LEARNED["scenario"] == store]
+    cells = {name: gain for name, _, gain, _ in results_tables.regimes(own, pairs).lines}
+    return sign_of(cells[regime])
 
 
-def told_apart(samples: Mapping[tuple, np.ndarray]) -> set[tuple]:
-    return {name for name, p in p_values(samples).items() if p < LEVEL}
+def mtma_sign(store: str, regime: str) -> int:
+    """Of how much more `mtma` earns."""
+    pairs = ROWS[(ROWS["part"] == "heuristic") & (ROWS["scenario"] == store)]
+    own = LEARNED[LEARNED["scenario"] == store]
+    cells = {name: more for name, _, _, more in results_tables.regimes(own, pairs).lines}
+    return sign_of(cells[regime])
 
 
-def gains_for_sure(store: str, regime: str) -> int:
-    """1 or -1 where the mean gain is told from zero, else 0."""
-    sure = (store, regime) in told_apart(GAINS)
-    return int(sure * np.sign(GAINS[store, regime].mean()))
+def clock_sign(store: str, regime: str) -> int:
+    """Of how much more than `joint` a way to learn earns, in the table of clocks."""
+    lines = results_tables.clocks(LEARNED, CLOCKS).lines
+    return sign_of({line[:2]: line[3] for line in lines}[store, regime])
 
 
-def more(store: str, regime: str, base: str) -> tuple:
+def more(store: str, regime: str, base: str) -> Estimate:
     return paired_difference(runs(store, regime), runs(store, base))
 
 
-def part(name: str, variant: str, base: str = "mtma") -> tuple:
+def part(name: str, variant: str, base: str = "mtma") -> Estimate:
     changed = ROWS[(ROWS["part"] == name) & (ROWS["variant"] == variant)]
     return paired_difference(changed, runs("boutique", base))
 
 
-def changes() -> dict[tuple, np.ndarray]:
-    """Differences of every changed part to the method as it is, named as `LOSSY` is."""
-    changed = ROWS[~ROWS["part"].isin(["regimes", "heuristic"])]
-    found = {}
-    for (name, variant), rows in changed.groupby(["part", "variant"]):
-        base = ("joint",) if name == "critic, on one clock" else ()
-        found[name, variant, *base] = run_by_run(rows, runs("boutique", *(base or ("mtma",))))
-    return found
+def part_sign(name: str, variant: str, base: str = "mtma") -> int:
+    lines = results_tables.parts(ROWS[ROWS["part"] == name], runs("boutique", base)).lines
+    return sign_of({line[0]: line[2] for line in lines}[variant])
+
+
+def variants_of(*names: str) -> set[tuple[str, str]]:
+    chosen = ROWS[ROWS["part"].isin(names)]
+    return set(zip(chosen["part"], chosen["variant"], strict=True))
 
 
 def ends(measure: str) -> pd.Series:
@@ -114,8 +104,15 @@ def differences(store: str, effect: tuple[str, str, str]) -> np.ndarray:
     return learned - tuned
 
 
+def told(store: str) -> list[tuple]:
+    """The store's table of answers; the exact policy has a column on `pair` alone."""
+    policies = ["learned", "tuned", *(["exact"] if store == "pair" else [])]
+    return results_tables.answers(found(store), policies).lines
+
+
 def changed(store: str) -> list[tuple[str, str, str]]:
-    return [effect for effect in PREDICTED if apart(interval(differences(store, effect))[1])]
+    """Answers of learned departments that are not those of the tuned pair."""
+    return [line[0] for line in told(store) if sign_of(line[-1])]
 
 
 def nearer(effect: tuple[str, str, str]) -> bool:
@@ -138,58 +135,50 @@ def agreed(policy: str, what: str) -> float:
 
 def best_pair(store: str) -> float:
     pairs = ROWS[(ROWS["part"] == "heuristic") & (ROWS["scenario"] == store)]
-    return interquartile_mean(pairs["profit"].to_numpy())
+    return pairs["profit"].mean()
 
 
-def counted(store: str, verdict: int) -> int:
-    return sum(each == verdict for each in verdicts(found(store), "learned").values())
+def counted(store: str, stars: int) -> int:
+    """Answers of learned departments with so many marks: none as predicted, one not to be told from
+    0, two against the theory."""
+    cells = [line[2] for line in told(store)]
+    return sum(len(cell) - len(cell.lstrip("*")) == stars for cell in cells)
 
 
-GAINS = {
-    (store, regime): rows["gain"].to_numpy()
-    for (store, regime), rows in LEARNED.groupby(["scenario", "regime"])
-}
-CLOCKS_COMPARED = {
-    (store, *pair): run_by_run(*(runs(store, regime) for regime in pair))
-    for store in LEARNED["scenario"].unique()
-    for pair in CLOCKS
-}
-CHANGES = changes()
+def reach(found: Estimate) -> tuple[float, float]:
+    return found.low, found.high
+
 
 KNOWN = {
     "level": LEVEL,
-    "gains_for_sure": gains_for_sure,
-    "p_of_clocks": lambda *which, corrected=True: p_values(CLOCKS_COMPARED, corrected)[which],
-    "clocks_told_apart": told_apart(CLOCKS_COMPARED),
-    "comparisons_of_clocks": len(CLOCKS_COMPARED),
-    "p_of_part": lambda *which, corrected=True: p_values(CHANGES, corrected)[which],
-    "parts_told_apart": told_apart(CHANGES),
-    "changes": len(CHANGES),
     "stores": list(LEARNED["scenario"].unique()),
     "regimes": list(LEARNED["regime"].unique()),
     "seeds": LEARNED["seed"].nunique(),
     "states": (SHELF + 1) ** tiny_store().products,
     "lossy": LOSSY,
     "PREDICTED": PREDICTED,
-    "apart": apart,
-    "gain": lambda *which: interquartile_mean(gains(*which)),
-    "low": lambda *which: bootstrap_interval(gains(*which))[0],
-    "high": lambda *which: bootstrap_interval(gains(*which))[1],
-    "sign": lambda *which: apart(bootstrap_interval(gains(*which))),
+    "gain": lambda *which: gains(*which).mean(),
+    "low": lambda *which: estimate(gains(*which)).low,
+    "high": lambda *which: estimate(gains(*which)).high,
+    "sign": sign,
+    "mtma_sign": mtma_sign,
+    "clock_sign": clock_sign,
     "profit_of_the_pair": best_pair,
-    "more": lambda *which: more(*which)[0],
-    "more_interval": lambda *which: more(*which)[1],
+    "more": lambda *which: more(*which).mean,
+    "more_interval": lambda *which: reach(more(*which)),
     "spread": lambda *which: gains(*which).std(ddof=1),
     "drop": lambda *which: runs(*which)["worst_drop"].max(),
     "speed": lambda *which: runs(*which)["to_99_percent"].median(),
-    "part": lambda *which: part(*which)[0],
-    "part_interval": lambda *which: part(*which)[1],
+    "part": lambda *which: part(*which).mean,
+    "part_interval": lambda *which: reach(part(*which)),
+    "part_sign": part_sign,
+    "parts": variants_of,
     "fell": lambda measure: ends(measure)["conditions satisfied"],
     "beside": lambda schedule, measure: (
         ends(measure)[schedule] / ends(measure)["conditions satisfied"]
     ),
-    "as_predicted": partial(counted, verdict=1),
-    "against": partial(counted, verdict=-1),
+    "as_predicted": partial(counted, stars=0),
+    "against": partial(counted, stars=2),
     "answer": lambda store, policy, *effect: values_of(found(store), policy, effect).mean(),
     "learned_less_tuned": lambda store, *effect: differences(store, effect).mean(),
     "changed": changed,
@@ -233,4 +222,4 @@ def test_numbers_are_found_and_claims_are_read():
     text = "Of 13 `x 1` [a 2](b3.md), -4.33 to 327,680."
     assert numbers_in(text) == ["13", "2", "-4.33", "327,680"]
     claims = [claim for _, each in PAIRS for claim in each]
-    assert len(claims) > 80 and ("16.64", 'gain("grocery", "mtma")') in claims
+    assert len(claims) > 80 and ("16.91", 'gain("grocery", "mtma")') in claims

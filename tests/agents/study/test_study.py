@@ -4,13 +4,11 @@ import io
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from agents.errors import ConfigError, RunError
-from agents.evaluation import statistics
 from agents.learning.regimes import REGIMES
 from agents.report.tables import study_table
 from agents.study import study
@@ -78,17 +76,6 @@ GOOD, BAD = [5.0, 5.1, 5.2, 5.3], [2.0, 3.0, 4.0, 1.0]
 AROUND_0 = [-1.0, 1.0, 2.0, -2.0]
 
 
-def test_statistics():
-    middle = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 700.0])
-    assert statistics.interquartile_mean(middle) == 3.5
-    low, high = statistics.bootstrap_interval(middle)
-    assert low < 3.5 < high
-    share, (low, high) = statistics.probability_of_improvement(
-        np.array([1.0, 3]), np.array([2.0, 3])
-    )
-    assert share == (0 + 0 + 1 + 0.5) / 4 and 0 <= low <= share <= high <= 1
-
-
 def test_learning_is_timed_and_its_drops_are_found():
     curve = pd.DataFrame(
         {"store_periods": [10, 20, 30, 40, 50], "greedy_profit": [80.0, 99.5, 104.0, 91.0, 100.0]}
@@ -105,13 +92,22 @@ def test_the_page_is_made_of_the_rows():
     page = page_of(pd.concat([rows, slower]))
     assert "| boutique | 1,000 | 4 |" in page
     assert "## What the parts are worth, on boutique" in page
-    assert "| slower | +4.15 [+4.00, +4.30] | -1.00 [-1.00, -1.00] |" in page
-    assert "| best tuned pair | 100.00 [100.00, 100.00] |  | 1.00 [1.00, 1.00] |" in page
-    assert re.search(
-        r"\| joint \| 100.00 \[98.*\] \| \*\+0.00 \[-2.00, \+2.00\]\* \| 1.00 \[", page
-    )
+    assert "| slower | +4.15 [+3.94, +4.36] | -1.00 [-1.00, -1.00] |" in page
+    assert "| best tuned pair | 100.00 [100.00, 100.00] |  |  | 0.900" in page
+    # The mean of -1, 1, 2, -2 and of its paired differences, plus and less t(3) = 3.182 errors.
+    assert "| joint | 100.00 [97.09, 102.91] | *+0.00 [-2.91, +2.91]* | +5.15 [" in page
+    assert "Comparisons in this table: 5, over 4 seeds." in page  # two of mtma, three gains
     assert "| boutique | `joint` | equal |  | 500 | 1.83 | 1.50 % |" in page
     assert re.search(r"\| `mtma` \| three \| \+5.15 \[.*\] \| 500 \| 0.13 \| 1.50 % \|", page)
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_too_few_seeds_have_no_interval_and_the_page_says_so(seeds):
+    rows = rows_of({"joint": AROUND_0, "mtma": GOOD})
+    page = page_of(rows[rows["seed"] < seeds])
+    assert "[" not in page[page.index("## Profit by regime") : page.index("![")]
+    assert f"Seeds: {seeds}. Fewer than 3 say nothing about others: there is no interval." in page
+    assert "nan" not in page
 
 
 def test_convergence_is_read_off_the_rows():
@@ -123,12 +119,12 @@ def test_convergence_is_read_off_the_rows():
             ("constant", False, [0.01, 0.02, 0.3, 0.2]),
         )
         for updates, at in ((0, [1.0] * 4), (99, end))
-        for seed in range(2)
+        for seed in range(3)
     )
-    rows.loc[rows.eval("seed == 1 and schedule == 'constant' and updates > 0"), "optimum_gap"] = 0.4
+    rows.loc[rows.eval("seed == 1 and schedule == 'constant' and updates > 0"), "optimum_gap"] = 0.5
     page = page_of(rows_of({"mtma": GOOD}), converging=rows)
     same = "1.00e-02 [1.00e-02, 1.00e-02] | 2.00e-02 [2.00e-02, 2.00e-02] | 3.00e-01 [3.00e-01"
-    assert f"| constant | no | {same}, 3.00e-01] | 3.00e-01 [2.00e-01, 4.00e-01] |" in page
+    assert f"| constant | no | {same}, 3.00e-01] | 3.00e-01 [-1.30e-01, 7.30e-01] |" in page
     assert "| at the start |  | 1.00e+00 | 1.00e+00 | 1.00e+00 | 1.00e+00 |" in page
 
 

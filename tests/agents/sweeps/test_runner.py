@@ -13,15 +13,17 @@ import pandas as pd
 import pytest
 
 import train
+from agents import files
 from agents.errors import RunError
 from agents.learning.config import TrainConfig
-from agents.study import study
+from agents.study import insights, study
 from agents.study.study import StudyConfig, Variant, reproduce
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
-from agents.sweeps.grid import parse_grid, planned_runs
+from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweeps.runner import Progress, SweepConfig, run_sweep
 from agents.sweeps.sweep_folder import read_table
+from agents.theory import convergence
 from jaxsim import scenarios
 
 SMALL = dict(
@@ -34,6 +36,13 @@ SEED, ENTROPY = 3, 0.03
 def config_of(folder: Path) -> SweepConfig:
     training = TrainConfig.by_score(scenario="pair", seed=2, out=folder, **SMALL)
     return SweepConfig(training, 2, (f"entropy_coef=0.01,{ENTROPY}", "holding=x2"), together=2)
+
+
+def planned(folder: Path) -> list[PlannedRun]:
+    """The runs of the sweep."""
+    config = config_of(folder)
+    store = scenarios.get(config.training.scenario)
+    return planned_runs(config.training, store, parse_grid(config.grid), config.seeds)
 
 
 class Stopped(Exception):
@@ -120,16 +129,31 @@ def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
 
 
 def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
-    folder, config = swept[0], config_of(swept[0])
-    pair = scenarios.get(config.training.scenario)
-    planned = planned_runs(config.training, pair, parse_grid(config.grid), config.seeds)
+    folder, runs = swept[0], planned(swept[0])
     stores = Stores(folder / sweep_folder.STORES, lambda _: None)
     rows = pd.read_csv(folder / "runs.csv")
-    for run in (planned[0], planned[-1]):
+    for run in (runs[0], runs[-1]):
         departments = runner.kept_departments(folder, run, stores)
         again = run_row(run, simulated(run, departments), stores.baseline(run))
         row = rows.iloc[run.number].to_dict()
         assert {name: row[name] for name in again} == again
+
+
+def test_what_is_kept_is_found_again_by_its_settings_and_its_version_alone(swept, monkeypatch):
+    stores = Stores(swept[0] / sweep_folder.STORES, lambda _: None)
+    store = planned(swept[0])[0].scenario
+    assert len(stores.tuned(store)) == 15
+    with pytest.raises(RunError, match="no pairs of this version for the store 'pair'"):
+        stores.tuned(store.model_copy(update={"substitution": 0.123}))
+    keys = {files.key_of(**each.settings()) for each in (convergence, insights)}
+    monkeypatch.setattr(convergence, "BATCH", 8)
+    monkeypatch.setattr(insights, "SHORTEST", 7)
+    keys |= {files.key_of(**each.settings()) for each in (convergence, insights)}
+    monkeypatch.setattr(files, "version", lambda: "99.0")
+    keys |= {files.key_of(**each.settings()) for each in (convergence, insights)}
+    assert len(keys) == 6
+    with pytest.raises(RunError, match="no pairs of this version for the store 'pair'"):
+        stores.tuned(store)
 
 
 def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(swept, tmp_path: Path):

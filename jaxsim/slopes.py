@@ -62,8 +62,8 @@ def sales(
 @sales.defjvp
 def _sales(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     demand, stock, first = primals
-    tie = jnp.where(stock <= 0, first, 0.5)
-    in_stock = jnp.where(stock < demand, 1.0, jnp.where(stock == demand, tie, 0.0))
+    binds = [stock < demand, jnp.equal(stock, demand) & (stock <= 0), jnp.equal(stock, demand)]
+    in_stock = jnp.select(binds, [jnp.ones_like(stock), first, 0.5 * jnp.ones_like(stock)])
     in_demand = jnp.where(demand < stock, 1.0, 0.0)
     return sales(*primals), in_demand * tangents[0] + in_stock * tangents[1]
 

@@ -68,7 +68,8 @@ def log_probability(
     """Log-probability of each segment's slate under `fill`'s draw, and the entropy of its first
     slot (nats)."""
     weights, plain = problem.weights, problem.plain
-    free, total, entropy = jnp.ones_like(weights, bool), 0.0, 0.0
+    free, total = jnp.ones_like(weights, bool), jnp.zeros(weights.shape[:-1])
+    entropy = total
     for slot in range(slate.shape[-1]):
         logits = _logits(_values(problem, weights, plain, slot), free, temperature * problem.place)
         normal = jax.nn.log_softmax(logits, -1)

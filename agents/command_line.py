@@ -6,6 +6,7 @@ Without a verb, `train` is meant.
 import logging
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,7 +19,7 @@ from agents.errors import UserError
 from agents.evaluation.comparison import check_sizes
 from agents.evaluation.keys import keys_of
 from agents.files import open_folder, write_json
-from agents.learning.config import shards_of
+from agents.learning.config import TrainConfig, shards_of
 from agents.learning.health import NumbersError
 from agents.report import tables
 from agents.report.pictures import draw_run
@@ -162,8 +163,12 @@ def parse(arguments: list[str]) -> object:
     arguments = flags.carried_over(arguments)
     settings = {verb: config for verb, (config, _) in VERBS.items()}
     flags.check(arguments, settings)
+    by_score = {}
+    if flags.value_of("learner", arguments) == "score":
+        defaults = TrainConfig.by_score()
+        by_score = {verb: partial(settings[verb], training=defaults) for verb in ("train", "sweep")}
     return tyro.extras.subcommand_cli_from_dict(
-        settings,
+        settings | by_score,
         prog="train.py",
         description=__doc__,
         args=arguments,

@@ -55,6 +55,16 @@ def check(arguments: list[str], verbs: Mapping[str, type]) -> None:
             raise UserError(unknown(flag.removeprefix("--"), value, choices))
 
 
+def value_of(name: str, arguments: list[str]) -> str | None:
+    """The last value given for a flag, if any."""
+    found = None
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, equals, value = word.partition("=")
+        if flag == f"--{name}":
+            found = value if equals else after
+    return found
+
+
 def _renamed(word: str, after_grid: bool) -> str:
     name, equals, value = word.partition("=")
     prefix = "" if after_grid else "--"

@@ -26,7 +26,8 @@ from rich.console import Console
 from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig
 from agents.learning.experience import collect
-from agents.learning.iteration import advantages, iterate_many, learn_values
+from agents.learning.iteration import iterate_many
+from agents.learning.score import advantages, learn_values
 from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
 from agents.learning.updates import update_departments
@@ -56,7 +57,7 @@ class Settings:
 
 def rows(settings: Settings, matrix_rate: float) -> list[dict[str, Any]]:
     """A row for the iteration and for each of its parts; `matrix_rate`: operations a second."""
-    config = TrainConfig(scenario=settings.scenario)
+    config = TrainConfig.by_score(scenario=settings.scenario)
     trainer, params = config.trainer(default_heuristic()), scenarios.get(config.scenario).params()
     train_state = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
     chunk = partial(iterate_many, iterations=config.chunk)
@@ -80,7 +81,7 @@ def parts(trainer: Trainer, train_state: TrainState, params: Params) -> dict[str
     departments = trainer.departments(train_state)
     orders_memory, slates_memory = train_state.memories
     slates = trajectory.slates.slate[0]
-    nothing = jnp.zeros(params.products)
+    nothing, warm = jnp.zeros(params.products), trainer.hyperparams.temperature
 
     def every_period(one_store: Callable) -> Callable:
         over_stores = jax.vmap(one_store)
@@ -93,7 +94,7 @@ def parts(trainer: Trainer, train_state: TrainState, params: Params) -> dict[str
         return store.step(key, state, Action(order=order, slate=slate), params)
 
     def shows(key: PRNGKeyArray, memory: Array, state: Any) -> tuple[Array, Any]:
-        _, record, memory = departments.recommendation.explore(key, memory, state, params)
+        _, record, memory = departments.recommendation.explore(key, warm, memory, state, params)
         return memory, record
 
     def orders(key: PRNGKeyArray, memory: Array, state: Any) -> tuple[Array, Any]:

@@ -35,12 +35,12 @@ from jaxsim.params import Params
 CHECKS = 12  # greedy evaluations on validation customers; the best weights are kept
 STORES, PERIODS, BURN_IN = 512, 400, 60  # of each
 TOLERANCE = 1e-4  # money per period
-PAIR = TrainConfig(
+PAIR = TrainConfig.by_score(
     iterations=1200, crn_group=8, minibatches=16, fast_per_slow=2, gae_lambda=0.95,
     entropy_coef=0.03, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=2000.0,
     replenishment_memory="none",
 )  # fmt: skip
-LOST_SALES = TrainConfig(
+LOST_SALES = TrainConfig.by_score(
     iterations=480, stores=64, fast_rate=2e-3, slow_rate=2e-3, schedule_offset=300.0,
     replenishment_memory="none",
 )  # fmt: skip

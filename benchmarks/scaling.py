@@ -57,7 +57,7 @@ class Config:
     share of the stores; one reduction of the largest weights on the devices."""
 
     def training(self, stores: int) -> TrainConfig:
-        return TrainConfig(scenario=self.scenario, stores=stores)
+        return TrainConfig.by_score(scenario=self.scenario, stores=stores)
 
 
 def reductions(shape: StaticConfig) -> int:

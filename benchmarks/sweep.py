@@ -43,7 +43,7 @@ class Config:
 
 def row_of(config: Config, seeds: int, console: Console) -> dict[str, Any]:
     """One program of `seeds` trainings: compiled, weighed and timed."""
-    training = TrainConfig(scenario=config.scenario, stores=config.stores)
+    training = TrainConfig.by_score(scenario=config.scenario, stores=config.stores)
     shapes = jax.eval_shape(lambda: started(training, seeds))
     began = time.perf_counter()
     program = vectorised.learn.lower({"all": shapes}, 1).compile()

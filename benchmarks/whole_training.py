@@ -25,7 +25,7 @@ class Settings:
     """Folder for whole_training.json."""
     scenario: str = "grocery"
     """A registered scenario or the path of a scenario file."""
-    iterations: int = 240
+    iterations: int = 640
     """Iterations of the training."""
 
 

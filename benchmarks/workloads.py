@@ -231,7 +231,7 @@ def default_heuristic() -> HeuristicParams:
 
 def learned(params: Params) -> Policy:
     """Two departments of the default size, untrained: weights do not change the time."""
-    one_store = TrainConfig(stores=1, crn_group=1, minibatches=1, fast_per_slow=1)
+    one_store = TrainConfig.by_score(stores=1, crn_group=1, minibatches=1, fast_per_slow=1)
     trainer = one_store.trainer(default_heuristic())
     return trainer.departments(trainer.init(jax.random.key(0), params))
 
@@ -239,7 +239,9 @@ def learned(params: Params) -> Policy:
 def training(row: Row) -> tuple[Callable[[tuple], tuple], tuple]:
     """One iteration of `train`'s own loop at the default sizes, but for the number of stores."""
     params = store_of(row.products, row.lead_time)
-    trainer = TrainConfig(stores=row.stores, horizon=row.periods).trainer(default_heuristic())
+    trainer = TrainConfig.by_score(stores=row.stores, horizon=row.periods).trainer(
+        default_heuristic()
+    )
     train_state = jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
 
     def once(carried: tuple) -> tuple:

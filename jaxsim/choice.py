@@ -3,6 +3,7 @@
 N products, K segments, S slots of a slate. Source: this project's model (docs/model.md).
 """
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -36,13 +37,40 @@ def weights_of(
     )
 
 
+@jax.custom_jvp
 def choice_shares(
     weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
 ) -> Float[Array, "K N"]:
     """P_ki = v_ki / (v0_k + Σ_j v_kj) over the products that are available (1, else 0).
 
-    0 for all products where none is available and nobody buys nothing.
+    0 for all products where none is available and nobody buys nothing. Slope in availability: the
+    difference that one product more or less on offer makes.
     """
+    return _shares(weights, available, no_purchase)
+
+
+@choice_shares.defjvp
+def _choice_shares(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    weights, available, no_purchase = primals
+    d_weights, d_available, d_no_purchase = tangents
+    shares, change = jax.jvp(
+        lambda v, v0: _shares(v, available, v0), (weights, no_purchase), (d_weights, d_no_purchase)
+    )
+    entering = entering_share(weights, available, no_purchase) * d_available
+    return shares, change + entering - shares * entering.sum(-1, keepdims=True)
+
+
+def entering_share(
+    weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
+) -> Float[Array, "K N"]:
+    """v_ki over all else on offer: the share that an absent product would have, and what those who
+    choose a present one are to all others."""
+    total = no_purchase[:, None] + (weights * available).sum(-1, keepdims=True)
+    others = jnp.where(available > 0, total - weights, total + weights)
+    return jnp.where(others > 1e-6, weights / jnp.maximum(others, 1e-6), 0.0)
+
+
+def _shares(weights: Array, available: Array, no_purchase: Array) -> Array:
     offered = weights * available
     total = no_purchase + offered.sum(-1)
     return offered / jnp.where(total > 0, total, 1.0)[:, None]

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxsim import choice, families, sampling
+from jaxsim import choice, families, redraw, sampling, slopes
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
@@ -23,6 +23,11 @@ class Demand:
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
     rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
+    # For slopes alone: rates as if hidden products were on offer (`jaxsim.slopes`), and zeros whose
+    # slope is what other slates would change, in units (`jaxsim.redraw`).
+    on_offer: Float[Array, "K N"]
+    more_asked: Float[Array, " N"]
+    more_served: Float[Array, " N"]
 
 
 def reset(key: PRNGKeyArray, params: Params) -> State:
@@ -105,7 +110,8 @@ def order(
     Returns the state, units ordered, units received at once and units of backlog these served [N].
     """
     due = state.period % params.review == 0
-    ordered = jnp.where(due, jnp.clip(jnp.round(action.order), 0.0, params.order_cap), 0.0)
+    units = jnp.clip(slopes.whole_units(action.order), 0.0, params.order_cap)
+    ordered = jnp.where(due, units, 0.0)
     row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
     at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
@@ -117,18 +123,27 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     """First-choice demand D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
     attention = choice.attention_of(action.slate, params)
     weights = choice.weights_of(attention, state.fatigue, params)
-    available = jnp.where(params.hide_stockouts & (state.on_hand <= 0), 0.0, 1.0)
+    available = jnp.where(params.hide_stockouts, slopes.present(state.on_hand), 1.0)
     shares = choice.choice_shares(weights, available, params.no_purchase)
     arrivals = params.arrivals * choice.season_now(state.period, params)
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
     rates = arrivals[:, None] * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
-    family = families.get(params.family)
+    inverse = families.get(params.family).inverse
+    asked = slopes.drawn(inverse, chance.demand, rates.sum(0) * shock)
+    entering = choice.entering_share(weights, available, params.no_purchase)
+    plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available
+    more_rates, more_served = redraw.expected(
+        action, plain, arrivals, (state.on_hand - asked) / shock, params
+    )
     return Demand(
-        asked=family.inverse(chance.demand, rates.sum(0) * shock),
-        attention=attention,
+        asked=asked,
+        attention=attention + redraw.attention(action, params),
         weights=weights,
-        rates=rates,
+        rates=rates + more_rates,
+        on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
+        more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
+        more_served=more_served * shock,
     )
 
 
@@ -140,21 +155,23 @@ def fulfil(
 
     Returns on-hand and backlog after the period's sales [N], and the ledger of units so far.
     """
-    served = jnp.minimum(demanded.asked, state.on_hand)
-    unmet, left = demanded.asked - served, state.on_hand - served
+    first = slopes.chance_of_one(demanded.on_offer.sum(0)) * params.hide_stockouts
+    served = slopes.sales(demanded.asked, state.on_hand, first) + demanded.more_served
+    asked = demanded.asked + demanded.more_asked
+    unmet, left = asked - served, state.on_hand - served
     waiting = jnp.where(params.backlogged, unmet, 0.0)
     not_waiting = unmet - waiting
     substituted = _substitute(chance, demanded, not_waiting, left, params)
     left = left - substituted
     # Customers who bought a second choice, by their first one.
     share = substituted.sum() / jnp.maximum(not_waiting.sum(), 1.0)
-    recovered = sampling.systematic_counts(chance.spill, not_waiting * share, substituted.sum())
+    recovered = slopes.counts(chance.spill, not_waiting * share, substituted.sum())
     backlog = state.backlog + waiting
     zeros = jnp.zeros_like(served)
     shown = (demanded.rates * (demanded.attention > 0)).sum(0)
     flows = Flows(
         **dict.fromkeys(_FILLED_LATER, zeros),
-        asked=demanded.asked,
+        asked=asked,
         served=served,
         substituted=substituted,
         waiting=waiting,
@@ -172,10 +189,8 @@ def second_choices(
 ) -> Float[Array, " N"]:
     """Expected units that unmet demand buys instead: with probability `substitution` a customer
     chooses once more, by the same MNL, among what is left."""
-    share_of_segment = demanded.rates / jnp.maximum(demanded.rates.sum(0), 1e-30)
-    seekers = share_of_segment @ not_waiting
-    in_stock = jnp.where(left > 0, 1.0, 0.0)
-    second = choice.choice_shares(demanded.weights, in_stock, params.no_purchase)
+    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
+    second = choice.choice_shares(demanded.weights, slopes.present(left), params.no_purchase)
     return params.substitution * (seekers @ second)
 
 
@@ -207,7 +222,7 @@ def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params:
     """Market state, goodwill, fatigue and demand forecast of the next period, and what both
     departments see of this one (`sold`, `lost`)."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
-    fill = jnp.where(demanded.asked > 0, flows.served / jnp.maximum(demanded.asked, 1.0), 1.0)
+    fill = slopes.fill_rate(flows.served, flows.asked)
     fill_of_segment = _ratio((demanded.rates * fill).sum(-1), demanded.rates.sum(-1), empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory
@@ -215,7 +230,7 @@ def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params:
         market=market,
         goodwill=jnp.clip(goodwill, params.goodwill_floor, params.goodwill_ceiling),
         fatigue=memory * state.fatigue + (1 - memory) * demanded.attention,
-        forecast=_update_forecast(state, demanded, params),
+        forecast=_update_forecast(state, flows.asked, params),
         sold=flows.served + flows.substituted,
         lost=flows.lost,
         period=state.period + 1,
@@ -250,16 +265,19 @@ def _substitute(
 ) -> Float[Array, " N"]:
     """Units sold as second choices: whole units, at most what is left."""
     flows = second_choices(demanded, not_waiting, left, params)
-    wanted = sampling.systematic_counts(chance.spill, flows, not_waiting.sum())
-    return jnp.minimum(wanted, left)
+    wanted = slopes.counts(chance.spill, flows, not_waiting.sum())
+    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
+    entering = choice.entering_share(demanded.weights, slopes.present(left), params.no_purchase)
+    first = slopes.chance_of_one(params.substitution * (seekers @ entering))
+    return slopes.sales(wanted, left, first)
 
 
-def _update_forecast(state: State, demanded: Demand, params: Params) -> Float[Array, " N"]:
+def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
     """Exponentially weighted mean of deseasoned first-choice demand. A product that could not be
     chosen (hidden while sold out, or no arrivals in this season) keeps its estimate."""
     index = season_index(params)[state.period % params.season_length]
     seen = (index > 0) & ~(params.hide_stockouts & (state.on_hand <= 0))
-    news = demanded.asked / jnp.where(index > 0, index, 1.0) - state.forecast
+    news = asked / jnp.where(index > 0, index, 1.0) - state.forecast
     return state.forecast + (1 - params.forecast_memory) * jnp.where(seen, news, 0.0)
 
 

@@ -81,8 +81,8 @@ def test_metrics_count_what_was_done(run):
     done = np.arange(1, 23)
     assert list(metrics["iteration"]) == list(done)
     assert list(metrics["store_periods"]) == list(256 * done)
-    assert list(metrics["fast_updates"]) == list(4 * done)
-    assert list(metrics["slow_updates"]) == list(done)
+    assert list(metrics["critic_updates"]) == list(4 * done)
+    assert list(metrics["fast_updates"]) == list(metrics["slow_updates"]) == list(done)
     assert (metrics["skipped_updates"] == 0).all()
     checked = metrics["greedy_profit"].notna()
     assert list(metrics["iteration"][checked]) == [12, 22]  # two checks, at the end of a chunk
@@ -130,7 +130,7 @@ def test_other_settings_are_refused_by_name(run, capsys):
     other = ["--fast-rate", "0.1", "--regime", "joint"]
     assert train.main([*SMALL, *other, "--out", str(run)]) == 2
     error = capsys.readouterr().err
-    assert "fast_rate 0.004 there, 0.1 here" in error and "regime mtma there, joint" in error
+    assert "fast_rate 0.02 there, 0.1 here" in error and "regime mtma there, joint" in error
     assert "choose another --out, or remove the folder" in error and error.count("\n") == 1
     assert files(run) == before
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from agents.errors import ConfigError
 from agents.learning import timescales
 from agents.learning.networks import Networks, default_networks
 from agents.learning.regimes import REGIMES, Department, RegimeName
-from agents.learning.settings import Hyperparams, StaticConfig
+from agents.learning.settings import Hyperparams, Learner, StaticConfig
 from agents.learning.timescales import Clocks
 from agents.learning.trainer import Trainer
 from agents.policies.encoder import MemoryKind
@@ -21,6 +21,12 @@ from agents.policies.heuristics import HeuristicParams
 LONGEST_CHUNK = 10
 
 LogName = Literal["tensorboard", "wandb", "mlflow"]
+BY_SCORE: dict[str, Any] = {
+    "learner": "score", "iterations": 240, "stores": 256, "fast": "recommendation",
+    "critic_rate": 2e-3, "fast_rate": 4e-3, "slow_rate": 4e-3, "schedule_offset": 1000.0,
+    "warm_up": 16.0, "temperature": 0.25, "temperature_end": 0.25,
+}  # fmt: skip
+"""Where the defaults of the learner by score function differ."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +38,12 @@ class TrainConfig:
     regime: RegimeName = "mtma"
     """How the departments learn: apart (silo, independent), as one network (single), or for one
     profit on one clock (joint), on three (mtma), or on three with the departments' swapped."""
+    learner: Learner = "path"
+    """`path` follows the slope of the simulated ledger through its periods; `score` the score
+    function, as departments without a simulator would. Each has defaults of its own."""
     seed: int = 0
     """Seed of everything random: the same seed on the same machine gives the same numbers."""
-    iterations: int = 240
+    iterations: int = 640
     """Rounds of experience and updates; each is stores × horizon store-periods."""
     out: Path | None = None
     """Run folder; by default runs/SCENARIO-REGIME-SEED. A training with the same settings that
@@ -45,54 +54,75 @@ class TrainConfig:
     devices: int | None = None
     """Devices that share the stores (of a sweep: the runs); by default all there are."""
 
-    stores: int = 256
+    stores: int = 32
     """Stores simulated side by side."""
-    crn_group: int = 4
-    """Stores that meet the same customers, each a baseline for the others; divides stores."""
     horizon: int = 32
     """Periods per iteration."""
     critic_epochs: int = 4
-    """The critic's passes over an iteration's experience, before the departments learn from it."""
-    policy_epochs: int = 1
-    """The departments' passes over it."""
-    minibatches: int = 4
-    """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
-    passes, then of the fast department."""
-    fast_per_slow: int = 4
-    """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1."""
-    fast: Department = "recommendation"
+    """Steps of the critic per iteration (path), or its passes over an iteration's experience before
+    the departments learn from it (score)."""
+    fast: Department = "replenishment"
     """Which department is fast (mtma-reversed: slow)."""
-    critic_rate: float = 2e-3
+    critic_rate: float = 1e-2
     """Base rate of the critic."""
-    fast_rate: float = 4e-3
+    fast_rate: float = 2e-2
     """Base rate of the fast department."""
-    slow_rate: float = 4e-3
+    slow_rate: float = 6e-3
     """Base rate of the slow department."""
     fast_exponent: float = 0.55
     """α: the fast rates fall as (1 + n/n0)^(−α), n counting fast updates."""
     slow_exponent: float = 0.7
     """β: the slow rate falls as (1 + n/n0)^(−β), n counting slow updates."""
-    schedule_offset: float = 1000.0
-    """n0, in fast updates (the other clocks' n0 is the same moment in their own updates)."""
-    warm_up: float = 16.0
+    schedule_offset: float | None = None
+    """n0, in fast updates (the other clocks' n0 is the same moment in their own updates); by
+    default a tenth of the iterations."""
+    warm_up: float = 0.0
     """Updates of a department's own clock over which its rate rises to the schedule."""
     timescales: Literal["decaying", "constant"] = "decaying"
     """`constant` keeps the base rates and waives the conditions on the exponents."""
-
-    average_reward_rate: float = 0.1
-    """Step size of the average profit per iteration."""
-    gae_lambda: float = 0.9
-    """λ of generalised advantages: how many periods a decision answers for."""
-    clip_eps: float = 0.2
-    """PPO's clipping range."""
-    entropy_coef: float = 0.01
-    """Bonus on the entropy of slates."""
-    cross_product_credit: float = 1.0
-    """Weight of the other products' profit in the credit of an order; 1 is unbiased."""
+    temperature: float = 0.5
+    """Of the draws of slates in training, over what a place on the slate is worth."""
+    temperature_end: float = 0.05
+    """At the last iteration; falls to it geometrically."""
     kpi_mix: float = 1.0
     """Share of a department's own KPI in its reward, the rest profit (silo and independent)."""
+
+    tail: int = 3
+    """The last periods of the horizon, whose decisions are counted but not learned from (path)."""
+    averaging: float = 0.03
+    """Step size of the running averages of weights, which are what is used (path)."""
+    discount: float = 0.995
+    """γ, of what the critic says lies beyond the horizon (path)."""
+    target_rate: float = 0.1
+    """Step size at which the critic's target network follows it (path)."""
+    fresh_share: float = 0.1
+    """Share of stores whose goodwill, if they have any, is set anew in each iteration (path)."""
+    rematerialise: bool = False
+    """Compute periods again on the way back, in a twentieth of the memory (path)."""
+
+    crn_group: int = 4
+    """Stores that meet the same customers, each a baseline for the others; divides stores
+    (score)."""
+    policy_epochs: int = 1
+    """The departments' passes over an iteration's experience (score)."""
+    minibatches: int = 4
+    """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
+    passes, then of the fast department (score)."""
+    fast_per_slow: int = 4
+    """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1
+    (score)."""
+    average_reward_rate: float = 0.1
+    """Step size of the average profit per iteration (score)."""
+    gae_lambda: float = 0.9
+    """λ of generalised advantages: how many periods a decision answers for (score)."""
+    clip_eps: float = 0.2
+    """PPO's clipping range (score)."""
+    entropy_coef: float = 0.01
+    """Bonus on the entropy of slates (score)."""
+    cross_product_credit: float = 1.0
+    """Weight of the other products' profit in the credit of an order; 1 is unbiased (score)."""
     values: Literal["product", "store"] = "product"
-    """What the critic values: each product, or the store as a whole."""
+    """What the critic values: each product, or the store as a whole (score)."""
     width: int = 32
     """Width of all networks."""
     replenishment_memory: MemoryKind = "ewma"
@@ -111,10 +141,25 @@ class TrainConfig:
     save_seconds: float = 60.0
     """Seconds between checkpoints: the most work that is lost when the process is killed."""
 
+    @classmethod
+    def by_score(cls, **settings: Any) -> Self:
+        """Settings of the learner by score function, with its own defaults."""
+        return cls(**(BY_SCORE | settings))
+
+    @property
+    def usual(self) -> Self:
+        """The defaults of this learner."""
+        return type(self).by_score() if self.learner == "score" else type(self)()
+
+    @property
+    def method(self) -> str:
+        """Regime and, where it is not the default, learner: names folders and groups."""
+        return self.regime if self.learner == "path" else f"{self.regime}-{self.learner}"
+
     @property
     def folder(self) -> Path:
         name = Path(self.scenario).stem
-        return self.out or Path("runs") / f"{name}-{self.regime}-{self.seed}"
+        return self.out or Path("runs") / f"{name}-{self.method}-{self.seed}"
 
     @property
     def store_periods(self) -> int:
@@ -140,40 +185,43 @@ class TrainConfig:
         )  # fmt: skip
         for field in counts:
             _require(self, field, getattr(self, field) >= 1, "1 or more")
+        _require(
+            self, "tail", 0 <= self.tail < self.horizon, f"0 to horizon - 1 = {self.horizon - 1}"
+        )
         _require(self, "devices", self.devices is None or self.devices >= 1, "1 or more")
         _require(self, "evaluation_stores", self.evaluation_stores >= 2, "2 or more")
         _require(self, "burn_in", self.burn_in >= 0, "0 or more")
         _require(self, "seed", 0 <= self.seed < 2**31, "0 to 2147483647")
-        for field in ("critic_rate", "fast_rate", "slow_rate", "schedule_offset", "clip_eps"):
+        for field in (
+            "critic_rate", "fast_rate", "slow_rate", "clip_eps", "temperature", "temperature_end",
+        ):  # fmt: skip
             _require(self, field, 0 < getattr(self, field) < float("inf"), "above 0")
-        for field in ("average_reward_rate", "gae_lambda", "cross_product_credit", "kpi_mix"):
+        offset = self.schedule_offset
+        _require(self, "schedule_offset", offset is None or 0 < offset < float("inf"), "above 0")
+        for field in (
+            "average_reward_rate", "gae_lambda", "cross_product_credit", "kpi_mix", "averaging",
+            "target_rate", "fresh_share",
+        ):  # fmt: skip
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
+        _require(self, "discount", 0 < self.discount < 1, "above 0, below 1")
         _require(self, "save_seconds", self.save_seconds >= 0, "0 or more")
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy_coef", 0 <= self.entropy_coef < float("inf"), "0 or more")
-        _require(
-            self,
-            "crn_group",
-            self.stores % self.crn_group == 0,
-            f"a divisor of stores={self.stores}",
-        )
-        _require(
-            self, "minibatches", self.stores % self.minibatches == 0,
-            f"a divisor of stores={self.stores}",
-        )  # fmt: skip
-        _require(
-            self, "fast_per_slow", self.minibatches % self.fast_per_slow == 0,
-            f"a divisor of minibatches={self.minibatches}",
-        )  # fmt: skip
+        if self.learner == "score":
+            parts = {"crn_group": "stores", "minibatches": "stores", "fast_per_slow": "minibatches"}
+            for field, whole in parts.items():
+                divides = getattr(self, whole) % getattr(self, field) == 0
+                _require(self, field, divides, f"a divisor of {whole}={getattr(self, whole)}")
         timescales.check(self.fast_exponent, self.slow_exponent, self.timescales)
 
     def shards(self) -> Shards:
         """The stores spread over devices. Raises `ConfigError` where they cannot be."""
-        parts = {
-            "stores / crn_group": self.stores // self.crn_group,
-            "stores / minibatches": self.stores // self.minibatches,
-            "evaluation_stores": self.evaluation_stores,
-        }
+        parts = {"stores": self.stores, "evaluation_stores": self.evaluation_stores}
+        if self.learner == "score":
+            parts = {
+                "stores / crn_group": self.stores // self.crn_group,
+                "stores / minibatches": self.stores // self.minibatches,
+            } | parts
         return shards_of(self.devices, parts)
 
     def trainer(
@@ -195,21 +243,29 @@ class TrainConfig:
                 self.recommendation_memory,
                 single=regime.one_network,
             ),
+            learner=self.learner,
             fast=_other(self.fast) if regime.clocks == "reversed" else self.fast,
             stores=self.stores,
             crn_group=self.crn_group,
             horizon=self.horizon,
+            tail=self.tail,
+            rematerialise=self.rematerialise,
             policy_epochs=self.policy_epochs,
             critic_epochs=self.critic_epochs,
             minibatches=self.minibatches,
             fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
             by_product=self.values == "product",
+            max_norm=1.0 if self.learner == "path" else 0.5,
             shards=shards,
         )
 
     def hyperparams(self) -> Hyperparams:
         """The settings that runs of one program can differ in."""
         one_clock = not REGIMES[self.regime].three_clocks
+        offset = self.schedule_offset or self.iterations / 10
+        by_path = self.learner == "path"
+        passes = self.critic_epochs / (1 if by_path else self.policy_epochs)
+        slow_per_fast = 1 if one_clock or by_path else self.fast_per_slow
         settings = dict(
             critic_rate=self.critic_rate,
             fast_rate=self.fast_rate,
@@ -217,23 +273,20 @@ class TrainConfig:
             fast_exponent=self.fast_exponent,
             slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
             # The same moment of the training, counted in each clock's own updates.
-            critic_offset=self.schedule_offset * self.critic_epochs / self.policy_epochs,
-            fast_offset=self.schedule_offset,
-            slow_offset=self.schedule_offset / (1 if one_clock else self.fast_per_slow),
+            critic_offset=offset * passes,
+            fast_offset=offset,
+            slow_offset=offset / slow_per_fast,
             warm_up=self.warm_up,
         )
         clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
         if self.timescales == "constant":
             clocks = timescales.constant(clocks)
-        return Hyperparams(
-            clocks=clocks,
-            average_reward_rate=jnp.float32(self.average_reward_rate),
-            gae_lambda=jnp.float32(self.gae_lambda),
-            clip_eps=jnp.float32(self.clip_eps),
-            entropy_coef=jnp.float32(self.entropy_coef),
-            cross_product_credit=jnp.float32(self.cross_product_credit),
-            kpi_mix=jnp.float32(self.kpi_mix),
-        )
+        names = (
+            "average_reward_rate", "gae_lambda", "clip_eps", "entropy_coef", "cross_product_credit",
+            "kpi_mix", "temperature", "temperature_end", "iterations", "averaging", "discount",
+            "target_rate", "fresh_share",
+        )  # fmt: skip
+        return Hyperparams(clocks, **{name: jnp.float32(getattr(self, name)) for name in names})
 
 
 def count_devices(devices: int | None) -> int:

@@ -46,7 +46,7 @@ def collect(
     The stores of a `crn_group` meet the same customers, and decide for themselves.
     """
     key, trajectory_key = jax.random.split(train_state.key)
-    static, departments = trainer.static, trainer.departments(train_state)
+    static, departments = trainer.static, trainer.exploring(train_state)
     shards = static.shards
 
     def one_period(carry: tuple[State, Memories], period_key: PRNGKeyArray) -> tuple:
@@ -80,7 +80,7 @@ def _one_store(
     """One period of one store; `keys` of its customers and of its decisions."""
     order_key, slate_key = jax.random.split(keys[1])
     slate, slate_record, slates_memory = departments.recommendation.explore(
-        slate_key, memories[1], state, params
+        slate_key, trainer.hyperparams.temperature, memories[1], state, params
     )
     attention = choice.mean_attention(slate, params)
     order, order_record, orders_memory = departments.replenishment.explore(

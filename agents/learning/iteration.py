@@ -1,33 +1,24 @@
-"""Multi-timescale multi-agent learning: one iteration, compiled.
+"""Multi-timescale multi-agent learning: one iteration of either learner, compiled.
 
-Act → the critic learns the values of what was seen → differential advantages by product → several
-updates of the fast department to each update of the slow one. PPO's clipped surrogate with Adam.
-Idea: Jiang et al. (2025).
+`path` follows the slope of the simulated ledger, `score` the score function with the critic's
+advantages, as departments without a simulator would. Idea: Jiang et al. (2025).
 """
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from agents.learning import critic, health, timescales
-from agents.learning.critic import CriticBatch
-from agents.learning.experience import Trajectory, collect
+from agents.learning import path, score
 from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
-from agents.learning.updates import Batch, update_critics, update_departments
 from jaxsim.params import Params
 
 
 def iterate(
     trainer: Trainer, train_state: TrainState, params: Params
 ) -> tuple[TrainState, dict[str, Array]]:
-    """Experience, values, advantages, updates on all clocks; the state after, and its metrics."""
-    train_state, trajectory = collect(trainer, train_state, params)
-    train_state, critic_loss = learn_values(trainer, train_state, trajectory, params)
-    train_state, batch = advantages(trainer, train_state, trajectory, params)
-    train_state, losses = update_departments(trainer, train_state, batch)
-    metrics = _metrics(trainer, train_state, trajectory) | {"critic_loss": critic_loss} | losses
-    return train_state.replace(iteration=train_state.iteration + 1), metrics
+    """Experience and updates on all clocks; the state after, and its metrics."""
+    learner = path if trainer.static.learner == "path" else score
+    return learner.iterate(trainer, train_state, params)
 
 
 def iterate_many(
@@ -37,71 +28,3 @@ def iterate_many(
     return jax.lax.scan(
         lambda state, _: iterate(trainer, state, params), train_state, length=iterations
     )
-
-
-def learn_values(
-    trainer: Trainer, train_state: TrainState, trajectory: Trajectory, params: Params
-) -> tuple[TrainState, Float[Array, ""]]:
-    """The critic's clock: passes over the new experience before anybody acts on its values."""
-    _, batches, _ = _estimates(trainer, train_state, trajectory, params)
-    return update_critics(trainer, train_state, batches)
-
-
-def advantages(
-    trainer: Trainer, train_state: TrainState, trajectory: Trajectory, params: Params
-) -> tuple[TrainState, Batch]:
-    """Each department's credit, and the average profit seen."""
-    by_product, _, off = _estimates(trainer, train_state, trajectory, params)
-    mean = trainer.static.shards.mean
-    # One central critic serves both departments; else the first is replenishment's.
-    orders, slates = by_product[0], by_product[-1]
-    others = orders.sum(-1, keepdims=True) - orders
-    credit = orders + trainer.hyperparams.cross_product_credit * others
-    slate_advantage = critic.standardised(slates.sum(-1, keepdims=True), mean)
-    batch = Batch(
-        orders=trajectory.orders,
-        slates=trajectory.slates,
-        order_advantage=critic.standardised(credit, mean),
-        slate_advantage=jnp.broadcast_to(slate_advantage, trajectory.slates.log_probability.shape),
-    )
-    rate = trainer.hyperparams.average_reward_rate
-    average = tuple(
-        jnp.where(jnp.isfinite(each), rho + rate * each, rho)
-        for rho, each in zip(train_state.average, mean(off), strict=True)
-    )
-    return train_state.replace(average=average), batch
-
-
-def _estimates(
-    trainer: Trainer, train_state: TrainState, trajectory: Trajectory, params: Params
-) -> tuple[
-    tuple[Float[Array, "T B N"], ...], tuple[CriticBatch, ...], tuple[Float[Array, " N"], ...]
-]:
-    """Of every critic: advantages, what it can learn, and how far its ρ is off."""
-    last_views = jax.vmap(trainer.critic_views, (0, None))(train_state.states, params)
-    critics = zip(
-        train_state.critics, train_state.average, trajectory.seen, last_views, strict=True
-    )
-    static, gae_lambda = trainer.static, trainer.hyperparams.gae_lambda
-    parts = [
-        critic.advantages_of(static.networks.critic, *each, gae_lambda, static.crn_group)
-        for each in critics
-    ]
-    advantages, batches, off = zip(*parts, strict=True)
-    return advantages, batches, off
-
-
-def _metrics(trainer: Trainer, train_state: TrainState, trajectory: Trajectory) -> dict[str, Array]:
-    clocks, shards = trainer.hyperparams.clocks, trainer.static.shards
-    served, asked = (shards.total(each.sum()) for each in (trajectory.served, trajectory.asked))
-    return {
-        "profit": shards.mean(trajectory.profit.mean()),
-        "fill_rate": served / jnp.maximum(asked, 1.0),
-        "critic_rate": timescales.critic_rate(clocks, train_state.critic_updates),
-        "fast_rate": timescales.fast_rate(clocks, train_state.fast_updates),
-        "slow_rate": timescales.slow_rate(clocks, train_state.slow_updates),
-        "critic_updates": train_state.critic_updates,
-        "fast_updates": train_state.fast_updates,
-        "slow_updates": train_state.slow_updates,
-        "skipped_updates": health.skipped_updates(train_state.health),
-    }

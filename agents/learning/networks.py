@@ -38,16 +38,36 @@ class Critic(nn.Module):
         return value, response
 
 
+class Value(nn.Module):
+    """Differential value of a store, for the end of a path: the sum of a part of each product and a
+    mean part of each segment."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, view: View, share: Float[Array, " K"]) -> Float[Array, ""]:
+        """`share`: customers of each segment over their mean."""
+        hidden, context = Encoder(self.width)(view, None)
+        products = nn.Dense(1, kernel_init=zero_start)(hidden).sum()
+        crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
+        known = jnp.concatenate([view.segment, crowd], -1)
+        bent = nn.Dense(1, kernel_init=zero_start)(nn.tanh(nn.Dense(self.width)(known)))
+        straight = nn.Dense(1, kernel_init=zero_start)(known)
+        return products + (share * (bent + straight)[:, 0]).mean()
+
+
 @dataclass(frozen=True)
 class Networks:
-    """The three networks of a training; each can be a flax module of your own.
+    """The networks of a training; each can be a flax module of your own.
 
-    critic: `apply(weights, view, decision)` as `Critic` has it.
+    critic: `apply(weights, view, decision)` as `Critic` has it (score). value: `apply(weights,
+    view, share)` as `Value` has it (path).
     """
 
     orders: OrderNetwork
     slates: SlateNetwork
     critic: Any
+    value: Any
 
 
 def default_networks(
@@ -56,9 +76,10 @@ def default_networks(
     """The project's own networks; `single`: one network with a head for each decision."""
     if single:
         both = SingleActor(width, replenishment_memory)
-        return Networks(Head(both, "orders"), Head(both, "slates"), Critic(width))
+        return Networks(Head(both, "orders"), Head(both, "slates"), Critic(width), Value(width))
     return Networks(
         ReplenishmentActor(width, replenishment_memory),
         RecommendationActor(width, recommendation_memory),
         Critic(width),
+        Value(width),
     )

@@ -1,6 +1,7 @@
 """The settings of one training: static ones, and traced ones that runs can differ in."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from flax import struct
 from jaxtyping import Array, Float
@@ -10,6 +11,9 @@ from agents.learning.networks import Networks
 from agents.learning.regimes import Department, Regime
 from agents.learning.timescales import Clocks
 
+Learner = Literal["path", "score"]
+"""Departments follow the slope of the simulated ledger, or the score function."""
+
 
 @dataclass(frozen=True)
 class StaticConfig:
@@ -17,10 +21,13 @@ class StaticConfig:
 
     regime: Regime
     networks: Networks
+    learner: Learner = "path"
     fast: Department = "recommendation"  # the fast department; the other is slow
     stores: int = 256
     crn_group: int = 4  # stores that meet the same customers (common random numbers)
     horizon: int = 32  # periods per iteration
+    tail: int = 3  # of them, the last, whose decisions are not learned from (path)
+    rematerialise: bool = False  # periods are computed again going back, to save memory (path)
     policy_epochs: int = 1  # passes of the departments over an iteration's experience
     critic_epochs: int = 4  # passes of the critic over it, before them
     minibatches: int = 4  # of whole stores
@@ -46,3 +53,10 @@ class Hyperparams:
     entropy_coef: Float[Array, ""]  # bonus on the entropy of slates
     cross_product_credit: Float[Array, ""]  # weight of other products' advantages in an order's
     kpi_mix: Float[Array, ""]  # 1: own KPI, 0: the store's profit
+    temperature: Float[Array, ""]  # of the draws of slates, in units of what a place is worth
+    temperature_end: Float[Array, ""]  # after `iterations`
+    iterations: Float[Array, ""]  # of the training
+    averaging: Float[Array, ""]  # step size of the averaged weights (path)
+    discount: Float[Array, ""]  # γ of values beyond the path (path)
+    target_rate: Float[Array, ""]  # at which target critics follow (path)
+    fresh_share: Float[Array, ""]  # of stores whose goodwill is set anew (path)

@@ -4,8 +4,6 @@ Schedules a_n = a0 (1 + n/n0)^(−α) for the fast department and b_n = b0 (1 + 
 slow, each counting its own updates (Borkar 1997; Konda and Tsitsiklis 2000).
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 import optax
 from flax import struct
@@ -82,23 +80,21 @@ def slow_rate(clocks: Clocks, count: Array) -> Float[Array, ""]:
     return rate * _warm(clocks, count)
 
 
-def optimizer(clocks: Clocks, clock: str, max_norm: float) -> optax.GradientTransformation:
-    """Adam on one of the clocks: "critic", "fast" or "slow"."""
+def optimizer(
+    clocks: Clocks, clock: str, max_norm: float, second_moment: float = 0.999
+) -> optax.GradientTransformation:
+    """Adam on one of the clocks: "critic", "fast" or "slow"; gradients clipped to `max_norm`."""
     rate = {"critic": critic_rate, "fast": fast_rate, "slow": slow_rate}[clock]
-    return _adam(lambda count: rate(clocks, count), max_norm)
+    return optax.chain(
+        optax.clip_by_global_norm(max_norm),
+        optax.scale_by_adam(b2=second_moment, eps=1e-5),
+        optax.scale_by_learning_rate(lambda count: rate(clocks, count)),
+    )
 
 
 def _warm(clocks: Clocks, count: Array) -> Float[Array, ""]:
     """A factor that rises to 1, so that no department learns from an untrained critic."""
     return jnp.minimum(1.0, (count + 1.0) / (clocks.warm_up + 1.0))
-
-
-def _adam(schedule: Any, max_norm: float) -> optax.GradientTransformation:
-    return optax.chain(
-        optax.clip_by_global_norm(max_norm),
-        optax.scale_by_adam(eps=1e-5),
-        optax.scale_by_learning_rate(schedule),
-    )
 
 
 def constant(clocks: Clocks) -> Clocks:

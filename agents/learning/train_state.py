@@ -19,7 +19,10 @@ class TrainState:
     replenishment: Any  # weights; empty where one network decides both
     recommendation: Any
     critics: tuple[Any, ...]  # one central critic, or one for each department
-    average: tuple[Float[Array, " N"], ...]  # ρ by product, for each critic
+    average: tuple[Float[Array, "..."], ...]  # ρ of each critic: of the store, or by product
+    averaged: dict[str, Any]  # running averages of both departments' weights, for use
+    targets: tuple[Any, ...]  # slowly following critics; none where they are learned by score
+    explained: tuple[Float[Array, ""], ...]  # share of the returns' variance, for each critic
     critic_optimizer: Any
     fast_optimizer: Any
     slow_optimizer: Any

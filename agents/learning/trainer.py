@@ -49,12 +49,16 @@ class Trainer:
             "recommendation": slates.weights_for(keys[3], one, params),
         }
         critics = self._critics(keys[1], one, params)
+        by_path = self.static.learner == "path"
         empty = (orders.start(params), slates.start(params))
         none = jnp.zeros((), jnp.int32)
         return TrainState(
             **weights,
             critics=critics,
-            average=tuple(jnp.zeros(params.products) for _ in critics),
+            average=tuple(jnp.zeros(() if by_path else params.products) for _ in critics),
+            averaged={name: each for name, each in weights.items() if each},
+            targets=critics if by_path else (),
+            explained=tuple(jnp.zeros(()) for _ in critics) if by_path else (),
             critic_optimizer=self.optimizer("critic").init(critics),
             fast_optimizer=self.optimizer("fast").init(weights[self.fast]),
             slow_optimizer=self.optimizer("slow").init(weights[self.slow]),
@@ -72,10 +76,19 @@ class Trainer:
 
     def departments(self, train_state: TrainState) -> Departments:
         """Both departments as they now are, ready to decide."""
-        orders, slates = train_state.replenishment, train_state.recommendation
-        if self.static.regime.one_network:
-            orders = slates
+        return self.departments_with(train_state.averaged)
+
+    def departments_with(self, weights: dict[str, Any]) -> Departments:
+        """Both departments with these weights, by department."""
+        slates = weights["recommendation"]
+        orders = slates if self.static.regime.one_network else weights["replenishment"]
         return Departments(self.replenishment(orders), self.recommendation(slates))
+
+    def exploring(self, train_state: TrainState) -> Departments:
+        """Both departments with the weights that are being learned."""
+        return self.departments_with(
+            {name: getattr(train_state, name) for name in train_state.averaged}
+        )
 
     def replenishment(self, weights: Any) -> Replenishment:
         """The replenishment department with these weights."""
@@ -102,7 +115,11 @@ class Trainer:
 
     def optimizer(self, clock: str) -> optax.GradientTransformation:
         """Adam on the clock "critic", "fast" or "slow"."""
-        return timescales.optimizer(self.hyperparams.clocks, clock, self.static.max_norm)
+        short = self.static.learner == "path"  # memory, as gradients change with the temperature
+        second_moment = 0.99 if short else 0.999
+        return timescales.optimizer(
+            self.hyperparams.clocks, clock, self.static.max_norm, second_moment
+        )
 
     def critic_views(self, state: State, params: Params) -> tuple[View, ...]:
         """What each critic sees: everything, or one department's own view each."""
@@ -115,10 +132,14 @@ class Trainer:
         )
 
     def _critics(self, key: PRNGKeyArray, one: State, params: Params) -> tuple[Any, ...]:
-        nothing = jnp.zeros((params.products, critic.DECISION_COLUMNS))
+        if self.static.learner == "path":
+            network, given = self.static.networks.value, jnp.ones(params.segments)
+        else:
+            network = self.static.networks.critic
+            given = jnp.zeros((params.products, critic.DECISION_COLUMNS))
         keys = jax.random.split(key, 2)
         return tuple(
-            self.static.networks.critic.init(each, view, nothing)
+            network.init(each, view, given)
             for each, view in zip(keys, self.critic_views(one, params), strict=False)
         )
 

@@ -109,7 +109,7 @@ def _critic_update(
         losses = (critic.value_loss(trainer.static.networks.critic, *pair) for pair in pairs)
         return sum(losses, jnp.zeros(())), {}
 
-    loss, _, gradient = _descent(trainer, loss_of, train_state.critics)
+    loss, _, gradient = descent(trainer, loss_of, train_state.critics)
     return stepped(trainer, train_state, "critic", "critics", loss, gradient), loss
 
 
@@ -134,13 +134,11 @@ def _improved(
 ) -> tuple[TrainState, Losses]:
     """The state after one step of a department on its clock, and the losses."""
     loss_of = partial(_loss, trainer, department, minibatch)
-    loss, losses, gradient = _descent(trainer, loss_of, getattr(train_state, department))
+    loss, losses, gradient = descent(trainer, loss_of, getattr(train_state, department))
     return stepped(trainer, train_state, clock, department, loss, gradient), losses
 
 
-def _descent(
-    trainer: Trainer, loss_of: Callable, weights: Any
-) -> tuple[Float[Array, ""], Losses, Any]:
+def descent(trainer: Trainer, loss_of: Callable, weights: Any) -> tuple[Float[Array, ""], Any, Any]:
     """Loss, its parts and its gradient over the stores of all shards."""
     shards = trainer.static.shards
     (loss, parts), gradient = jax.value_and_grad(loss_of, has_aux=True)(shards.apart(weights))

@@ -26,7 +26,10 @@ zero_start = nn.initializers.zeros_init()
 
 
 class Encoder(nn.Module):
-    """Per-product weights with a pooled context of all products, the segments and the store."""
+    """Per-product weights with a pooled context of all products, the segments and the store.
+
+    Features of a segment and a product are averaged over segments.
+    """
 
     width: int
 
@@ -35,7 +38,7 @@ class Encoder(nn.Module):
         self, view: View, memory: Carried
     ) -> tuple[Float[Array, "N W"], Float[Array, " C"]]:
         """Hidden features of every product, and the pooled context."""
-        features = view.product
+        features = jnp.concatenate([view.product, view.pair.mean(0)], -1)
         if memory is not None:
             features = jnp.concatenate([features, memory], -1)
         hidden = nn.tanh(nn.Dense(self.width)(features))

@@ -14,6 +14,8 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.errors import UserError, unknown
 from agents.policies import slates
+from agents.policies.slates import SlateProblem
+from jaxsim import slopes
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
 from jaxsim.views import Stock, stock_of
@@ -105,7 +107,7 @@ def order_quantity(
 ) -> Float[Array, " N"]:
     """Whole units up to the level, none before the gap has opened, none beyond the cap, none of a
     product that is not carried."""
-    short = jnp.round(level) - stock.position
+    short = slopes.whole_units(level) - stock.position
     short = jnp.where(short >= heuristic.gap * state.forecast, short, 0.0)
     return jnp.clip(short, 0.0, _most(state, heuristic, params))
 
@@ -139,41 +141,7 @@ def _most(state: State, heuristic: HeuristicParams, params: Params) -> Float[Arr
 
 def recommend(state: State, heuristic: HeuristicParams, params: Params) -> Int[Array, "K S"]:
     """The slate of the chosen recommender for each segment."""
-    weights, worth, plain = _slate_terms(state, heuristic, params)
-    by_score = slates.top_slate(jnp.broadcast_to(plain, weights.shape), params.slots)
-    by_worth = slates.greedy_slate(weights, worth, params)
-    return jnp.where(_is_plain(heuristic), by_score, by_worth)
-
-
-def recommendation_prior(
-    state: State, heuristic: HeuristicParams, params: Params
-) -> Float[Array, "K N"]:
-    """The recommender as scores: what the first slot of its slate is ranked by. A learned
-    department starts from here.
-
-    Scores of worth are in units of what a place on the slate is worth when stock is ignored, so
-    that products it is almost indifferent between stay close; plain ones have spread 1.
-    """
-    weights, worth, plain = _slate_terms(state, heuristic, params)
-    boost = jnp.exp(params.lift)
-    value = slates.value_of_showing(weights, boost, worth, params)
-    at_rest = slates.market_weights(jnp.zeros_like(state.fatigue), params)
-    margin = params.price - params.cost
-    gain = slates.value_of_showing(at_rest, boost, margin, params) - slates.value_of_showing(
-        at_rest, jnp.ones_like(boost), margin, params
-    )
-    plain = _centred(jnp.broadcast_to(plain, weights.shape))
-    return jnp.where(
-        _is_plain(heuristic), plain / (_size(plain) + 1e-6), _centred(value) / (_size(gain) + 1e-6)
-    )
-
-
-def _centred(scores: Array) -> Array:
-    return scores - scores.mean(-1, keepdims=True)
-
-
-def _size(scores: Array) -> Float[Array, ""]:
-    return jnp.sqrt((scores**2).mean())
+    return slates.fill(slate_problem(state, heuristic, params))[0]
 
 
 def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:
@@ -181,34 +149,37 @@ def balancing_penalty(share: Float[Array, " N"]) -> Float[Array, " N"]:
     return (1 - jnp.exp(-share)) * jnp.e / (jnp.e - 1)
 
 
-def _is_plain(heuristic: HeuristicParams) -> Array:
-    recommender = jnp.asarray(heuristic.recommender)
-    return (recommender == POPULARITY) | (recommender == MOST_STOCK)
-
-
-def _slate_terms(
-    state: State, heuristic: HeuristicParams, params: Params
-) -> tuple[Float[Array, "K N"], Float[Array, " N"], Float[Array, " N"]]:
-    """MNL weights as the recommender believes them, the worth of a sale of each product, and the
-    plain score of the two recommenders that rank products alike for everybody.
+def slate_problem(state: State, heuristic: HeuristicParams, params: Params) -> SlateProblem:
+    """The recommender's beliefs: MNL weights, and what a sale of each product is worth.
 
     margin: p − c, stock ignored. balancing: margin · Ψ(share of a full shelf)^w.
     myopic: (margin + holding saved) · (share of today's demand that stock can serve)^w.
-    most-stock: days of cover. popularity: forecast.
+    Two rank products alike for everybody: popularity by forecast, most-stock by periods of cover.
     """
     stock = stock_of(state, params)
     margin = params.price - params.cost
-    day = stock.today + 1e-3
+    today = stock.today + 1e-3
     full_shelf = stock.protected + 1.0
     balanced = margin * balancing_penalty(state.on_hand / full_shelf) ** heuristic.stock_weight
-    coverage = jnp.minimum(state.on_hand / (2.0 * day), 1.0) ** heuristic.stock_weight
-    aware = jnp.asarray(heuristic.recommender) >= BALANCING
+    coverage = jnp.minimum(state.on_hand / (2.0 * today), 1.0) ** heuristic.stock_weight
+    recommender = jnp.asarray(heuristic.recommender)
     worth = jnp.select(
-        [heuristic.recommender == BALANCING, heuristic.recommender == MYOPIC],
+        [recommender == BALANCING, recommender == MYOPIC],
         [balanced, (margin + params.holding) * coverage],
         margin,
     )
     weights = slates.market_weights(state.fatigue, params)
-    weights = jnp.where(aware & params.hide_stockouts & (state.on_hand <= 0), 0.0, weights)
-    plain = jnp.where(heuristic.recommender == MOST_STOCK, state.on_hand / day, state.forecast)
-    return weights, worth, plain
+    hidden = (recommender >= BALANCING) & params.hide_stockouts & (state.on_hand <= 0)
+    plain = jnp.where(recommender == MOST_STOCK, state.on_hand / today, state.forecast)
+    place = slates.place_worth(params)
+    spread = jnp.sqrt(((plain - plain.mean()) ** 2).mean()) + 1e-6
+    return SlateProblem(
+        weights=jnp.where(hidden, 0.0, weights),
+        worth=worth[None],
+        plain=place * plain / spread,
+        is_plain=(recommender == POPULARITY) | (recommender == MOST_STOCK),
+        boost=slates.boosts(params),
+        no_purchase=params.no_purchase,
+        at_stake=margin + params.holding + params.penalty,
+        place=place,
+    )

@@ -14,8 +14,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.policies import slates
 from agents.policies.encoder import Carried, MemoryKind, Trunk, empty_memory, encoded, zero_start
-from agents.policies.heuristics import HeuristicParams, recommendation_prior
+from agents.policies.heuristics import HeuristicParams, slate_problem
 from agents.policies.replenishment import Sight
+from agents.policies.slates import SlateProblem
 from jaxsim import views
 from jaxsim.params import Params
 from jaxsim.records import State
@@ -27,15 +28,13 @@ class SlateNetwork(Protocol):
 
     memory: MemoryKind  # "gru": a memory that is learned and replayed in the update
 
-    def init(
-        self, key: PRNGKeyArray, view: View, prior: Float[Array, "K N"], memory: Carried
-    ) -> Any: ...
+    def init(self, key: PRNGKeyArray, view: View, memory: Carried) -> Any: ...
 
     def apply(
-        self, weights: Any, view: View, prior: Float[Array, "K N"], memory: Carried
+        self, weights: Any, view: View, memory: Carried
     ) -> tuple[Float[Array, "K N"], Carried]:
-        """Scores of every product for every segment (logits of a Plackett–Luce slate), and the
-        memory. `prior`: the tuned recommender's scores."""
+        """Corrections of what a sale of each product to each segment is worth, in units of what is
+        at stake with it (margin, holding and penalty), and the memory."""
         ...
 
     def start(self, news: int, products: int) -> Carried:
@@ -44,29 +43,22 @@ class SlateNetwork(Protocol):
 
 
 class RecommendationActor(nn.Module):
-    """Scores of every product for every segment, as a correction to the heuristic prior."""
+    """A correction for every product, one for every segment and product, and one in between."""
 
     width: int
     memory: MemoryKind
-    start_sharpness: float = 4.0
     trunk: Trunk | None = None  # shared with another head
 
     @nn.compact
-    def __call__(
-        self, view: View, prior: Float[Array, "K N"], carried: Carried
-    ) -> tuple[Float[Array, "K N"], Carried]:
+    def __call__(self, view: View, carried: Carried) -> tuple[Float[Array, "K N"], Carried]:
         """See `SlateNetwork.apply`."""
         hidden, context, carried = (self.trunk or partial(encoded, self))(view, carried)
         everybody = nn.Dense(1, kernel_init=zero_start)(hidden)[:, 0]
         product = nn.Dense(self.width // 2, kernel_init=zero_start)(hidden)
         crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
         segment = nn.tanh(nn.Dense(self.width // 2)(jnp.concatenate([view.segment, crowd], -1)))
-        pairs = jnp.concatenate([view.pair, prior[..., None]], -1)
-        personal = nn.Dense(1, kernel_init=zero_start)(pairs)[..., 0]
-        log_sharpness = self.param(
-            "log_sharpness", nn.initializers.constant(jnp.log(self.start_sharpness)), ()
-        )
-        return jnp.exp(log_sharpness) * prior + everybody + segment @ product.T + personal, carried
+        personal = nn.Dense(1, kernel_init=zero_start)(view.pair)[..., 0]
+        return everybody + segment @ product.T + personal, carried
 
     def start(self, news: int, products: int) -> Carried:
         """See `SlateNetwork.start`."""
@@ -79,15 +71,18 @@ class SlateRecord:
 
     view: View
     memory: Carried  # as it was before the decision
-    prior: Float[Array, "K N"]
+    problem: SlateProblem  # the tuned recommender's, not corrected
     slate: Int[Array, "K S"]
+    temperature: Float[Array, ""]
     log_probability: Float[Array, " K"]
     mask: Float[Array, " K"]  # always 1: slates are chosen in every period
 
 
 @struct.dataclass
 class Recommendation:
-    """Plackett–Luce slates over the tuned recommender's scores, corrected by the network."""
+    """Slates filled by what a place is worth: the tuned recommender's worth of a sale, corrected by
+    the network. Source: this project.
+    """
 
     weights: Any
     heuristic: HeuristicParams
@@ -102,31 +97,50 @@ class Recommendation:
 
     def weights_for(self, key: PRNGKeyArray, state: State, params: Params) -> Any:
         """Fresh weights, shaped by any store."""
-        view = self._view(state, params)
-        return self.network.init(key, view, self._prior(state, params), self.start(params))
+        return self.network.init(key, self._view(state, params), self.start(params))
 
     def slate(
         self, memory: Carried, state: State, params: Params
     ) -> tuple[Int[Array, "K S"], Carried]:
-        """The products with the highest scores, and the memory after it."""
-        view = self._view(state, params)
-        logits, memory = self.network.apply(self.weights, view, self._prior(state, params), memory)
-        return slates.top_slate(logits, params.slots), memory
+        """The slates of highest worth, and the memory after it."""
+        correction, memory = self.network.apply(self.weights, self._view(state, params), memory)
+        return slates.fill(self._problem(state, params).corrected(correction))[0], memory
+
+    def draw(
+        self,
+        key: PRNGKeyArray,
+        temperature: Float[Array, ""],
+        memory: Carried,
+        state: State,
+        params: Params,
+    ) -> tuple[Int[Array, "K S"], Float[Array, "S K N"], Carried]:
+        """A drawn slate for each segment; the chances of each slot's draw; the memory after it."""
+        correction, memory = self.network.apply(self.weights, self._view(state, params), memory)
+        problem = self._problem(state, params).corrected(correction)
+        slate, chances = slates.fill(problem, key, temperature)
+        assert chances is not None
+        return slate, chances, memory
 
     def explore(
-        self, key: PRNGKeyArray, memory: Carried, state: State, params: Params
+        self,
+        key: PRNGKeyArray,
+        temperature: Float[Array, ""],
+        memory: Carried,
+        state: State,
+        params: Params,
     ) -> tuple[Int[Array, "K S"], SlateRecord, Carried]:
         """A drawn slate for each segment; the record of the draw; the memory after it."""
-        view = self._view(state, params)
-        prior = self._prior(state, params)
-        logits, after = self.network.apply(self.weights, view, prior, memory)
-        slate = slates.draw_slate(key, logits, params.slots)
+        view, problem = self._view(state, params), self._problem(state, params)
+        correction, after = self.network.apply(self.weights, view, memory)
+        corrected = problem.corrected(correction)
+        slate, _ = slates.fill(corrected, key, temperature)
         record = SlateRecord(
             view=view,
             memory=memory,
-            prior=prior,
+            problem=problem,
             slate=slate,
-            log_probability=slates.log_probability(logits, slate)[0],
+            temperature=temperature,
+            log_probability=slates.log_probability(corrected, slate, temperature)[0],
             mask=jnp.ones(params.segments),
         )
         return slate, record, after
@@ -136,9 +150,9 @@ class Recommendation:
     ) -> tuple[Float[Array, " K"], Float[Array, " K"], Carried]:
         """Log-probability of a recorded decision under other weights, entropy of the first slot,
         memory after."""
-        logits, memory = self.network.apply(weights, record.view, record.prior, memory)
-        log_probability, entropy = slates.log_probability(logits, record.slate)
-        return log_probability, entropy, memory
+        correction, memory = self.network.apply(weights, record.view, memory)
+        problem = record.problem.corrected(correction)
+        return *slates.log_probability(problem, record.slate, record.temperature), memory
 
     def _view(self, state: State, params: Params) -> View:
         if self.sight == "everything":  # the slates come first: they are not known yet
@@ -146,5 +160,5 @@ class Recommendation:
             return views.with_todays_slates(views.joint_view(state, params), undecided)
         return views.recommendation_view(state, params, sees_stock=self.sight == "department")
 
-    def _prior(self, state: State, params: Params) -> Float[Array, "K N"]:
-        return recommendation_prior(state, self.heuristic, params)
+    def _problem(self, state: State, params: Params) -> SlateProblem:
+        return slate_problem(state, self.heuristic, params)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import flax.linen as nn
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from agents.policies.encoder import Carried, MemoryKind, Trunk, empty_memory
 from agents.policies.recommendation import RecommendationActor
@@ -27,15 +27,13 @@ class SingleActor(nn.Module):
         """See `agents.policies.replenishment.OrderNetwork.apply`."""
         return self.replenishment(view, carried)
 
-    def slates(
-        self, view: View, prior: Float[Array, "K N"], carried: Carried
-    ) -> tuple[Array, Carried]:
+    def slates(self, view: View, carried: Carried) -> tuple[Array, Carried]:
         """See `agents.policies.recommendation.SlateNetwork.apply`."""
-        return self.recommendation(view, prior, carried)
+        return self.recommendation(view, carried)
 
-    def __call__(self, view: View, prior: Float[Array, "K N"], carried: Carried) -> Any:
+    def __call__(self, view: View, carried: Carried) -> Any:
         """Both decisions: for making the weights of both heads."""
-        return self.orders(view, carried), self.slates(view, prior, carried)
+        return self.orders(view, carried), self.slates(view, carried)
 
 
 @dataclass(frozen=True)

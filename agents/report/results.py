@@ -123,7 +123,7 @@ def read(folder: Path) -> Finished:
     """A run folder. Raises `RunError`."""
     config = run_folder.read_config(folder)
     summary, metrics = run_folder.read_summary(folder), run_folder.read_metrics(folder)
-    run = Finished(folder, config.regime, "", command_of(config), config, summary, metrics)
+    run = Finished(folder, config.method, "", command_of(config), config, summary, metrics)
     try:
         _bridges([run], [])
     except (KeyError, TypeError) as missing:
@@ -175,10 +175,13 @@ def rounded(steps: dict[str, float], decimals: int) -> dict[str, float]:
 
 def command_of(config: TrainConfig, verb: str = "train") -> str:
     """The command that makes this training: every setting that is not the default."""
-    usual = vars(TrainConfig()) | {"out": dataclasses.replace(config, out=None).folder}
+    usual = vars(config.usual) | {"out": dataclasses.replace(config, out=None).folder}
+    usual["learner"] = TrainConfig.learner
     flags = []
     for name, value in vars(config).items():
-        if value != usual[name] and value is not None:
+        if value is True:
+            flags.append(f"--{name.replace('_', '-')}")
+        elif value != usual[name] and value is not None:
             words = value if isinstance(value, tuple) else (value,)
             typed = " ".join(shlex.quote(str(word)) for word in words)
             flags.append(f"--{name.replace('_', '-')} {typed}")

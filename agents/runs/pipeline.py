@@ -173,6 +173,7 @@ def compared(
     return {
         "scenario": name,
         "regime": config.regime,
+        "learner": config.learner,
         "seed": config.seed,
         "store_periods": config.store_periods,
         "policies": found.rows,

@@ -91,7 +91,7 @@ class StudyConfig:
     def training(self, scenario: str) -> TrainConfig:
         """What all runs on a store share."""
         usual = 24 if self.quick else STORES[scenario]
-        return TrainConfig(
+        return TrainConfig.by_score(
             scenario=scenario, iterations=self.iterations or usual, stores=128,
             evaluations=3 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
             evaluation_periods=100, burn_in=40,

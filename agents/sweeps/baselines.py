@@ -95,10 +95,15 @@ def run_row(run: PlannedRun, totals: Totals, best: Baseline) -> dict[str, Any]:
     config = run.config
     profits = profit_per_period(totals, config.evaluation_periods)
     gain, (gain_low, gain_high) = interval(profits - best.profits)
-    which = {"run": run.number, "scenario": run.scenario.name, "regime": config.regime}
+    which = {
+        "run": run.number,
+        "scenario": run.scenario.name,
+        "regime": config.regime,
+        "learner": config.learner,
+    }
     return (
         which
-        | {"seed": config.seed}
+        | {"learner": config.learner, "seed": config.seed}
         | run.settings
         | {"store_periods": config.store_periods}
         | _profit(profits)

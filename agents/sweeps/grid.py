@@ -18,7 +18,8 @@ from jaxsim.scenarios.scenario import PRODUCT_FIELDS, SCALAR_FIELDS, SEGMENT_FIE
 TRAINING_FIELDS = (
     "critic_rate", "fast_rate", "slow_rate", "fast_exponent", "slow_exponent", "schedule_offset",
     "warm_up", "average_reward_rate", "gae_lambda", "clip_eps", "entropy_coef",
-    "cross_product_credit", "kpi_mix",
+    "cross_product_credit", "kpi_mix", "temperature", "temperature_end", "averaging", "discount",
+    "target_rate", "fresh_share",
 )  # fmt: skip
 STORE_FIELDS = PRODUCT_FIELDS + SEGMENT_FIELDS + SCALAR_FIELDS
 Grid = dict[str, list[Any]]

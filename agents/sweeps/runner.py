@@ -52,7 +52,7 @@ class SweepConfig:
     @property
     def folder(self) -> Path:
         name = Path(self.training.scenario).stem
-        return self.training.out or Path("runs") / f"{name}-{self.training.regime}-sweep"
+        return self.training.out or Path("runs") / f"{name}-{self.training.method}-sweep"
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def classical() -> HeuristicPair:
 
 def config_of(scenario: str, batch: Batch, horizon: int) -> TrainConfig:
     """The default training with another batch."""
-    return TrainConfig(
+    return TrainConfig.by_score(
         scenario=scenario, stores=batch.stores, minibatches=batch.minibatches, horizon=horizon
     )
 

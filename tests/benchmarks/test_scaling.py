@@ -23,7 +23,7 @@ def test_the_page_counts_reductions_and_bytes_as_the_code_does():
 
 
 def test_one_network_counts_both_decisions_and_has_no_slow_updates():
-    shape = TrainConfig(
+    shape = TrainConfig.by_score(
         regime="single", critic_epochs=2, minibatches=4, policy_epochs=1
     ).static_config()
     assert reductions(shape) == 2 * 4 + 3 * 4 + 8

@@ -46,26 +46,26 @@ def same(one: object, other: object) -> bool:
 @pytest.mark.parametrize("wrong", ["loss", "gradient"])
 def test_an_update_that_is_not_finite_is_skipped_and_counted(wrong):
     train_state, _ = trained(TRAINER, scenarios.get("pair").params())
-    weights = train_state.recommendation
+    weights = train_state.replenishment
     sound = jnp.float32(1), jax.tree.map(jnp.ones_like, weights)
     bad = {
         "loss": (jnp.float32(jnp.inf), sound[1]),
         "gradient": (sound[0], jax.tree.map(lambda leaf: leaf * jnp.nan, sound[1])),
     }[wrong]
     step = jax.jit(stepped, static_argnums=(2, 3))
-    went_wrong = step(TRAINER, train_state, "fast", "recommendation", *bad)
+    went_wrong = step(TRAINER, train_state, "fast", "replenishment", *bad)
     assert same(
         went_wrong.replace(health=train_state.health).replace(key=0), train_state.replace(key=0)
     )
     now = went_wrong.health["fast"]
     assert (int(now.skipped), int(now.in_a_row), bool(now.loss)) == (1, 1, wrong == "loss")
     assert not health.is_sound(went_wrong.health)
-    again = step(TRAINER, went_wrong, "fast", "recommendation", *sound)
+    again = step(TRAINER, went_wrong, "fast", "replenishment", *sound)
     assert int(health.skipped_updates(again.health)) == 1 and health.is_sound(again.health)
     assert int(again.fast_updates - train_state.fast_updates) == 1 and not same(
-        again.recommendation, weights
+        again.replenishment, weights
     )
-    assert finite(again.recommendation)
+    assert finite(again.replenishment)
 
 
 def test_too_many_in_a_row_are_named():

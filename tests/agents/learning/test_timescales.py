@@ -14,9 +14,11 @@ def test_rates_follow_the_formula():
     assert float(rate) == pytest.approx(0.1 * 4**-0.6, rel=1e-5)
 
 
-def test_slow_over_fast_falls_from_the_start():
-    clocks = TrainConfig().hyperparams().clocks
-    per_slow = TrainConfig().fast_per_slow
+@pytest.mark.parametrize("learner", ["path", "score"])
+def test_slow_over_fast_falls_from_the_start(learner):
+    config = TrainConfig() if learner == "path" else TrainConfig.by_score()
+    clocks = config.hyperparams().clocks
+    per_slow = 1 if learner == "path" else config.fast_per_slow
     ratios = [
         float(
             timescales.rate_at(clocks.slow_rate, clocks.slow_exponent, clocks.slow_offset, n)
@@ -83,9 +85,9 @@ def test_constant_rates_stay():
     [
         ("iterations", 0), ("minibatches", 3), ("crn_group", 3), ("fast_per_slow", 3), ("seed", -1),
         ("gae_lambda", 1.5), ("fast_rate", 0.0), ("evaluation_stores", 1), ("entropy_coef", -1.0),
-        ("burn_in", -1),
+        ("burn_in", -1), ("tail", 32), ("discount", 1.0), ("averaging", 1.5), ("temperature", 0.0),
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(field, value):
     with pytest.raises(ConfigError, match=rf"^{field}: {value}; allowed: "):
-        TrainConfig(**{field: value}).validate()
+        TrainConfig.by_score(**{field: value}).validate()

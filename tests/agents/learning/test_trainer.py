@@ -12,11 +12,12 @@ import pytest
 from agents.learning.config import TrainConfig
 from agents.learning.critic import DECISION_COLUMNS, advantages_of, chance_columns
 from agents.learning.experience import collect
-from agents.learning.iteration import advantages, iterate, learn_values
+from agents.learning.iteration import iterate
 from agents.learning.networks import Critic
 from agents.learning.ppo import assessed
 from agents.learning.regimes import REGIMES
 from agents.learning.rewards import profit_on_sale
+from agents.learning.score import advantages, learn_values
 from agents.learning.trainer import Trainer
 from agents.learning.updates import _improved, update_departments
 from agents.policies.heuristics import HeuristicParams
@@ -31,7 +32,7 @@ TINY = dict(stores=8, horizon=4, width=8, warm_up=0.0)
 
 
 def trainer_of(**settings):
-    return TrainConfig(scenario="pair", **TINY | settings).trainer(HEURISTIC)
+    return TrainConfig.by_score(scenario="pair", **TINY | settings).trainer(HEURISTIC)
 
 
 def started(trainer, params):
@@ -232,7 +233,7 @@ def test_every_other_regime_learns_finite_numbers(pair, regime):
 
 def test_reversed_clocks_are_three_with_the_departments_swapped():
     swapped = TrainConfig(regime="mtma-reversed").static_config()
-    turned = TrainConfig(regime="mtma", fast="replenishment").static_config()
+    turned = TrainConfig(regime="mtma", fast="recommendation").static_config()
     assert replace(swapped, regime=turned.regime) == turned
 
 
@@ -250,7 +251,7 @@ def test_one_network_decides_both_and_sees_both_halves():
         key, memory = jax.random.key(0), departments.start(params)
         shown = jnp.zeros(params.products)
         order = departments.replenishment.explore(key, memory[0], state, params, shown)[1]
-        slate = departments.recommendation.explore(key, memory[1], state, params)[1]
+        slate = departments.recommendation.explore(key, 1.0, memory[1], state, params)[1]
         return order.log_probability, slate.log_probability
 
     orders, log_probability = drawn(state)
@@ -292,23 +293,22 @@ def test_networks_follow_a_permutation_of_products_and_fit_any_catalogue():
     left, right = views.replenishment_view(state, params), views.recommendation_view(state, params)
     everything = views.critic_view(state, params)
     rng = np.random.default_rng(0)
-    prior = jnp.asarray(rng.normal(size=(2, 4)), jnp.float32)
     decision = jnp.asarray(rng.normal(size=(4, DECISION_COLUMNS)), jnp.float32)
     weights = [
         wiggled(each)
         for each in (
             jax.jit(actor.init)(key, left, nothing),
-            jax.jit(scorer.init)(key, right, prior, nothing),
+            jax.jit(scorer.init)(key, right, nothing),
             jax.jit(critic.init)(key, everything, decision),
         )
     ]
     mixed = [permuted(view, order) for view in (left, right, everything)]
     levels = jax.jit(lambda view: actor.apply(weights[0], view, nothing)[0])
-    scores = jax.jit(lambda view, prior: scorer.apply(weights[1], view, prior, nothing)[0])
+    scores = jax.jit(lambda view: scorer.apply(weights[1], view, nothing)[0])
     values = jax.jit(lambda view: critic.apply(weights[2], view, decision)[0])
     close = partial(np.testing.assert_allclose, atol=1e-5)
     close(levels(left)[order], levels(mixed[0]))
-    close(scores(right, prior)[:, order], scores(mixed[1], prior[:, order]))
+    close(scores(right)[:, order], scores(mixed[1]))
     close(values(everything)[order], values(mixed[2]))
     larger = random_params(6, 20, 7, 3, 3)
     crowd = views.replenishment_view(random_state(6, larger), larger)
@@ -325,10 +325,9 @@ def wiggled(tree):
             return leaf
         return leaf + 0.2 * jnp.asarray(rng.standard_normal(leaf.shape), leaf.dtype)
 
-    if hasattr(tree, "replenishment"):
-        return tree.replace(
-            replenishment=wiggled(tree.replenishment), recommendation=wiggled(tree.recommendation)
-        )
+    if hasattr(tree, "averaged"):
+        learned = {name: wiggled(each) for name, each in tree.averaged.items()}
+        return tree.replace(**learned, averaged=learned)
     return jax.tree.map(wiggle, tree)
 
 

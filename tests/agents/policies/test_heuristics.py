@@ -15,7 +15,6 @@ from agents.policies.heuristics import (
     levels_ordering,
     order_quantity,
     recommend,
-    recommendation_prior,
 )
 from jaxsim import store
 from jaxsim.params import UNLIMITED
@@ -115,15 +114,6 @@ def test_recommenders_do_what_they_are_called(boutique):
         assert (aware[:, 0] == 3).all(), name
     blind = recommend(sold_out, named("margin"), params)
     np.testing.assert_array_equal(blind, slate["margin"])
-
-
-def test_the_prior_ranks_as_the_recommender_does(boutique):
-    params, state = boutique
-    for name in ("popularity", "most-stock", "margin", "myopic", "balancing"):
-        heuristic = named(name)
-        first = recommend(state, heuristic, params)[:, 0]
-        prior = recommendation_prior(state, heuristic, params)
-        np.testing.assert_array_equal(np.argmax(prior, -1), first)
 
 
 def test_balancing_penalty_runs_from_nothing_to_one():

@@ -34,7 +34,7 @@ SEED, ENTROPY = 3, 0.03
 
 
 def config_of(folder: Path) -> SweepConfig:
-    training = TrainConfig(scenario="pair", seed=2, out=folder, **SMALL)
+    training = TrainConfig.by_score(scenario="pair", seed=2, out=folder, **SMALL)
     return SweepConfig(training, 2, (f"entropy_coef=0.01,{ENTROPY}", "holding=x2"), together=2)
 
 
@@ -81,6 +81,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dearer.save(folder / "dearer.json")
     settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy_coef=ENTROPY)
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    flags.append("--learner=score")
     assert train.main([*flags, f"--out={folder / 'run'}"]) == 0
     return folder / "run"
 
@@ -221,7 +222,7 @@ def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):
 
 def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
     config = StudyConfig(seeds=2, out=tmp_path, together=2)
-    base = TrainConfig(scenario="pair", **SMALL)
+    base = TrainConfig.by_score(scenario="pair", **SMALL)
     found = [
         Variant(study.REGIMES_PART, "mtma", base),
         Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),

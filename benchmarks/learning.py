@@ -1,0 +1,351 @@
+"""What the learner reaches, and in what time: `python -m benchmarks.learning`.
+
+Each row is a store, the settings of one training, and several seeds; a seed's training, validation
+and evaluation customers are its own, and none of these seeds was used to choose a setting. Gains
+are over the best tuned pair on the same customers, gaps to the exact optimum. Every seed leaves a
+file, so that what was measured is not measured again. Writes benchmarks/learning.json.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+from scipy import stats
+
+from agents.evaluation.agreement import agreement
+from agents.evaluation.keys import keys_of
+from agents.evaluation.simulation import profit_per_period, simulate
+from agents.evaluation.tuning import TunedPair, tune
+from agents.files import open_folder, read_json, write_json
+from agents.learning.config import TrainConfig
+from agents.learning.training import chunks, prepared
+from agents.policies.departments import Departments
+from agents.policies.heuristics import HeuristicParams
+from agents.runs import run_folder
+from agents.sweeps import vectorised
+from agents.sweeps.vectorised import Runs
+from benchmarks import command
+from benchmarks.measure import machine
+from jaxsim import scenarios
+from jaxsim.exact import classical
+from jaxsim.exact.optimum import optimum
+from jaxsim.exact.policy import policy_of
+from jaxsim.params import UNLIMITED, Params
+
+Settings = dict[str, Any]
+STORES = 1024  # of the final evaluation
+TOLERANCE = 1e-4  # of the exact optimum, money per period
+
+
+@dataclass(frozen=True)
+class Row:
+    """A store, what of it is changed, and how it is trained."""
+
+    name: str
+    scenario: str
+    settings: Settings
+    change: Callable[[Params], Params] = lambda params: params
+    of: str = ""  # the row whose store this is, so that it is tuned once
+    exact: bool = False  # the gap to the exact optimum is measured too
+    periods: int = 200
+    burn_in: int = 60
+
+    @property
+    def params(self) -> Params:
+        return self.change(scenarios.get(self.scenario).params())
+
+    def config(self, seed: int) -> TrainConfig:
+        return TrainConfig(
+            scenario=self.scenario, seed=seed, evaluation_stores=512, **self.settings
+        )
+
+
+def _visible(params: Params) -> Params:
+    return params.replace(hide_stockouts=jnp.asarray(False))
+
+
+def _scarce(params: Params) -> Params:
+    return params.replace(max_order=jnp.array([1.0, UNLIMITED]))
+
+
+def _loyal(params: Params) -> Params:
+    return params.replace(goodwill_rate=jnp.float32(0.02), goodwill_target=jnp.float32(0.95))
+
+
+SMALL: Settings = dict(
+    stores=64, horizon=42, tail=7, replenishment_memory="none", fast_rate=1e-2, slow_rate=4e-3
+)
+"""For stores of two products, whose optimum is known."""
+LOYAL = dict(change=_loyal, periods=400, burn_in=200)
+
+ROWS = (
+    Row("grocery-v1-10s", "grocery", dict(iterations=120, evaluations=1), of="grocery-v1-60s"),
+    Row("grocery-v1-60s", "grocery", {}),
+    Row("grocery-v1-long", "grocery", dict(iterations=6400), of="grocery-v1-60s"),
+    Row("grocery-v1-visible-60s", "grocery", {}, _visible),
+    Row("boutique-v1-30s", "boutique", {}),
+    Row("pair-15s", "pair", SMALL | dict(iterations=720), exact=True),
+    Row("scarce-pair", "pair", SMALL | dict(iterations=720), _scarce, exact=True),
+    Row("goodwill-pair", "pair", SMALL | dict(iterations=480), **LOYAL),
+    Row("goodwill-boutique", "boutique", dict(stores=64, horizon=42, tail=7, iterations=480),
+        **LOYAL),
+)  # fmt: skip
+LOST_SALES = "lost-sales"
+ONE_PRODUCT = TrainConfig(
+    iterations=1440, stores=32, horizon=32, replenishment_memory="none", fast_rate=1e-2
+)
+CHECKS = 4  # of the lost-sales stores on validation customers; the best weights are kept
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train on several seeds, and write what they reach."""
+
+    out: Path = Path("benchmarks/learning.json")
+    """File for the rows."""
+    work: Path = Path("runs/benchmark-learning")
+    """Folder for tuned pairs and for what each seed came to."""
+    rows: tuple[str, ...] = field(default_factory=lambda: (*(row.name for row in ROWS), LOST_SALES))
+    """Which rows."""
+    seeds: int = 8
+    """Trainings of each row."""
+    first_seed: int = 100
+    """Their seeds are this one and those after it."""
+    workers: int = 1
+    """Processes side by side, each on cores of its own. Seconds are to be read with this number."""
+
+
+def measured(row: Row, seeds: list[int], work: Path) -> None:
+    """Trains with each seed that has no file yet, by one compiled program, and leaves its file."""
+    params, pairs = row.params, tuned_pairs(row, work)
+    seeds = [seed for seed in seeds if not _path(work, row.name, seed).exists()]
+    if not seeds:
+        return
+    exact = policy_of(optimum(params, tolerance=TOLERANCE)) if row.exact else None
+    program = None
+    for seed in seeds:
+        training = prepared(row.config(seed), params, pairs)
+        start, began = training.start(), time.perf_counter()
+        program = program or training.compiled(start.train_state)
+        compile_seconds = time.perf_counter() - began
+        steps = list(chunks(training, program, start))
+        snapshot, frames = steps[-1][0], [news for _, news in steps]
+        learned = training.best(snapshot)
+        found = {
+            "seed": seed,
+            "store_periods": snapshot.store_periods,
+            "seconds": snapshot.seconds,
+            "compile_seconds": compile_seconds,
+            "gain": gain(row, learned, pairs, params, seed),
+            "gain_at_the_end": gain(
+                row, training.departments(snapshot.train_state), pairs, params, seed
+            ),
+            "curve": [float(each) for frame in frames for each in frame.greedy_profit.dropna()],
+        }
+        if exact is not None:
+            key = keys_of(seed)["evaluate"]
+            found["gap_percent"] = agreement(key, learned, exact, params).gap_percent
+        write_json(_path(work, row.name, seed), found)
+
+
+def gain(
+    row: Row, departments: Departments, pairs: list[TunedPair], params: Params, seed: int
+) -> float:
+    """Profit per period over the best tuned pair, on the seed's evaluation customers."""
+    earned = [
+        profit_per_period(
+            simulate(keys_of(seed)["evaluate"], each, params, STORES, row.periods, row.burn_in),
+            row.periods,
+        ).mean()
+        for each in (departments, pairs[0].policy)
+    ]
+    return float(earned[0] - earned[1])
+
+
+def tuned_pairs(row: Row, work: Path) -> list[TunedPair]:
+    """Every pair tuned on the row's store, once."""
+    folder = open_folder(work / (row.of or row.name))
+    if not (folder / run_folder.HEURISTICS).exists():
+        run_folder.write_heuristics(folder, tune(row.params))
+    return run_folder.read_heuristics(folder)
+
+
+def lost_sales_measured(seeds: list[int], work: Path) -> None:
+    """All 32 published stores in one sweep for each seed: their gaps to the exact optimum."""
+    stores = {each: _lost_sales_store(*each) for each in classical.lost_sales_grid()}
+    trainer = ONE_PRODUCT.trainer(HeuristicParams(recommender="popularity", stock_weight=0.0))
+    exact = None
+    for seed in seeds:
+        if _path(work, LOST_SALES, seed).exists():
+            continue
+        exact = exact or {
+            each: policy_of(optimum(params, tolerance=TOLERANCE)) for each, params in stores.items()
+        }
+        keys, began = keys_of(seed), time.perf_counter()
+        groups = {}
+        for family in ("poisson", "geometric"):
+            own = [params for (each, *_), params in stores.items() if each == family]
+            groups[family] = vectorised.start(
+                jax.random.split(jax.random.fold_in(keys["learn"], len(groups)), len(own)),
+                vectorised.repeated(trainer, len(own)),
+                vectorised.stacked(own),
+            )
+        groups = _lost_sales_trained(groups, keys["validate"])
+        seconds = time.perf_counter() - began
+        learned = {family: iter(vectorised.policies(runs)) for family, runs in groups.items()}
+        gaps = {
+            " ".join(map(str, each)): agreement(
+                keys["evaluate"], next(learned[each[0]]), exact[each], params, 512, 400
+            ).gap_percent
+            for each, params in stores.items()
+        }
+        write_json(
+            _path(work, LOST_SALES, seed),
+            {
+                "seed": seed,
+                "seconds": seconds,
+                "store_periods": ONE_PRODUCT.store_periods,
+                "gaps": gaps,
+            },
+        )
+
+
+def _lost_sales_trained(groups: dict[str, Runs], key: jax.Array) -> dict[str, Runs]:
+    for _ in range(CHECKS):
+        groups, _ = vectorised.learn(groups, ONE_PRODUCT.iterations // CHECKS)
+        for name, runs in groups.items():
+            customers = vectorised.repeated(key, len(runs.kept_profit))
+            now = vectorised.current(runs)
+            totals = vectorised.evaluate(customers, now, runs.params, 256, 200, 60)
+            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / 200)
+    return groups
+
+
+def _lost_sales_store(kind: str, penalty: float, lead_time: int) -> Params:
+    """All of one shape, and with the rate of demand known, as the exact solver knows it."""
+    params = classical.one_product("lost-sales", penalty, lead_time, kind)
+    return params.replace(max_lead_time=4, forecast_memory=jnp.ones(()))
+
+
+def table(config: Config) -> list[dict[str, Any]]:
+    """A row for each that has seeds, with 95 % t-intervals over them."""
+    found = []
+    for row in ROWS:
+        seeds = _seeds_of(config.work, row.name)
+        if seeds:
+            gaps = [each["gap_percent"] for each in seeds if "gap_percent" in each]
+            found.append(
+                _shared(row.name, row.scenario, seeds)
+                | _estimate("gain", [each["gain"] for each in seeds])
+                | (_estimate("gap_percent", gaps) if gaps else {})
+            )
+    seeds = _seeds_of(config.work, LOST_SALES)
+    for name, over in (("mean", np.mean), ("worst", np.max)):
+        if seeds:
+            gaps = [float(over(list(each["gaps"].values()))) for each in seeds]
+            shared = _shared(f"{LOST_SALES}-{name}", "32 lost-sales stores", seeds)
+            found.append(shared | _estimate("gap_percent", gaps))
+    return found
+
+
+def _shared(name: str, scenario: str, seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "scenario": scenario,
+        "learner": "path",
+        "seeds": len(seeds),
+        "store_periods": seeds[0]["store_periods"],
+        "seconds": float(np.median([each["seconds"] for each in seeds])),
+    }
+
+
+def _estimate(name: str, values: list[float]) -> dict[str, Any]:
+    """Mean and 95 % t-interval over seeds; none of a single one."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return {name: mean, f"{name}_ci95": None}
+    half = float(stats.sem(values) * stats.t.ppf(0.975, len(values) - 1))
+    return {name: mean, f"{name}_ci95": [mean - half, mean + half]}
+
+
+def _path(work: Path, name: str, seed: int) -> Path:
+    return work / name / f"seed-{seed}.json"
+
+
+def _seeds_of(work: Path, name: str) -> list[dict[str, Any]]:
+    return [read_json(path) for path in sorted((work / name).glob("seed-*.json"))]
+
+
+def _one(config: Config, name: str) -> None:
+    """The seeds of one row; with none, its store is tuned and that is all."""
+    seeds = list(range(config.first_seed, config.first_seed + config.seeds))
+    open_folder(config.work / name)
+    if name == LOST_SALES:
+        lost_sales_measured(seeds, config.work)
+    else:
+        measured(next(row for row in ROWS if row.name == name), seeds, config.work)
+
+
+def _side_by_side(config: Config) -> None:
+    """Stores are tuned first; then half of a row's seeds is a process, on cores of its own."""
+    cores = sorted(psutil.Process().cpu_affinity())
+    free = [cores[at :: config.workers] for at in range(config.workers)]
+
+    def run(name: str, first: int, seeds: int) -> None:
+        own = free.pop()
+        flags = ["--rows", name, "--seeds", str(seeds), "--first-seed", str(first)]
+        subprocess.run(
+            [sys.executable, "-m", "benchmarks.learning", *flags, "--work", str(config.work),
+             "--out", os.devnull],
+            preexec_fn=lambda: os.sched_setaffinity(0, own),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )  # fmt: skip
+        free.append(own)
+
+    stores = [row.name for row in ROWS if row.name in config.rows and not row.of]
+    half = config.seeds // 2
+    parts = [
+        (config.first_seed, config.seeds - half),
+        (config.first_seed + config.seeds - half, half),
+    ]
+    with ThreadPoolExecutor(config.workers) as pool:
+        list(pool.map(lambda name: run(name, config.first_seed, 0), stores))
+        halves = [(name, *part) for name in config.rows for part in parts if part[1]]
+        list(pool.map(lambda each: run(*each), halves))
+
+
+def main(config: Config) -> None:
+    if config.workers > 1:
+        _side_by_side(config)
+    else:
+        for name in config.rows:
+            _one(config, name)
+    if config.out == Path(os.devnull):
+        return
+    rows = table(config)
+    write_json(config.out, {"machine": machine(), "workers": config.workers, "rows": rows})
+    shown = Table("row", "seeds", "store-periods", "s", "gain", "gap %")
+    for row in rows:
+        gained, gap = row.get("gain"), row.get("gap_percent")
+        shown.add_row(
+            row["name"], str(row["seeds"]), f"{row['store_periods']:,}", f"{row['seconds']:.0f}",
+            "" if gained is None else f"{gained:+.2f}", "" if gap is None else f"{gap:.3f}",
+        )  # fmt: skip
+    Console().print(shown)
+
+
+if __name__ == "__main__":
+    command.run(main, Config)

@@ -1,0 +1,162 @@
+"""Learning by the ledger's slope: whose slope it is, what the critic counts for, what repeats."""
+
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from agents.learning import path, values
+from agents.learning.config import TrainConfig
+from agents.learning.iteration import iterate, iterate_many
+from agents.learning.regimes import REGIMES
+from agents.learning.trainer import Trainer
+from agents.policies.heuristics import HeuristicParams
+from jaxsim.scenarios import get
+
+HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
+TINY = dict(stores=4, horizon=6, tail=2, width=8, critic_epochs=2)
+
+
+def trainer_of(**settings):
+    return TrainConfig(scenario="pair", **TINY | settings).trainer(HEURISTIC)
+
+
+def started(trainer, params):
+    return jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    return get("pair").params()
+
+
+@pytest.fixture(scope="module")
+def mtma(pair):
+    trainer = trainer_of()
+    return trainer, started(trainer, pair)
+
+
+def same(one, other):
+    return all(jax.tree.leaves(jax.tree.map(np.array_equal, one, other)))
+
+
+def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
+    trainer, train_state = mtma
+    once = jax.jit(chex.assert_max_traces(iterate, n=1))
+    runs = []
+    for _ in range(2):
+        now, metrics = once(trainer, train_state, pair)
+        now, metrics = once(trainer, now, pair)
+        runs.append(jax.device_get(metrics))
+    assert all(np.isfinite(value) for value in metrics.values())
+    chex.assert_trees_all_equal(*runs)
+    chex.clear_trace_counter()
+    updates = [int(getattr(now, f"{clock}_updates")) for clock in ("critic", "fast", "slow")]
+    assert updates == [4, 2, 2]
+    assert not same(now.replenishment, train_state.replenishment)
+    assert not same(now.recommendation, train_state.recommendation)
+    assert not same(now.targets, now.critics)
+
+
+@pytest.mark.parametrize("regime", ["silo", "single", "joint", "mtma-reversed"])
+def test_every_other_regime_learns_finite_numbers(pair, regime):
+    trainer = trainer_of(regime=regime)
+    train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
+    assert all(np.isfinite(value) for value in metrics.values())
+    assert len(train_state.critics) == (2 if REGIMES[regime].own_kpi else 1)
+    assert int(train_state.fast_updates) == int(train_state.slow_updates) == 1
+
+
+def test_a_department_with_its_own_kpi_follows_the_slope_of_that_alone(pair):
+    """As if each learned with the other's weights fixed and its own KPI as the whole worth."""
+    trainer = trainer_of(regime="silo")
+    train_state, key = started(trainer, pair), jax.random.key(5)
+    weights = train_state.averaged
+
+    @jax.jit
+    def both(train_state):
+        _, descent, _ = path._slopes(trainer, train_state, key, pair)
+        walk = partial(path._walk, trainer, train_state, key, pair)
+        own = [jax.grad(lambda w, at=at: -walk(w)[0][at])(weights) for at in (0, 1)]
+        return descent, {
+            "replenishment": own[0]["replenishment"], "recommendation": own[1]["recommendation"],
+        }  # fmt: skip
+
+    found, expected = both(train_state)
+    chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
+    _, train_state = mtma
+    slopes = [
+        jax.jit(partial(path._slopes, trainer_of(rematerialise=again)))(
+            train_state, jax.random.key(2), pair
+        )[1]
+        for again in (False, True)
+    ]
+    chex.assert_trees_all_close(*slopes, rtol=1e-4, atol=1e-6)
+
+
+def order_slope(horizon, tail, train_state, params):
+    """Of the whole path's worth, in the weights of the orders."""
+    trainer = trainer_of(horizon=horizon, tail=tail)
+    _, descent, _ = jax.jit(path._slopes)(trainer, train_state, jax.random.key(3), params)
+    return jax.tree.map(lambda leaf: (horizon - tail) * leaf, descent["replenishment"])
+
+
+def test_decisions_of_the_tail_are_not_learned_from(pair, mtma):
+    """An order of the last period arrives after the path: it has no slope to leave out. Earlier
+    ones have."""
+    of = partial(order_slope, train_state=mtma[1], params=pair)
+    chex.assert_trees_all_close(of(2, 0), of(2, 1), rtol=1e-5, atol=1e-7)
+    assert not same(of(4, 0), of(4, 3))
+
+
+@pytest.mark.parametrize(
+    ("explained", "counts"), [(-3.0, 0.0), (0.3, 0.0), (0.5, 0.0), (0.75, 0.5), (1.0, 1.0)]
+)
+def test_a_critic_counts_as_far_as_it_explains_more_than_half(explained, counts):
+    assert float(values.weight(jnp.float32(explained))) == pytest.approx(counts)
+
+
+def test_a_critic_that_explains_nothing_leaves_the_slope_alone(pair, mtma):
+    trainer, train_state = mtma
+    noise = np.random.default_rng(0)
+    wild = jax.tree.map(
+        lambda leaf: leaf + 0.2 * jnp.float32(noise.standard_normal(leaf.shape)),
+        train_state.targets,
+    )
+    slopes = jax.jit(path._slopes)
+    key = jax.random.key(4)
+    _, quiet, _ = slopes(trainer, train_state, key, pair)
+    _, still, _ = slopes(trainer, train_state.replace(targets=wild), key, pair)
+    assert same(quiet, still)
+    trusted = train_state.replace(
+        targets=wild, explained=(jnp.float32(1.0),), average=(jnp.float32(1.0),)
+    )
+    assert not same(quiet, slopes(trainer, trusted, key, pair)[1])
+
+
+def test_goodwill_alone_is_stirred_and_only_where_stores_have_any(pair):
+    trainer = trainer_of(fresh_share=1.0)
+    states = started(trainer, pair).states
+    assert same(path._stirred(trainer, jax.random.key(0), states, pair), states)
+    loyal = pair.replace(goodwill_rate=jnp.float32(0.02), goodwill_target=jnp.float32(0.95))
+    stirred = path._stirred(trainer, jax.random.key(0), states, loyal)
+    assert (stirred.goodwill != states.goodwill).all()
+    assert same(stirred.replace(goodwill=states.goodwill), states)
+
+
+def test_a_slope_climbs_from_a_bad_start(pair):
+    """Far too little stock: after 40 short iterations orders have risen and more is earned."""
+    config = TrainConfig(
+        scenario="pair", stores=16, horizon=12, tail=3, width=8, iterations=40,
+    )  # fmt: skip
+    trainer = config.trainer(HEURISTIC.replace(safety=-1.5))
+    train_state = started(trainer, pair)
+    _, metrics = jax.jit(partial(iterate_many, iterations=40))(trainer, train_state, pair)
+    profit = np.asarray(metrics["profit"])
+    assert profit[-10:].mean() > profit[:10].mean() + 1.0

@@ -1,0 +1,121 @@
+"""Every unit event: its value is the store's, its slope what one unit more or less would do."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxsim import choice, families, redraw, slopes
+from jaxsim.records import Action
+from tests.random_stores import random_params
+
+
+def slope_of(function, *at):
+    """Of a function of numbers, in each of them."""
+    return [float(each) for each in jax.grad(function, tuple(range(len(at))))(*map(float, at))]
+
+
+@pytest.mark.parametrize(
+    ("demand", "stock", "in_demand", "in_stock"),
+    [(3, 5, 1.0, 0.0), (5, 3, 0.0, 1.0), (4, 4, 0.0, 0.5), (2, 0, 0.0, 1.0), (0, 0, 0.0, 0.7)],
+)
+def test_sales(demand, stock, in_demand, in_stock):
+    """Stock: the mean of one unit more and one less. Demand: one customer more."""
+    first = 0.7
+    assert float(slopes.sales(float(demand), float(stock), first)) == min(demand, stock)
+    found = slope_of(lambda d, s: slopes.sales(d, s, first), demand, stock)
+    assert found == pytest.approx([in_demand, in_stock])
+    if stock > 0:
+        more, less = (min(demand, stock + by) for by in (1, -1))
+        assert in_stock == (more - less) / 2
+    assert in_demand == min(demand + 1, stock) - min(demand, stock)
+
+
+@pytest.mark.parametrize(
+    ("units", "value", "slope"), [(0, 0, 1), (1, 1, 0.5), (2, 1, 0), (9, 1, 0)]
+)
+def test_presence(units, value, slope):
+    assert float(slopes.present(float(units))) == value
+    assert slope_of(slopes.present, units) == [slope]
+
+
+def test_rounding_passes_its_slope_on():
+    level = jnp.array([0.2, 1.5, -3.7])
+    np.testing.assert_array_equal(slopes.whole_units(level), jnp.round(level))
+    np.testing.assert_array_equal(jax.grad(lambda x: slopes.whole_units(x).sum())(level), 1.0)
+
+
+def test_the_slope_of_poisson_demand_is_exact_in_the_mean():
+    """d E[min(D, 4)] / d mean = P(D <= 3), by many uniform numbers."""
+    inverse = families.get("poisson").inverse
+    uniform = (jnp.arange(20_000) + 0.5) / 20_000
+
+    def sold(mean):
+        drawn = slopes.drawn(inverse, uniform, jnp.full_like(uniform, mean))
+        return slopes.sales(drawn, jnp.full_like(uniform, 4.0), jnp.zeros_like(uniform)).mean()
+
+    assert float(jax.grad(sold)(3.3)) == pytest.approx(stats.poisson.cdf(3, 3.3), abs=2e-3)
+
+
+@pytest.mark.parametrize(("served", "asked"), [(0, 0), (2, 2), (2, 5), (0, 3)])
+def test_fill_rate(served, asked):
+    value = float(slopes.fill_rate(float(served), float(asked)))
+    assert value == pytest.approx(served / asked if asked else 1.0)
+    in_served, in_asked = slope_of(slopes.fill_rate, served, asked)
+    assert in_asked == pytest.approx(served / (asked + 1) - value)
+    if asked:
+        assert in_served == pytest.approx((served + 1) / asked - value)
+
+
+@pytest.mark.parametrize("product", range(3))
+def test_the_slope_in_availability_is_the_difference_that_a_product_makes(product):
+    """Of an absent one: the customers it would have, and what those choose without it."""
+    params = random_params(2, 5, 3, 2, 3)
+    weights = jnp.exp(params.utility)
+    on_offer = jnp.ones(5).at[product].set(0.0)
+
+    def shares(on_offer):
+        return choice.choice_shares(weights, on_offer, params.no_purchase)
+
+    _, slope = jax.jvp(shares, (on_offer,), (jnp.eye(5)[product],))
+    made = shares(jnp.ones(5)) - shares(on_offer)
+    np.testing.assert_allclose(slope, made, rtol=1e-4, atol=1e-6)
+
+
+def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says():
+    """Every candidate of a slot, the other slot given: expected demand over the draw."""
+    params = random_params(4, 5, 2, 2, 3)
+    rng = np.random.default_rng(0)
+    slate = jnp.array([[0, 3], [2, 1]])
+    plain = jnp.asarray(rng.uniform(0.2, 2.0, (2, 5)), jnp.float32)
+    arrivals = jnp.array([3.0, 5.0])
+    logits = jnp.asarray(rng.normal(size=(2, 2, 5)), jnp.float32)
+    away = jnp.stack([jnp.arange(5) == slate[:, 1 - slot, None] for slot in (0, 1)])
+
+    def chances_of(logits):
+        return jax.nn.softmax(jnp.where(away, -1e9, logits), -1)
+
+    def by_brute_force(logits):
+        chances, total = chances_of(logits), 0.0
+        for slot in (0, 1):
+            given = (jnp.arange(5) == slate[:, 1 - slot, None]) * params.slot_weight[1 - slot]
+            for candidate in range(5):
+                shown = given + jnp.eye(5)[candidate] * params.slot_weight[slot]
+                weights = plain * jnp.exp(params.lift[:, None] * shown)
+                whole = params.no_purchase[:, None] + weights.sum(-1, keepdims=True)
+                rates = arrivals[:, None] * weights / whole
+                total = total + chances[slot][:, candidate, None] * rates
+        return total
+
+    def by_redraw(logits):
+        action = Action(order=jnp.zeros(5), slate=slate, draws=chances_of(logits))
+        return redraw.expected(action, plain, arrivals, jnp.full(5, 1e6), params)[0]
+
+    weights = jnp.asarray(rng.normal(size=(2, 5)), jnp.float32)
+    mine, right = (
+        jax.grad(lambda x, of=of: (weights * of(x)).sum())(logits)
+        for of in (by_redraw, by_brute_force)
+    )
+    np.testing.assert_allclose(mine, right, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(by_redraw(logits), 0.0)

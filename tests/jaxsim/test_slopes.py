@@ -13,7 +13,9 @@ from tests.random_stores import random_params
 
 def slope_of(function, *at):
     """Of a function of numbers, in each of them."""
-    return [float(each) for each in jax.grad(function, tuple(range(len(at))))(*map(float, at))]
+    return [
+        float(each) for each in jax.grad(function, tuple(range(len(at))))(*map(jnp.float32, at))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -22,8 +24,8 @@ def slope_of(function, *at):
 )
 def test_sales(demand, stock, in_demand, in_stock):
     """Stock: the mean of one unit more and one less. Demand: one customer more."""
-    first = 0.7
-    assert float(slopes.sales(float(demand), float(stock), first)) == min(demand, stock)
+    first = jnp.float32(0.7)
+    assert float(slopes.sales(jnp.float32(demand), jnp.float32(stock), first)) == min(demand, stock)
     found = slope_of(lambda d, s: slopes.sales(d, s, first), demand, stock)
     assert found == pytest.approx([in_demand, in_stock])
     if stock > 0:
@@ -36,7 +38,7 @@ def test_sales(demand, stock, in_demand, in_stock):
     ("units", "value", "slope"), [(0, 0, 1), (1, 1, 0.5), (2, 1, 0), (9, 1, 0)]
 )
 def test_presence(units, value, slope):
-    assert float(slopes.present(float(units))) == value
+    assert float(slopes.present(jnp.float32(units))) == value
     assert slope_of(slopes.present, units) == [slope]
 
 
@@ -55,12 +57,14 @@ def test_the_slope_of_poisson_demand_is_exact_in_the_mean():
         drawn = slopes.drawn(inverse, uniform, jnp.full_like(uniform, mean))
         return slopes.sales(drawn, jnp.full_like(uniform, 4.0), jnp.zeros_like(uniform)).mean()
 
-    assert float(jax.grad(sold)(3.3)) == pytest.approx(stats.poisson.cdf(3, 3.3), abs=2e-3)
+    assert float(jax.grad(sold)(jnp.float32(3.3))) == pytest.approx(
+        stats.poisson.cdf(3, 3.3), abs=2e-3
+    )
 
 
 @pytest.mark.parametrize(("served", "asked"), [(0, 0), (2, 2), (2, 5), (0, 3)])
 def test_fill_rate(served, asked):
-    value = float(slopes.fill_rate(float(served), float(asked)))
+    value = float(slopes.fill_rate(jnp.float32(served), jnp.float32(asked)))
     assert value == pytest.approx(served / asked if asked else 1.0)
     in_served, in_asked = slope_of(slopes.fill_rate, served, asked)
     assert in_asked == pytest.approx(served / (asked + 1) - value)

@@ -48,8 +48,8 @@ def test_broken_conditions_are_named(alpha, beta, words):
 
 
 def test_departments_warm_up_in_their_own_updates_and_the_critic_does_not():
-    """Rates of 0.1, offset 100, a warm-up of 4: after n updates (n + 1) / 5 of the schedule, at
-    most all of it."""
+    """Rates of 0.1 and a warm-up of 4: after n updates (n + 1) / 5 of the schedule, at most all of
+    it. The fast clock's offset is 100."""
     config = TrainConfig(
         critic_rate=0.1, fast_rate=0.1, slow_rate=0.1, fast_exponent=0.6, slow_exponent=0.9,
         schedule_offset=100.0, warm_up=4.0,
@@ -57,8 +57,8 @@ def test_departments_warm_up_in_their_own_updates_and_the_critic_does_not():
     clocks = config.hyperparams().clocks
     for count, warm in ((0, 0.2), (1, 0.4), (3, 0.8), (4, 1.0), (300, 1.0)):
         fast = 0.1 * (1 + count / 100) ** -0.6
-        slow = 0.1 * (1 + count / (100 / config.fast_per_slow)) ** -0.9
-        critic = 0.1 * (1 + count / (100 * config.critic_epochs)) ** -0.6
+        slow = 0.1 * (1 + count / float(clocks.slow_offset)) ** -0.9
+        critic = 0.1 * (1 + count / float(clocks.critic_offset)) ** -0.6
         assert float(timescales.fast_rate(clocks, count)) == pytest.approx(warm * fast, rel=1e-5)
         assert float(timescales.slow_rate(clocks, count)) == pytest.approx(warm * slow, rel=1e-5)
         assert float(timescales.critic_rate(clocks, count)) == pytest.approx(critic, rel=1e-5)

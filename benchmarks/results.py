@@ -96,7 +96,10 @@ def bar_cells(bar: dict[str, Any]) -> tuple[str, ...]:
 def sections(body: dict[str, Any]) -> list[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
     """Title, head and cells of every table that has rows."""
     rows = body["rows"]
-    of = lambda kind: [row for row in rows if row.get("kind") == kind]  # noqa: E731
+
+    def of(kind):
+        return [row for row in rows if row.get("kind") == kind]
+
     tables = [
         ("Bars", BARS, [bar_cells(bar) for bar in body.get("bars", [])]),
         ("Stores", STEPS, [step_cells(row) for row in rows if is_timed(row)]),

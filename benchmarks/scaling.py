@@ -10,8 +10,8 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,7 +73,10 @@ def reductions(shape: StaticConfig) -> int:
 def weight_bytes(train_state: TrainState) -> dict[str, int]:
     """What a reduction of each part's gradient carries."""
     parts = ("critics", "recommendation", "replenishment")
-    size = lambda tree: sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))  # noqa: E731
+
+    def size(tree):
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
     return {part: size(getattr(train_state, part)) for part in parts}
 
 
@@ -118,7 +121,9 @@ def _reduction_seconds(config: Config, devices: int) -> float:
     numbers, shards = max(weight_bytes(train_state).values()) // 4, Shards(devices)
 
     def in_a_row(own: jax.Array) -> jax.Array:
-        mean = lambda carried, _: (shards.apart(shards.mean(carried)) + own, None)  # noqa: E731
+        def mean(carried, _):
+            return (shards.apart(shards.mean(carried)) + own, None)
+
         return jax.lax.scan(mean, own, length=IN_A_ROW)[0]
 
     own = placed(lambda: jnp.ones(devices * numbers), SPREAD, shards)()
@@ -137,15 +142,13 @@ def measured(config: Config, what: What, devices: int) -> float:
     """One measurement, in a process of its own; a device alone has its share of the cores."""
     one = dataclasses.replace(config, only=what, devices=(devices,))
     flags = {"XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    share: Callable[[], None] | None = None
-    if what == "alone":
-        own = sorted(psutil.Process().cpu_affinity())
-        share = lambda: os.sched_setaffinity(0, own[: max(1, len(own) // devices)])  # noqa: E731
+    own = sorted(psutil.Process().cpu_affinity())
+    part = own[: max(1, len(own) // devices)] if what == "alone" else own
     command = [sys.executable, "-m", "benchmarks.scaling", *_arguments(one)]
     done = subprocess.run(
         command,
         env=os.environ | flags,
-        preexec_fn=share,
+        preexec_fn=partial(os.sched_setaffinity, 0, part),
         capture_output=True,
         text=True,
         check=True,

@@ -59,7 +59,10 @@ def with_weights(department: Department, params: Params) -> Department:
     key, rng = jax.random.key(0), np.random.default_rng(0)
     state = jax.eval_shape(store.reset, key, params)
     shapes = jax.eval_shape(department.weights_for, key, state, params)
-    draw = lambda leaf: rng.normal(0, 0.1, leaf.shape).astype(np.float32)  # noqa: E731
+
+    def draw(leaf):
+        return rng.normal(0, 0.1, leaf.shape).astype(np.float32)
+
     return department.replace(weights=jax.tree.map(draw, shapes))
 
 

@@ -117,16 +117,22 @@ def sweep_of(of: Training) -> tuple:
     runs = vectorised.start(keys, *both, DEVICES)
     groups, _ = vectorised.learn({"all": runs}, CHUNK, DEVICES)
     groups, metrics = vectorised.learn(groups, CHUNK, DEVICES)
-    third = lambda tree: jax.tree.map(lambda leaf: leaf[2], tree)  # noqa: E731
+
+    def third(tree):
+        return jax.tree.map(lambda leaf: leaf[2], tree)
+
     return third(groups["all"].train_state), third(metrics["all"])
 
 
 def apart(one: object, other: object) -> float:
     """The largest difference between two trees, in units of the size of the numbers."""
-    numbers = lambda leaf: np.asarray(  # noqa: E731
-        jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf,
-        np.float64,
-    )
+
+    def numbers(leaf):
+        return np.asarray(
+            jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf,
+            np.float64,
+        )
+
     pairs = zip(
         map(numbers, jax.tree.leaves(one)), map(numbers, jax.tree.leaves(other)), strict=True
     )

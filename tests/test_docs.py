@@ -99,7 +99,10 @@ def test_the_notebook_runs_from_top_to_bottom(
     exec(compile("\n".join("".join(cell["source"]) for cell in cells), "tour", "exec"), {})
     kept = "".join("".join(out.get("text", "")) for cell in cells for out in cell["outputs"])
     printed = capsys.readouterr().out
-    words = lambda text: re.findall(r"[^\W\d]{2,}", text)  # noqa: E731
+
+    def words(text):
+        return re.findall(r"[^\W\d]{2,}", text)
+
     assert words(printed) == words(kept) and "nan" not in printed
 
 

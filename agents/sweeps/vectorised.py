@@ -99,7 +99,10 @@ def keep_better(runs: Runs, earned: Float[Array, " runs"]) -> Runs:
     """Keeps the departments as they are now where they earn more (money per period, on validation
     customers) than those kept before. Earnings that are no number are not more."""
     better = earned > runs.kept_profit
-    choose = lambda new, old: jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)  # noqa: E731
+
+    def choose(new: Array, old: Array) -> Array:
+        return jnp.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, old)
+
     kept = jax.tree.map(choose, current(runs), runs.kept)
     return runs.replace(kept=kept, kept_profit=jnp.where(better, earned, runs.kept_profit))
 

@@ -12,7 +12,11 @@ from jaxsim import sampling
 F, U, I = np.float32, np.uint32, np.int32  # noqa: E741
 ONE, ZERO, HALF = F(1), F(0), F(0.5)
 
-_float = lambda numbers: tuple(F(c) for c in numbers)  # noqa: E731
+
+def _float(numbers):
+    return tuple(F(c) for c in numbers)
+
+
 NORMAL, REST = _float(sampling._NORMAL), _float(sampling._POISSON_REST)
 SQUARE, SHIFT = _float(sampling._POISSON_SQUARE), _float(sampling._POISSON_SHIFT)
 FIRST, SECOND = _float(sampling._POISSON_FIRST), _float(sampling._POISSON_SECOND)

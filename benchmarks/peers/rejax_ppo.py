@@ -26,7 +26,10 @@ def main() -> None:
     state = jax.jit(train_state.init_state)(jax.random.key(0))
     # One number of its state starts as int32 and is float32 from the first iteration on.
     settled = jax.eval_shape(train_state.train_iteration, state)
-    same = lambda now, later: now if now.dtype == later.dtype else now.astype(later.dtype)  # noqa: E731
+
+    def same(now, later):
+        return now if now.dtype == later.dtype else now.astype(later.dtype)
+
     state = jax.tree.map(same, state, settled)
     began = time.perf_counter()
     iteration = jax.jit(train_state.train_iteration, donate_argnums=0).lower(state).compile()

@@ -84,7 +84,10 @@ def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
     trainer = mtma[0]
     train_state, trajectory = experience
     after, _ = jax.jit(learn_values)(trainer, train_state, trajectory, pair)
-    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
+
+    def same(a, b):
+        return all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))
+
     passes, minibatches = 4, 4
     assert int(after.critic_updates) - int(train_state.critic_updates) == passes * minibatches
     assert not same(after.critics, train_state.critics)
@@ -122,7 +125,10 @@ def test_each_clock_moves_its_own_group_only(mtma, minibatch):
     after_fast, after_slow = (
         improved(clock, trainer, train_state, minibatch) for clock in ("fast", "slow")
     )
-    same = lambda a, b: all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))  # noqa: E731
+
+    def same(a, b):
+        return all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))
+
     assert same(after_fast.replenishment, train_state.replenishment)
     assert not same(after_fast.recommendation, train_state.recommendation)
     assert same(after_fast.critics, train_state.critics)
@@ -174,7 +180,10 @@ def test_the_control_variate_has_mean_zero(pair):
 def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
     key, total, on_sale = jax.random.key(0), 0.0, 0.0
     state = store.reset(key, pair)
-    worth = lambda s: float(pair.cost @ (s.on_hand + s.pipeline.sum(0) - s.backlog))  # noqa: E731
+
+    def worth(s):
+        return float(pair.cost @ (s.on_hand + s.pipeline.sum(0) - s.backlog))
+
     start = worth(state)
     for period in range(10):
         action = random_action(period, pair)

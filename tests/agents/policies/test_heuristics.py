@@ -86,7 +86,10 @@ def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule
     state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
     heuristic = PLAIN.replace(cap=2.0, gap=gap, least_margin=0.4).for_rule(rule)
     stock = stock_of(state, params)
-    quantity = lambda level: order_quantity(level, stock, state, heuristic, params)  # noqa: E731
+
+    def quantity(level):
+        return order_quantity(level, stock, state, heuristic, params)
+
     for more in np.linspace(-9.0, 9.0, 37):
         order = quantity(stock.position + more)
         lower, upper = levels_ordering(order, stock, state, heuristic, params)

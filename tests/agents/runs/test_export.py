@@ -47,7 +47,10 @@ def departments(memories: tuple[str, str], sees_other: bool, recommender: str) -
 
     def with_weights(department):
         shapes = jax.eval_shape(department.weights_for, key, state, PARAMS)
-        draw = lambda leaf: rng.normal(0, 0.5, leaf.shape).astype(np.float32)  # noqa: E731
+
+        def draw(leaf):
+            return rng.normal(0, 0.5, leaf.shape).astype(np.float32)
+
         return department.replace(weights=jax.tree.map(draw, shapes))
 
     return Departments(with_weights(pair.replenishment), with_weights(pair.recommendation))
@@ -193,7 +196,9 @@ def test_schema_lists_every_column_of_the_views() -> None:
 
 
 def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed) -> None:
-    asked = lambda department: set(inputs_of(department, PARAMS))  # noqa: E731
+    def asked(department):
+        return set(inputs_of(department, PARAMS))
+
     shared = asked(remembering.recommendation)
     assert shared - asked(siloed.recommendation) == {"on_hand", "pipeline", "sold", "memory"}
     assert asked(remembering.replenishment) - asked(siloed.replenishment) == {

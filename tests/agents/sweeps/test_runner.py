@@ -60,7 +60,10 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """Stopped in the second of two chunks, then started again; what the second start said."""
     folder, said = tmp_path_factory.mktemp("sweep"), []
     stop_in_the_second_chunk.done = 0.0
-    nothing = lambda *_: None  # noqa: E731
+
+    def nothing(*_):
+        return None
+
     with pytest.raises(Stopped):
         run_sweep(config_of(folder), Progress(nothing, nothing, stop_in_the_second_chunk))
     assert not (folder / "runs.csv").exists()
@@ -107,7 +110,10 @@ def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):
     learned = summary["policies"]["learned"]
     assert row["seed"] == SEED and row["store_periods"] == summary["store_periods"]
     assert row["best_heuristic"] == summary["best_heuristic"]
-    close = lambda value: pytest.approx(value, rel=1e-4, abs=1e-4)  # noqa: E731
+
+    def close(value):
+        return pytest.approx(value, rel=1e-4, abs=1e-4)
+
     assert row["profit"] == close(learned["profit_mean"])
     assert [row["profit_low"], row["profit_high"]] == close(learned["profit_ci95"])
     assert row["gain"] == close(summary["gain_over_best_heuristic"]["mean"])

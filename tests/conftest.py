@@ -1,5 +1,6 @@
 """One compilation cache for all tests, and a real browser where the machine has one."""
 
+import gc
 import json
 import os
 import shutil
@@ -26,6 +27,18 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     CACHE = tempfile.TemporaryDirectory(prefix="closing-the-loop-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_are_forgotten() -> Iterator[None]:
+    """Compiled programs go with their module: each keeps memory mapped, and a process may have
+    65,530 mappings at most."""
+    yield
+    import jax  # it reads the variables above when it is first imported
+
+    jax.clear_caches()
+    gc.collect()
+
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")

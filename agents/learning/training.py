@@ -3,6 +3,7 @@
 `agents.runs` writes what comes of it into a folder, and goes on from there.
 """
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -138,8 +139,23 @@ def _next(training: Training, program: Any, snapshot: Snapshot) -> tuple[Snapsho
 
 
 def _checked(training: Training, snapshot: Snapshot) -> tuple[Snapshot, float]:
-    """Keeps the weights where they earn more on validation customers than those kept before."""
-    config, departments = training.config, training.departments(snapshot.train_state)
+    """Keeps the weights where they earn more on validation customers than those kept before, which
+    at first are those of the start: what was learned is adopted only where it beats the tuned
+    pair."""
+    departments = training.departments(snapshot.train_state)
+    if snapshot.kept_profit == NEVER:
+        started = _validated(training, training.best(snapshot))
+        snapshot = replace(snapshot, kept_profit=started if math.isfinite(started) else NEVER)
+    profit = _validated(training, departments)
+    if profit > snapshot.kept_profit:
+        kept = jax.device_get(departments.weights)
+        snapshot = replace(snapshot, kept=kept, kept_profit=profit)
+    return snapshot, profit
+
+
+def _validated(training: Training, departments: Departments) -> float:
+    """Profit per period on validation customers, money."""
+    config = training.config
     totals = simulate(
         training.keys["validate"],
         departments,
@@ -149,8 +165,4 @@ def _checked(training: Training, snapshot: Snapshot) -> tuple[Snapshot, float]:
         config.burn_in,
         training.shards,
     )
-    profit = float(profit_per_period(gathered(totals), config.evaluation_periods).mean())
-    if profit > snapshot.kept_profit:
-        kept = jax.device_get(departments.weights)
-        snapshot = replace(snapshot, kept=kept, kept_profit=profit)
-    return snapshot, profit
+    return float(profit_per_period(gathered(totals), config.evaluation_periods).mean())

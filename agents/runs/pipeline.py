@@ -34,6 +34,7 @@ from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 
 LEARNED = "learned"
+FIXED_COSTS = "a fixed cost per order has no slope: orders ignore it; --learner score learns it"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def train_in_folder(
         with interruption.deferred():
             snapshot = restored(training, checkpoints)
         interruption.check()
+        if config.learner == "path" and (training.params.order_cost > 0).any():
+            announce(FIXED_COSTS)
         if snapshot is None:
             announce(f"best when tuned: {tuned[0].name}; compiling the training")
         else:

@@ -191,16 +191,15 @@ def _learned(
     """Every run of a chunk to its end, and their learning curves."""
     config, whole = chunk[0].config, _filled(chunk, programs.runs)
     runs, frames = programs.start(*_beginning(whole, stores)), []
+    # What was learned is kept only where it beats the start.
+    runs = vectorised.keep_better(runs, _validated(chunk, programs, runs))
     share = len(chunk) * config.chunk / config.iterations
     for number in range(1, config.iterations // config.chunk + 1):
         groups, metrics = programs.learn({"all": runs})
         runs, greedy = groups["all"], np.full(len(whole), np.nan)
         if number in config.checks:
-            now = vectorised.current(runs)
-            totals = _evaluated(chunk, programs, "validate", now, runs.params)
-            profits = (profit_per_period(each, config.evaluation_periods) for each in totals)
-            greedy = np.array([each.mean() for each in profits])
-            runs = vectorised.keep_better(runs, jnp.float32(greedy))
+            earned = _validated(chunk, programs, runs)
+            runs, greedy = vectorised.keep_better(runs, earned), np.asarray(earned, float)
         metrics = jax.device_get(metrics["all"])
         first = (number - 1) * config.chunk + 1
         for at, run in enumerate(chunk):
@@ -208,6 +207,13 @@ def _learned(
             frames.append(_curve(run, first, own, greedy[at]))
         progress.advance(f"profit {metrics['profit'][: len(chunk), -1].mean():,.2f}", share)
     return runs, pd.concat(frames, ignore_index=True)
+
+
+def _validated(chunk: list[PlannedRun], programs: Programs, runs: Runs) -> jax.Array:
+    """What every run's departments, as they are now, earn on validation customers."""
+    periods = chunk[0].config.evaluation_periods
+    totals = _evaluated(chunk, programs, "validate", vectorised.current(runs), runs.params)
+    return jnp.float32(np.array([profit_per_period(each, periods).mean() for each in totals]))
 
 
 def _evaluated(

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
-from agents.learning.training import NEVER, _checked, prepared
+from agents.learning.training import NEVER, _checked, chunks, prepared
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.scenarios import get
 
@@ -27,3 +27,16 @@ def test_a_check_that_is_no_number_keeps_nothing_and_the_next_one_keeps():
     jax.tree.map(np.testing.assert_array_equal, after.kept, start.kept)
     later, earned = _checked(training, after)
     assert np.isfinite(earned) and later.kept_profit == earned
+
+
+def test_what_was_learned_is_adopted_only_where_it_beats_the_start():
+    """Steps so large that nothing sensible is left: the tuned pair's own decisions are kept."""
+    config = TrainConfig(
+        stores=8, horizon=8, width=4, iterations=10, fast_rate=50.0, slow_rate=50.0,
+        averaging=1.0, evaluation_stores=64, evaluation_periods=40, burn_in=10, evaluations=1,
+    )  # fmt: skip
+    training = prepared(config, get("pair").params(), [TUNED])
+    start = training.start()
+    *_, (end, news) = chunks(training, training.compiled(start.train_state), start)
+    assert news.greedy_profit.iloc[-1] < end.kept_profit
+    jax.tree.map(np.testing.assert_array_equal, end.kept, start.kept)

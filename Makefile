@@ -24,7 +24,7 @@ newest:
 	set -e; test -x $(NEWEST)/bin/python || "$$newest" -m venv $(NEWEST); \
 	$(NEWEST)/bin/python -m pip install --quiet -e '.[dev]'; \
 	$(NEWEST)/bin/python -c "import sys, jax; print('Python', sys.version.split()[0], 'jax', jax.__version__)"; \
-	short="--scenario pair --iterations 4 --stores 64 --evaluation-stores 64"; \
+	short="--scenario pair --iterations 4 --tuning-effort 0.1 --stores 64 --evaluation-stores 64"; \
 	rm -rf runs/newest; \
 	$(NEWEST)/bin/python train.py $$short --out runs/newest/one; \
 	XLA_FLAGS=--xla_force_host_platform_device_count=2 \

@@ -36,7 +36,7 @@ SMALL = [
     *("--scenario", "pair", "--seed", "7", "--iterations", "22", "--stores", "32"),
     *("--horizon", "8", "--width", "8", "--evaluation-stores", "32"),
     *("--evaluation-periods", "40", "--burn-in", "20", "--evaluations", "2"),
-    *("--save-seconds", "0"),  # after every chunk of 2 iterations
+    *("--tuning-effort", "0.1", "--save-seconds", "0"),  # after every chunk of 2 iterations
 ]
 
 
@@ -286,7 +286,9 @@ MISTAKES = {
     "unknown scenario": (["--scenario", "grocry"], "did you mean grocery?"),
     "no such file": (["--scenario", "none.json"], "none.json"),
     "setting out of range": (["--stores", "0"], "stores: 0; allowed: 1 or more"),
-    "parts that do not fit": (["--minibatches", "3"], "minibatches: 3; allowed: a divisor"),
+    "parts that do not fit": (
+        ["--learner", "score", "--minibatches", "3"], "minibatches: 3; allowed: a divisor",
+    ),
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
     "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
     "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),

@@ -4,7 +4,7 @@ Cross-entropy search with common random numbers. All candidates of all pairs run
 program; the customers are never those of an evaluation (the caller splits the key).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -44,6 +44,10 @@ class Effort:
     periods: int = 84
     burn_in: int = 28
     batch: int = 24  # candidates simulated side by side
+
+    def times(self, share: float) -> "Effort":
+        """Every candidate simulated on this share of the stores, at least two."""
+        return replace(self, stores=max(2, round(self.stores * share)))
 
     @property
     def store_periods(self) -> int:

@@ -130,6 +130,9 @@ class TrainConfig:
     recommendation_memory: MemoryKind = "none"
     """What the recommendation department carries from period to period."""
 
+    tuning_effort: float = 1.0
+    """Share of the usual effort with which the classical pairs are tuned: less is a quicker look,
+    against weaker pairs."""
     evaluation_stores: int = 1024
     """Stores in each evaluation."""
     evaluation_periods: int = 200
@@ -204,6 +207,7 @@ class TrainConfig:
         ):  # fmt: skip
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
         _require(self, "discount", 0 < self.discount < 1, "above 0, below 1")
+        _require(self, "tuning_effort", 0 < self.tuning_effort <= 100, "above 0, at most 100")
         _require(self, "save_seconds", self.save_seconds >= 0, "0 or more")
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy_coef", 0 <= self.entropy_coef < float("inf"), "0 or more")

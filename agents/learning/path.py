@@ -133,13 +133,11 @@ def _slopes(
     }
     walk = partial(_walk, trainer, train_state, key, params)
     worths, pull_back, path = jax.vjp(walk, shards.apart(weights), has_aux=True)
+    one, none = shards.apart((jnp.ones(()), jnp.zeros(())))
     if len(worths) == 1:
-        (gradients,) = pull_back((jnp.ones(()),))
+        (gradients,) = pull_back((one,))
     else:
-        of_orders, of_slates = (
-            pull_back(each)[0]
-            for each in ((jnp.ones(()), jnp.zeros(())), (jnp.zeros(()), jnp.ones(())))
-        )
+        (of_orders,), (of_slates,) = pull_back((one, none)), pull_back((none, one))
         gradients = {
             "replenishment": of_orders["replenishment"],
             "recommendation": of_slates["recommendation"],

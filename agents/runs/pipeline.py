@@ -18,7 +18,7 @@ import pandas as pd
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.evaluation.simulation import undefined
-from agents.evaluation.tuning import TunedPair, tune
+from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.files import open_folder, read_json, write_json
 from agents.learning import health
 from agents.learning.config import TrainConfig
@@ -70,7 +70,7 @@ def train(
     config.validate()
     shards = config.shards()
     name, params = resolve(config.scenario if scenario is None else scenario)
-    tuned = tune(params)
+    tuned = tune(params, Effort().times(config.tuning_effort))
     training = prepared(config, params, tuned, shards, networks)
     start, frames, started = training.start(), [], time.perf_counter()
     snapshot, program = start, training.compiled(start.train_state)
@@ -212,7 +212,7 @@ def _tune(
         (folder / run_folder.SUMMARY).unlink(missing_ok=True)
     run_folder.write_config(folder, config)
     announce("tuning every pair of heuristics")
-    tuned = tune(scenario.params())
+    tuned = tune(scenario.params(), Effort().times(config.tuning_effort))
     run_folder.write_heuristics(folder, tuned)
 
 

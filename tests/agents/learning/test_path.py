@@ -61,8 +61,8 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     assert not same(now.targets, now.critics)
 
 
-@pytest.mark.parametrize("regime", ["silo", "single", "joint", "mtma-reversed"])
-def test_every_other_regime_learns_finite_numbers(pair, regime):
+@pytest.mark.parametrize("regime", ["silo", "single"])
+def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
     train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
     assert all(np.isfinite(value) for value in metrics.values())

@@ -260,7 +260,7 @@ def test_one_network_decides_both_and_sees_both_halves():
         key, memory = jax.random.key(0), departments.start(params)
         shown = jnp.zeros(params.products)
         order = departments.replenishment.explore(key, memory[0], state, params, shown)[1]
-        slate = departments.recommendation.explore(key, 1.0, memory[1], state, params)[1]
+        slate = departments.recommendation.explore(key, jnp.ones(()), memory[1], state, params)[1]
         return order.log_probability, slate.log_probability
 
     orders, log_probability = drawn(state)
@@ -275,7 +275,9 @@ def test_a_silo_does_not_see_the_other_half():
     state = random_state(3, params)
     trainer = trainer_of(regime="silo")
     departments = trainer.departments(wiggled(started(trainer, params)))
-    act = jax.jit(lambda s: departments.act(None, departments.start(params), s, params)[0])
+    act = jax.jit(
+        lambda s: departments.act(jax.random.key(0), departments.start(params), s, params)[0]
+    )
     tired = state.replace(fatigue=state.fatigue + 1.0)
     np.testing.assert_array_equal(act(state).order, act(tired).order)
     rich = state.replace(on_hand=state.on_hand + 5.0, pipeline=state.pipeline + 2.0)
@@ -286,7 +288,7 @@ def test_departments_decide_without_the_critic(mtma, pair):
     trainer, train_state = mtma
     blank = train_state.replace(critics=jax.tree.map(jnp.zeros_like, train_state.critics))
     state = store.reset(jax.random.key(1), pair)
-    act = jax.jit(lambda each: each.act(None, each.start(pair), state, pair)[0])
+    act = jax.jit(lambda each: each.act(jax.random.key(0), each.start(pair), state, pair)[0])
     first, second = (
         act(trainer.departments(each)) for each in (wiggled(train_state), wiggled(blank))
     )

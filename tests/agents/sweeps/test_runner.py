@@ -171,7 +171,7 @@ def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(swept,
 
 
 def test_a_run_whose_updates_stop_being_finite_is_not_like_any_other(tmp_path: Path):
-    training = TrainConfig(scenario="pair", seed=2, out=tmp_path / "sweep", **SMALL)
+    training = TrainConfig.by_score(scenario="pair", seed=2, out=tmp_path / "sweep", **SMALL)
     config, said = SweepConfig(training, 1, ("critic_rate=2e-3,1e38",), together=2), []
     rows = run_sweep(config, Progress(said.append, lambda *_: None, lambda *_: None))
     assert rows["failed"].tolist() == [False, True]

@@ -244,7 +244,7 @@ def test_runs_are_reported_beside_each_other(run, tmp_path, capsys):
     page = tmp_path / "both.html"
     assert train.main(["report", str(run), str(other), "--out", str(page)]) == 0
     written = page.read_text(encoding="utf-8")
-    assert str(run) in written and str(other) in written and "over 2 trainings" in written
+    assert str(run) in written and str(other) in written and "Two trainings" in written
     assert {path.name for path in tmp_path.iterdir()} == {"other", "both.html"}
 
 

@@ -323,3 +323,12 @@ def _same_default(field: str, shown: str) -> bool:
     if isinstance(info.default, float):
         return _number(shown) == info.default
     return json.loads(shown) == info.default
+
+
+def test_the_learners_gains_are_those_of_its_benchmark() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "learning.json").read_text(encoding="utf-8"))["rows"]
+    assert rows
+    for row in rows:
+        low, high = row["gain_ci95"]
+        shown = f"| {row['seeds']} | {row['gain']:+.2f} | {low:+.2f} to {high:+.2f} |"
+        assert f"| `{row['scenario']}` {shown}" in TEXT["README.md"]

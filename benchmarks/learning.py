@@ -22,11 +22,11 @@ import numpy as np
 import psutil
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
 from agents.evaluation.agreement import agreement
+from agents.evaluation.comparison import compare
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import profit_per_period, simulate
+from agents.evaluation.statistics import estimate
 from agents.evaluation.tuning import TunedPair, tune
 from agents.files import open_folder, read_json, write_json
 from agents.learning.config import TrainConfig
@@ -143,15 +143,13 @@ def measured(row: Row, seeds: list[int], work: Path) -> None:
         steps = list(chunks(training, program, start))
         snapshot, frames = steps[-1][0], [news for _, news in steps]
         learned = training.best(snapshot)
-        found = {
+        last = training.departments(snapshot.train_state)
+        policies = {"gain": learned, "gain_at_the_end": last}
+        found = gains(row, policies, pairs[0], params, seed) | {
             "seed": seed,
             "store_periods": snapshot.store_periods,
             "seconds": snapshot.seconds,
             "compile_seconds": compile_seconds,
-            "gain": gain(row, learned, pairs, params, seed),
-            "gain_at_the_end": gain(
-                row, training.departments(snapshot.train_state), pairs, params, seed
-            ),
             "curve": [float(each) for frame in frames for each in frame.greedy_profit.dropna()],
         }
         if exact is not None:
@@ -160,18 +158,14 @@ def measured(row: Row, seeds: list[int], work: Path) -> None:
         write_json(_path(work, row.name, seed), found)
 
 
-def gain(
-    row: Row, departments: Departments, pairs: list[TunedPair], params: Params, seed: int
-) -> float:
-    """Profit per period over the best tuned pair, on the seed's evaluation customers."""
-    earned = [
-        profit_per_period(
-            simulate(keys_of(seed)["evaluate"], each, params, STORES, row.periods, row.burn_in),
-            row.periods,
-        ).mean()
-        for each in (departments, pairs[0].policy)
-    ]
-    return float(earned[0] - earned[1])
+def gains(
+    row: Row, policies: dict[str, Departments], pair: TunedPair, params: Params, seed: int
+) -> dict[str, float]:
+    """Profit per period over the tuned pair, on the seed's evaluation customers."""
+    sizes = STORES, row.periods, row.burn_in
+    every = policies | {pair.name: pair.policy}
+    found = compare(keys_of(seed)["evaluate"], every, params, *sizes, [pair.name])
+    return {name: found.rows[name]["difference_to_best_heuristic"] for name in policies}
 
 
 def tuned_pairs(row: Row, work: Path) -> list[TunedPair]:
@@ -272,12 +266,9 @@ def _shared(name: str, scenario: str, seeds: list[dict[str, Any]]) -> dict[str, 
 
 
 def _estimate(name: str, values: list[float]) -> dict[str, Any]:
-    """Mean and 95 % t-interval over seeds; none of a single one."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return {name: mean, f"{name}_ci95": None}
-    half = float(stats.sem(values) * stats.t.ppf(0.975, len(values) - 1))
-    return {name: mean, f"{name}_ci95": [mean - half, mean + half]}
+    """Mean and 95 % t-interval over seeds; none of too few."""
+    found = estimate(np.array(values))
+    return {name: found.mean, f"{name}_ci95": [found.low, found.high]}
 
 
 def _path(work: Path, name: str, seed: int) -> Path:

@@ -16,7 +16,7 @@ from flax import struct
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents.learning import health, timescales, values
+from agents.learning import values
 from agents.learning.rewards import (
     money_scale,
     profit_on_sale,
@@ -26,7 +26,7 @@ from agents.learning.rewards import (
 from agents.learning.settings import Hyperparams
 from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
-from agents.learning.updates import stepped
+from agents.learning.updates import metrics_of, stepped
 from agents.policies.departments import Departments
 from agents.policies.encoder import Carried
 from jaxsim import choice, redraw, store
@@ -66,7 +66,7 @@ def iterate(
     """One path of every store, one step of each department on its clock, and the critic's steps;
     the state after, and its metrics."""
     key, stir_key, path_key, critic_key = jax.random.split(train_state.key, 4)
-    shards, fast, slow = trainer.static.shards, trainer.fast, trainer.slow
+    fast, slow = trainer.fast, trainer.slow
     train_state = train_state.replace(
         states=_stirred(trainer, stir_key, train_state.states, params), key=key
     )
@@ -93,18 +93,7 @@ def iterate(
         averaged=_averaged(trainer.hyperparams, train_state),
         iteration=train_state.iteration + 1,
     )
-    served, asked = (shards.total(each.sum()) for each in (path.periods.served, path.periods.asked))
-    clocks = trainer.hyperparams.clocks
-    return train_state, {
-        "profit": shards.mean(path.periods.profit.mean()),
-        "fill_rate": served / jnp.maximum(asked, 1.0),
-        "critic_rate": timescales.critic_rate(clocks, train_state.critic_updates),
-        "fast_rate": timescales.fast_rate(clocks, train_state.fast_updates),
-        "slow_rate": timescales.slow_rate(clocks, train_state.slow_updates),
-        "critic_updates": train_state.critic_updates,
-        "fast_updates": train_state.fast_updates,
-        "slow_updates": train_state.slow_updates,
-        "skipped_updates": health.skipped_updates(train_state.health),
+    return train_state, metrics_of(trainer, train_state, path.periods) | {
         "critic_loss": critic_loss,
         "temperature": temperature(trainer, train_state),
         "explained": jnp.stack(train_state.explained).mean(),

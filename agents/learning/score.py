@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from agents.learning import critic, health, timescales
+from agents.learning import critic
 from agents.learning.critic import CriticBatch
 from agents.learning.experience import Trajectory, collect
 from agents.learning.train_state import TrainState
 from agents.learning.trainer import Trainer
-from agents.learning.updates import Batch, update_critics, update_departments
+from agents.learning.updates import Batch, metrics_of, update_critics, update_departments
 from jaxsim.params import Params
 
 
@@ -25,7 +25,7 @@ def iterate(
     train_state, critic_loss = learn_values(trainer, train_state, trajectory, params)
     train_state, batch = advantages(trainer, train_state, trajectory, params)
     train_state, losses = update_departments(trainer, train_state, batch)
-    metrics = _metrics(trainer, train_state, trajectory) | {"critic_loss": critic_loss} | losses
+    metrics = metrics_of(trainer, train_state, trajectory) | {"critic_loss": critic_loss} | losses
     averaged = {name: getattr(train_state, name) for name in train_state.averaged}
     return train_state.replace(iteration=train_state.iteration + 1, averaged=averaged), metrics
 
@@ -80,19 +80,3 @@ def _estimates(
     ]
     advantages, batches, off = zip(*parts, strict=True)
     return advantages, batches, off
-
-
-def _metrics(trainer: Trainer, train_state: TrainState, trajectory: Trajectory) -> dict[str, Array]:
-    clocks, shards = trainer.hyperparams.clocks, trainer.static.shards
-    served, asked = (shards.total(each.sum()) for each in (trajectory.served, trajectory.asked))
-    return {
-        "profit": shards.mean(trajectory.profit.mean()),
-        "fill_rate": served / jnp.maximum(asked, 1.0),
-        "critic_rate": timescales.critic_rate(clocks, train_state.critic_updates),
-        "fast_rate": timescales.fast_rate(clocks, train_state.fast_updates),
-        "slow_rate": timescales.slow_rate(clocks, train_state.slow_updates),
-        "critic_updates": train_state.critic_updates,
-        "fast_updates": train_state.fast_updates,
-        "slow_updates": train_state.slow_updates,
-        "skipped_updates": health.skipped_updates(train_state.health),
-    }

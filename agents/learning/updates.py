@@ -12,7 +12,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from agents.learning import critic, health, ppo
+from agents.learning import critic, health, ppo, timescales
 from agents.learning.critic import CriticBatch
 from agents.learning.regimes import Department
 from agents.learning.settings import StaticConfig
@@ -99,6 +99,24 @@ def stepped(
     sound, now = health.checked(train_state.health[clock], loss, gradient, train_state.iteration)
     changed = dict(zip(names, health.chosen(sound, after, before), strict=True))
     return train_state.replace(**changed, health=train_state.health | {clock: now})
+
+
+def metrics_of(trainer: Trainer, train_state: TrainState, happened: Any) -> dict[str, Array]:
+    """Metrics that an iteration of either learner has. `happened`: its periods, with the fields
+    profit (money), served and asked (units), each (periods, stores)."""
+    clocks, shards = trainer.hyperparams.clocks, trainer.static.shards
+    served, asked = (shards.total(each.sum()) for each in (happened.served, happened.asked))
+    return {
+        "profit": shards.mean(happened.profit.mean()),
+        "fill_rate": served / jnp.maximum(asked, 1.0),
+        "critic_rate": timescales.critic_rate(clocks, train_state.critic_updates),
+        "fast_rate": timescales.fast_rate(clocks, train_state.fast_updates),
+        "slow_rate": timescales.slow_rate(clocks, train_state.slow_updates),
+        "critic_updates": train_state.critic_updates,
+        "fast_updates": train_state.fast_updates,
+        "slow_updates": train_state.slow_updates,
+        "skipped_updates": health.skipped_updates(train_state.health),
+    }
 
 
 def _critic_update(

@@ -176,7 +176,7 @@ def slate_problem(state: State, heuristic: HeuristicParams, params: Params) -> S
     return SlateProblem(
         weights=jnp.where(hidden, 0.0, weights),
         worth=worth[None],
-        plain=place * plain / spread,
+        plain=(place * plain / spread)[None],
         is_plain=(recommender == POPULARITY) | (recommender == MOST_STOCK),
         boost=slates.boosts(params),
         no_purchase=params.no_purchase,

@@ -103,8 +103,8 @@ class Recommendation:
         self, memory: Carried, state: State, params: Params
     ) -> tuple[Int[Array, "K S"], Carried]:
         """The slates of highest worth, and the memory after it."""
-        correction, memory = self.network.apply(self.weights, self._view(state, params), memory)
-        return slates.fill(self._problem(state, params).corrected(correction))[0], memory
+        problem, memory = self._corrected(memory, state, params)
+        return slates.fill(problem)[0], memory
 
     def draw(
         self,
@@ -115,8 +115,7 @@ class Recommendation:
         params: Params,
     ) -> tuple[Int[Array, "K S"], Float[Array, "S K N"], Carried]:
         """A drawn slate for each segment; the chances of each slot's draw; the memory after it."""
-        correction, memory = self.network.apply(self.weights, self._view(state, params), memory)
-        problem = self._problem(state, params).corrected(correction)
+        problem, memory = self._corrected(memory, state, params)
         slate, chances = slates.fill(problem, key, temperature)
         assert chances is not None
         return slate, chances, memory
@@ -159,6 +158,13 @@ class Recommendation:
             undecided = jnp.zeros(params.products)
             return views.with_todays_slates(views.joint_view(state, params), undecided)
         return views.recommendation_view(state, params, sees_stock=self.sight == "department")
+
+    def _corrected(
+        self, memory: Carried, state: State, params: Params
+    ) -> tuple[SlateProblem, Carried]:
+        """The tuned recommender's problem with the network's correction, and the memory after."""
+        correction, memory = self.network.apply(self.weights, self._view(state, params), memory)
+        return self._problem(state, params).corrected(correction), memory
 
     def _problem(self, state: State, params: Params) -> SlateProblem:
         return slate_problem(state, self.heuristic, params)

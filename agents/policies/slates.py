@@ -20,7 +20,7 @@ class SlateProblem:
 
     weights: Float[Array, "K N"]  # MNL weights with nothing shown; 0: believed absent
     worth: Float[Array, "#K N"]  # money that a sale is worth
-    plain: Float[Array, " N"]  # money; the score of a recommender that ignores logit
+    plain: Float[Array, "#K N"]  # money; the score of a recommender that ignores logit
     is_plain: Bool[Array, ""]  # whether products are ranked by `plain` alone
     boost: Float[Array, "S K"]  # what the weight of a product shown there is multiplied by
     no_purchase: Float[Array, " K"]  # weight of buying nothing
@@ -45,10 +45,10 @@ def fill(
     slots are drawn by a softmax of the values over `temperature` × the worth of a place (Gumbel
     noise): its smallest values, 0.01 and below, are nearly greedy.
     """
-    weights, plain = problem.weights, problem.plain
+    weights = problem.weights
     free, chosen, chances = jnp.ones_like(weights, bool), [], []
     for slot in range(problem.boost.shape[0]):
-        value = _values(problem, weights, plain, slot)
+        value = _values(problem, weights, slot)
         if key is None:
             score = value
         else:
@@ -67,11 +67,11 @@ def log_probability(
 ) -> tuple[Float[Array, " K"], Float[Array, " K"]]:
     """Log-probability of each segment's slate under `fill`'s draw, and the entropy of its first
     slot (nats)."""
-    weights, plain = problem.weights, problem.plain
+    weights = problem.weights
     free, total = jnp.ones_like(weights, bool), jnp.zeros(weights.shape[:-1])
     entropy = total
     for slot in range(slate.shape[-1]):
-        logits = _logits(_values(problem, weights, plain, slot), free, temperature * problem.place)
+        logits = _logits(_values(problem, weights, slot), free, temperature * problem.place)
         normal = jax.nn.log_softmax(logits, -1)
         if slot == 0:
             entropy = -(jnp.exp(normal) * normal).sum(-1)
@@ -119,10 +119,10 @@ def market_weights(fatigue: Float[Array, "K N"], params: Params) -> Float[Array,
     return choice.weights_of(jnp.zeros_like(fatigue), fatigue, params)
 
 
-def _values(problem: SlateProblem, weights: Array, plain: Array, slot: int) -> Array:
+def _values(problem: SlateProblem, weights: Array, slot: int) -> Array:
     """What each product is worth in this slot, given the slots before it: money, (K, N)."""
     by_worth = value_of_showing(weights, problem.boost[slot], problem.worth, problem.no_purchase)
-    return jnp.where(problem.is_plain, jnp.broadcast_to(plain, by_worth.shape), by_worth)
+    return jnp.where(problem.is_plain, jnp.broadcast_to(problem.plain, by_worth.shape), by_worth)
 
 
 def _logits(value: Array, free: Array, scale: Array) -> Array:

@@ -39,6 +39,10 @@ def started(trainer, params):
     return jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
 
 
+def same(one, other):
+    return all(jax.tree.leaves(jax.tree.map(np.array_equal, one, other)))
+
+
 def rolled_out(trainer, train_state, params):
     """The state after its second trajectory, which starts with something to remember."""
     act = jax.jit(collect)
@@ -84,10 +88,6 @@ def test_the_critic_learns_before_the_departments_do(mtma, experience, pair):
     trainer = mtma[0]
     train_state, trajectory = experience
     after, _ = jax.jit(learn_values)(trainer, train_state, trajectory, pair)
-
-    def same(a, b):
-        return all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))
-
     passes, minibatches = 4, 4
     assert int(after.critic_updates) - int(train_state.critic_updates) == passes * minibatches
     assert not same(after.critics, train_state.critics)
@@ -125,10 +125,6 @@ def test_each_clock_moves_its_own_group_only(mtma, minibatch):
     after_fast, after_slow = (
         improved(clock, trainer, train_state, minibatch) for clock in ("fast", "slow")
     )
-
-    def same(a, b):
-        return all(jax.tree.leaves(jax.tree.map(np.array_equal, a, b)))
-
     assert same(after_fast.replenishment, train_state.replenishment)
     assert not same(after_fast.recommendation, train_state.recommendation)
     assert same(after_fast.critics, train_state.critics)

@@ -23,7 +23,7 @@ def plain_problem(slots: int, logits: jax.Array = LOGITS) -> SlateProblem:
     segments, products = logits.shape
     ones = jnp.ones(products)
     problem = SlateProblem(
-        weights=jnp.ones((segments, products)), worth=ones[None], plain=jnp.zeros(products),
+        weights=jnp.ones((segments, products)), worth=ones[None], plain=jnp.zeros((1, products)),
         is_plain=jnp.array(True), boost=jnp.full((slots, segments), 2.0),
         no_purchase=jnp.ones(segments), at_stake=ones, place=jnp.float32(1.0),
     )  # fmt: skip

@@ -9,13 +9,13 @@ NEWEST := .venv-newest
 FINDS_NEWEST = for v in 14 13 12; do for p in python3.$$v $$HOME/.pyenv/versions/3.$$v.*/bin/python; do \
 	"$$p" -c "" 2>/dev/null && { echo "$$p"; exit; }; done; done
 
-.PHONY: train test newest stress lint bench docs clean
+.PHONY: train test newest stress mutants lint bench docs clean
 
 train: $(READY)
 	$(BIN)/python train.py $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 # A short training, one on two devices, and the simulator's tests, on the newest Python and jax.
 newest:
@@ -29,10 +29,15 @@ newest:
 	$(NEWEST)/bin/python train.py $$short --out runs/newest/one; \
 	XLA_FLAGS=--xla_force_host_platform_device_count=2 \
 		$(NEWEST)/bin/python train.py $$short --devices 2 --out runs/newest/two; \
-	$(NEWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope tests/jaxsim $(ARGS)
+	$(NEWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder tests/jaxsim $(ARGS)
 
 stress: $(READY)
-	$(BIN)/python -m pytest -m slow --timeout 7200 tests/test_stress.py $(ARGS)
+	$(BIN)/python -m pytest -m slow --timeout 7200 $(ARGS)
+
+# Hours: one change at a time to the core, and whether a test notices.
+mutants: $(READY)
+	@$(BIN)/python -c "import cosmic_ray" 2>/dev/null || $(BIN)/python -m pip install --quiet -e '.[mutants]'
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,11 +15,23 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import tests.shapes  # noqa: F401  the hook looks it up by name
+from tests.interrupted import QUICK_COMPILE
 
-# Before any test imports them: shapes in annotations are checked while tests run. Not yet those of
-# agents.learning.
-AGENTS = ("devices", "evaluation", "policies", "report", "runs", "study", "sweeps", "theory")
-install_import_hook(("jaxsim", *(f"agents.{part}" for part in AGENTS)), "tests.shapes.checked")
+# Before any test imports them: shapes in annotations are checked while tests run. A grid has none,
+# and is asked for its sizes so often that looking for them takes longer than the solver.
+ROOT = Path(__file__).parent.parent
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for package in ("jaxsim", "agents")
+    for path in (ROOT / package).rglob("*.py")
+    if path.stem != "__init__"
+]
+MODULES.remove("jaxsim.exact.grid")
+install_import_hook(MODULES, "tests.shapes.checked")
+
+# Before any test imports jax: programs that run for a moment are compiled with little effort.
+if "XLA_FLAGS" not in os.environ:
+    os.environ["XLA_FLAGS"] = QUICK_COMPILE
 
 # Before any test imports jax: workers and the processes that tests start inherit it, so a program
 # is compiled once. An empty folder each time, so that nothing old is ever run.
@@ -27,6 +39,17 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     CACHE = tempfile.TemporaryDirectory(prefix="closing-the-loop-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+
+
+LONGEST = (
+    "test_docs", "test_processes", "test_runner", "test_path", "test_command_line", "test_trainer",
+    "test_answers",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest modules first, so that no worker is alone with one at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,6 +61,13 @@ def _programs_are_forgotten() -> Iterator[None]:
 
     jax.clear_caches()
     gc.collect()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _trainings_are_compiled_with_little_effort() -> None:
+    from agents.learning import compilation
+
+    compilation.LIGHT["xla_backend_optimization_level"] = 0
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

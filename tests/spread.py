@@ -18,6 +18,7 @@ import numpy as np
 from agents.devices import Shards
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import simulate_each
+from agents.learning import compilation
 from agents.learning.config import TrainConfig
 from agents.learning.training import Training
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
@@ -27,11 +28,10 @@ from agents.runs.interruption import Interruption
 from agents.runs.processes import LaunchConfig, PeerError
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
-from tests.interrupted import QUIET, ROOT
+from tests.interrupted import QUICK_COMPILE, QUIET, ROOT
 
 DEVICES = 4
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")
-QUICK_COMPILE = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 CHUNK = 2  # iterations: so few that a rounding is not yet another customer
 
 
@@ -142,6 +142,7 @@ def apart(one: object, other: object) -> float:
 
 
 def main(out: str, iterations: str = "", port: str = "", process: str = "") -> None:
+    compilation.LIGHT["xla_backend_optimization_level"] = 0
     if not iterations:
         return compare(Path(out))
     where = LaunchConfig()

@@ -108,9 +108,9 @@ class TrainConfig:
     minibatches: int = 4
     """Parts (of whole stores) that a pass is cut into: each is one update, of the critic in its
     passes, then of the fast department (score)."""
-    fast_per_slow: int = 4
-    """Fast updates to one slow update; divides minibatches. Regimes with one clock use 1
-    (score)."""
+    fast_per_slow: int = 1
+    """Fast updates to one slow update; divides minibatches. At 1 the clocks differ by their rates
+    alone; regimes with one clock use 1 (score)."""
     average_reward_rate: float = 0.1
     """Step size of the average profit per iteration (score)."""
     gae_lambda: float = 0.9
@@ -123,6 +123,12 @@ class TrainConfig:
     """Weight of the other products' profit in the credit of an order; 1 is unbiased (score)."""
     values: Literal["product", "store"] = "product"
     """What the critic values: each product, or the store as a whole (score)."""
+    control_variate: float = 1.0
+    """Share of the luck with a period's customers, as the critic explains it, that is taken out of
+    advantages (score)."""
+    critic_first: bool = True
+    """Whether the critic learns from an iteration's experience before the departments do: less
+    noise, for a small bias (score)."""
     width: int = 32
     """Width of all networks."""
     replenishment_memory: MemoryKind = "ewma"
@@ -203,7 +209,7 @@ class TrainConfig:
         _require(self, "schedule_offset", offset is None or 0 < offset < float("inf"), "above 0")
         for field in (
             "average_reward_rate", "gae_lambda", "cross_product_credit", "kpi_mix", "averaging",
-            "target_rate", "fresh_share",
+            "target_rate", "fresh_share", "control_variate",
         ):  # fmt: skip
             _require(self, field, 0 <= getattr(self, field) <= 1, "0 to 1")
         _require(self, "discount", 0 < self.discount < 1, "above 0, below 1")
@@ -259,6 +265,7 @@ class TrainConfig:
             minibatches=self.minibatches,
             fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
             by_product=self.values == "product",
+            critic_first=self.critic_first,
             max_norm=1.0 if self.learner == "path" else 0.5,
             shards=shards,
         )
@@ -287,8 +294,8 @@ class TrainConfig:
             clocks = timescales.constant(clocks)
         names = (
             "average_reward_rate", "gae_lambda", "clip_eps", "entropy_coef", "cross_product_credit",
-            "kpi_mix", "temperature", "temperature_end", "iterations", "averaging", "discount",
-            "target_rate", "fresh_share",
+            "control_variate", "kpi_mix", "temperature", "temperature_end", "iterations",
+            "averaging", "discount", "target_rate", "fresh_share",
         )  # fmt: skip
         return Hyperparams(clocks, **{name: jnp.float32(getattr(self, name)) for name in names})
 

@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from agents.learning.networks import Critic
+from agents.learning.settings import Hyperparams, StaticConfig
 from jaxsim import sampling
 from jaxsim.params import Params
 from jaxsim.records import Chance, Flows
@@ -74,13 +75,12 @@ def _others(scores: Float[Array, " N"]) -> Float[Array, " N"]:
 
 
 def advantages_of(
-    critic: Critic,
+    static: StaticConfig,
+    hyperparams: Hyperparams,
     weights: Any,
     average: Float[Array, " N"],
     seen: Experience,
     last: View,
-    gae_lambda: Float[Array, ""],
-    crn_group: int,
 ) -> tuple[Float[Array, "T B N"], CriticBatch, Float[Array, " N"]]:
     """Differential GAE by product: advantages, what the critic can learn, and the mean residual,
     by which the average profit is off. `last`: the views after the experience.
@@ -90,13 +90,14 @@ def advantages_of(
     the group met, with the same customers, was not this store's doing. So the advantage keeps its
     mean and loses most of its noise.
     """
+    critic, gae_lambda = static.networks.critic, hyperparams.gae_lambda
     values, response = over_experience(critic, weights, seen)
     last_values, _ = jax.vmap(critic.apply, (None, 0, 0))(weights, last, seen.decision[-1])
     following = jnp.concatenate([values[1:], last_values[None]])
     td_error = seen.reward - average + following - values
-    residual = td_error - (response * seen.chance).sum(-1)
+    residual = td_error - hyperparams.control_variate * (response * seen.chance).sum(-1)
     batch = CriticBatch(seen, values + _summed(residual, gae_lambda), td_error)
-    advantage = _summed(residual - _group_mean(residual, crn_group), gae_lambda)
+    advantage = _summed(residual - _group_mean(residual, static.crn_group), gae_lambda)
     return advantage, batch, residual.mean((0, 1))
 
 

@@ -1,5 +1,7 @@
 """Acting: every store goes on for some periods under the exploring departments."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -49,7 +51,7 @@ def collect(
     static, departments = trainer.static, trainer.exploring(train_state)
     shards = static.shards
 
-    def one_period(carry: tuple[State, Memories], period_key: PRNGKeyArray) -> tuple:
+    def one_period(carry: tuple[State, Any], period_key: PRNGKeyArray) -> tuple:
         customers, decisions = jax.random.split(period_key)
         groups = shards.own_keys(customers, static.stores // static.crn_group)
         keys = (

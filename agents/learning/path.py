@@ -149,7 +149,7 @@ def _walk(
     live = static.horizon - static.tail
     now = temperature(trainer, train_state)
 
-    def one_period(carry: tuple[State, Memories], x: tuple) -> tuple[tuple[State, Memories], Any]:
+    def one_period(carry: tuple[State, Any], x: tuple) -> tuple[tuple[State, Any], Any]:
         period, period_key = x
         learned = jax.tree.map(
             lambda leaf: jnp.where(period < live, leaf, stop_gradient(leaf)), weights

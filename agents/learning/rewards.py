@@ -14,7 +14,7 @@ def money_scale(params: Params) -> Float[Array, ""]:
     return at_stake.mean() * jnp.sqrt(level + 1.0) + 1e-6
 
 
-def profit_on_sale(flows: Flows, params: Params) -> Float[Array, " N"]:
+def profit_on_sale(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Profit with each unit's cost charged when it is sold instead of when it is ordered.
 
     Stock is carried at cost, a potential: the average profit and the best policy are the same
@@ -23,12 +23,12 @@ def profit_on_sale(flows: Flows, params: Params) -> Float[Array, " N"]:
     return flows.profit + params.cost * (flows.ordered - flows.sold)
 
 
-def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
+def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Gross margin of what customers ask for, stock ignored."""
     return (params.price - params.cost) * flows.asked
 
 
-def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, " N"]:
+def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
 
     Where sold-out products can be asked for, this equals minus the cost and the lost margin, up to

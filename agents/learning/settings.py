@@ -31,8 +31,9 @@ class StaticConfig:
     policy_epochs: int = 1  # passes of the departments over an iteration's experience
     critic_epochs: int = 4  # passes of the critic over it, before them
     minibatches: int = 4  # of whole stores
-    fast_per_slow: int = 4  # fast updates to one slow update
+    fast_per_slow: int = 1  # fast updates to one slow update
     by_product: bool = True  # values of products (else: of the store)
+    critic_first: bool = True  # the critic learns from experience before the departments (score)
     max_norm: float = 0.5  # a gradient's norm is clipped to it
     shards: Shards = ONE  # devices that the stores are spread over
 
@@ -52,6 +53,7 @@ class Hyperparams:
     clip_eps: Float[Array, ""]  # PPO's ε
     entropy_coef: Float[Array, ""]  # bonus on the entropy of slates
     cross_product_credit: Float[Array, ""]  # weight of other products' advantages in an order's
+    control_variate: Float[Array, ""]  # share of explained luck taken out of advantages
     kpi_mix: Float[Array, ""]  # 1: own KPI, 0: the store's profit
     temperature: Float[Array, ""]  # of the draws of slates, in units of what a place is worth
     temperature_end: Float[Array, ""]  # after `iterations`

@@ -133,8 +133,9 @@ def test_each_clock_moves_its_own_group_only(mtma, minibatch):
     assert same(after_slow.critics, train_state.critics)
 
 
-def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience):
-    trainer = mtma[0]
+@pytest.mark.parametrize("control_variate", [1.0, 0.0])
+def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience, control_variate):
+    trainer = trainer_of(crn_group=2, control_variate=control_variate)
     train_state, trajectory = experience
     rng = np.random.default_rng(0)
     critic = jax.tree.map(
@@ -142,16 +143,16 @@ def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience):
     )
     last = jax.vmap(trainer.critic_views, (0, None))(train_state.states, pair)[0]
     average = jnp.array([0.3, -0.1])
-    network = Critic(8)
+    network = trainer.static.networks.critic
     seen = trajectory.seen[0]
     advantage, minibatch, off = advantages_of(
-        network, critic, average, seen, last, trainer.hyperparams.gae_lambda, crn_group=2
+        trainer.static, trainer.hyperparams, critic, average, seen, last
     )
     value = jax.vmap(lambda view, decision: network.apply(critic, view, decision))
     values, responses = jax.vmap(value)(seen.view, seen.decision)
     following = np.concatenate([values[1:], value(last, seen.decision[-1])[0][None]])
     delta = np.asarray(seen.reward) - average + following - values
-    residual = delta - (np.asarray(responses) * seen.chance).sum(-1)
+    residual = delta - control_variate * (np.asarray(responses) * seen.chance).sum(-1)
     twin = residual[:, [1, 0, 3, 2, 5, 4, 7, 6]]
     summed, expected = np.zeros_like(delta), np.zeros_like(delta)
     for t in range(4):
@@ -225,6 +226,18 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     assert all(np.isfinite(value) for value in metrics.values())
     chex.assert_trees_all_equal(*runs)
     chex.clear_trace_counter()
+
+
+def test_departments_can_learn_before_the_critic_has_seen_their_experience(pair, mtma):
+    def after(critic_rate):
+        trainer = trainer_of(critic_first=False, critic_rate=critic_rate)
+        return iteration(trainer, mtma[1], pair)[0]
+
+    iteration = jax.jit(iterate)
+    slowly, quickly = after(1e-3), after(1e-2)
+    assert not same(slowly.critics, quickly.critics)
+    assert same(slowly.replenishment, quickly.replenishment)
+    assert same(slowly.recommendation, quickly.recommendation)
 
 
 @pytest.mark.parametrize("regime", ["silo", "independent", "single", "joint"])

@@ -79,6 +79,7 @@ def test_two_processes_learn_what_one_does(two, tmp_path):
     assert not (two / "other").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies", [1, 0])
 def test_a_dead_process_ends_the_others_and_the_last_checkpoint_is_whole(two, tmp_path, dies):
     processes = started(tmp_path, MANY)

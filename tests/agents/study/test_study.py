@@ -31,7 +31,7 @@ def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training(qu
     assert {(each.config.scenario, each.name) for each in regimes} == {
         (store, regime) for store in stores for regime in REGIMES
     }
-    sizes = ("scenario", "iterations", "stores", "horizon", "crn_group")
+    sizes = ("scenario", "iterations", "stores", "horizon")
     budgets = {tuple(getattr(each.config, size) for size in sizes) for each in found}
     assert len(budgets) == len(stores)
     (ablated,) = {each.config.scenario for each in found if each.part != study.REGIMES_PART}

@@ -211,7 +211,7 @@ def test_what_the_exact_model_cannot_remember_is_refused(pair):
 
 def test_a_tolerance_that_is_not_reached_is_an_error():
     with pytest.raises(ExactError, match=r"tolerance: 1e-17; reached: .*e-1\d in 5,000 updates"):
-        optimum(one_product("lost-sales", 4.0, 1, "poisson"), tolerance=1e-17)
+        optimum(one_product("lost-sales", 9.0, 2, "poisson"), tolerance=1e-17)
 
 
 def test_a_store_too_large_is_refused_with_its_size(pair):

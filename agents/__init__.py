@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agents.errors import UserError as UserError
     from agents.evaluation.comparison import evaluate as evaluate
+    from agents.evaluation.prices import shadow_prices as shadow_prices
     from agents.evaluation.tuning import Effort as Effort
     from agents.evaluation.tuning import TunedPair as TunedPair
     from agents.evaluation.tuning import tune as tune
@@ -37,6 +38,7 @@ _HOMES = {
     "__version__": "jaxsim",
     "evaluate": "agents.evaluation.comparison",
     "load": "agents.runs.pipeline",
+    "shadow_prices": "agents.evaluation.prices",
     "train": "agents.runs.pipeline",
     "tune": "agents.evaluation.tuning",
     "versions": "jaxsim",
@@ -55,6 +57,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "load",
+    "shadow_prices",
     "train",
     "tune",
     "versions",

@@ -18,6 +18,7 @@ from agents.devices import is_first
 from agents.errors import UserError
 from agents.evaluation.comparison import check_sizes
 from agents.evaluation.keys import keys_of
+from agents.evaluation.prices import price_table, shadow_prices
 from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig, shards_of
 from agents.learning.health import NumbersError
@@ -28,7 +29,7 @@ from agents.report.writing import ReportConfig, write_report
 from agents.runs import processes, run_folder
 from agents.runs.export import ExportConfig, export_run
 from agents.runs.interruption import Interrupted
-from agents.runs.pipeline import compared, load_departments, train_in_folder
+from agents.runs.pipeline import LEARNED, compared, load_departments, train_in_folder
 from agents.runs.processes import LaunchConfig, PeerError
 from agents.study.study import StudyConfig, reproduce
 from agents.sweeps.grid import parse_grid
@@ -58,6 +59,10 @@ class EvaluateConfig:
     def validate(self) -> None:
         """Raises `ConfigError`."""
         check_sizes(self.stores, self.periods, self.burn_in)
+
+
+PRICED = 1024
+"""Most stores over which shadow prices are averaged: their backward pass takes memory."""
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,15 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     key = keys_of(trained.seed if config.seed is None else config.seed)["evaluate"]
     scenario = run_folder.read_scenario(config.run)
     summary = compared(settings, scenario.name, scenario.params(), tuned, departments, key, shards)
+    best = next(pair for pair in tuned if pair.name == summary["best_heuristic"])
+    sizes = {"stores": min(config.stores, PRICED), "burn_in": config.burn_in}
+    summary["shadow_prices"] = {
+        name: price_table(shadow_prices(key, policy, scenario.params(), **sizes))
+        for name, policy in ((LEARNED, departments), (best.name, best.policy))
+    }
     write_json(open_folder(config.run) / "evaluation.json", summary)
     console.print(tables.policy_table(summary))
+    console.print(tables.price_table(summary, scenario.products))
     console.print(tables.closing_line(summary, config.run), soft_wrap=True)
 
 

@@ -44,6 +44,8 @@ class Chance:
     stall: Float[Array, " N"]  # uniform in [0, 1)
     market: Float[Array, ""]  # standard normal innovation
     spill: Float[Array, ""]  # uniform in [0, 1): the shift of systematic sampling
+    # Customers more than the model brings, in the mean of first-choice demand: what one is worth.
+    more: Float[Array, " N"] | None = None
 
 
 @struct.dataclass

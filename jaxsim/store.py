@@ -130,7 +130,10 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     rates = arrivals[:, None] * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
     inverse = families.get(params.family).inverse
-    asked = slopes.drawn(inverse, chance.demand, rates.sum(0) * shock)
+    mean = rates.sum(0) * shock
+    if chance.more is not None:
+        mean = jnp.maximum(mean + chance.more, 0.0)
+    asked = slopes.drawn(inverse, chance.demand, mean)
     entering = choice.entering_share(weights, available, params.no_purchase)
     plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available
     more_rates, more_served = redraw.expected(
@@ -216,6 +219,15 @@ def account(flows: Flows, params: Params) -> Flows:
         overflow=overflow,
         profit=revenue - purchase - order_cost - holding - penalty - overflow,
     )
+
+
+def profit_on_sale(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
+    """Profit with each unit's cost charged when it is sold instead of when it is ordered.
+
+    Stock is carried at cost, a potential: the average profit and the best policy are the same
+    (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
+    """
+    return flows.profit + params.cost * (flows.ordered - flows.sold)
 
 
 def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params: Params) -> State:

@@ -187,7 +187,13 @@ def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
     evaluation = json.loads((run / "evaluation.json").read_text())
     assert evaluation["policies"] == json.loads((run / "summary.json").read_text())["policies"]
     (run / "evaluation.json").unlink()
-    assert "The learned departments earn" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "The learned departments earn" in out and "one more unit of stock" in out
+    best = evaluation["best_heuristic"]
+    assert evaluation["shadow_prices"].keys() == {"learned", best}
+    for product in (0, 1):
+        price = evaluation["shadow_prices"][best]["stock"][product]
+        assert price["ci95"][0] < price["mean"] < price["ci95"][1] and price["mean"] > 0
 
 
 def refused(word: str) -> float:

@@ -11,7 +11,6 @@ from agents.learning import critic
 from agents.learning.critic import Experience
 from agents.learning.rewards import (
     money_scale,
-    profit_on_sale,
     recommendation_kpi,
     replenishment_kpi,
 )
@@ -114,7 +113,7 @@ def _one_store(
 
 def _rewards(trainer: Trainer, flows: Flows, params: Params) -> tuple[Float[Array, " N"], ...]:
     """What each critic's department is rewarded with, by product, in units of `money_scale`."""
-    scale, profit = money_scale(params), profit_on_sale(flows, params)
+    scale, profit = money_scale(params), store.profit_on_sale(flows, params)
     if not trainer.static.regime.own_kpi:
         return (_valued(trainer, profit / scale),)
     mix = trainer.hyperparams.kpi_mix

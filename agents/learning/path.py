@@ -19,7 +19,6 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from agents.learning import values
 from agents.learning.rewards import (
     money_scale,
-    profit_on_sale,
     recommendation_kpi,
     replenishment_kpi,
 )
@@ -205,7 +204,7 @@ def _one_store(
 
 def _rewards(trainer: Trainer, flows: Flows, params: Params) -> Float[Array, " C"]:
     """What each critic's department is rewarded with, in units of `money_scale`."""
-    profit = profit_on_sale(flows, params)
+    profit = store.profit_on_sale(flows, params)
     if not trainer.static.regime.own_kpi:
         return profit.sum()[None] / money_scale(params)
     mix = trainer.hyperparams.kpi_mix

@@ -14,15 +14,6 @@ def money_scale(params: Params) -> Float[Array, ""]:
     return at_stake.mean() * jnp.sqrt(level + 1.0) + 1e-6
 
 
-def profit_on_sale(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
-    """Profit with each unit's cost charged when it is sold instead of when it is ordered.
-
-    Stock is carried at cost, a potential: the average profit and the best policy are the same
-    (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
-    """
-    return flows.profit + params.cost * (flows.ordered - flows.sold)
-
-
 def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Gross margin of what customers ask for, stock ignored."""
     return (params.price - params.cost) * flows.asked

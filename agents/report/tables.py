@@ -1,7 +1,7 @@
 """What the command line shows: progress while something runs, tables afterwards."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -109,6 +109,29 @@ def policy_table(summary: dict[str, Any]) -> Table:
     table = _table(f"{title}\n{alike}", columns, rows)
     table.rows[[row["name"] for row in rows].index("learned")].style = "bold"
     return table
+
+
+def price_table(summary: dict[str, Any], products: Sequence[str]) -> Table:
+    """What one more unit of stock and one more customer are worth, by product and policy."""
+    prices, columns = summary["shadow_prices"], {"product": "{product}"}
+    for number, name in enumerate(prices):
+        for what in ("stock", "demand"):
+            columns[f"{what}, {name}"] = f"{{{what}{number}}}"
+    rows = [
+        {"product": product}
+        | {
+            f"{what}{number}": _price(of_policy[what][at])
+            for number, of_policy in enumerate(prices.values())
+            for what in ("stock", "demand")
+        }
+        for at, product in enumerate(products)
+    ]
+    title = f"{summary['scenario']}: what one more unit of stock, or of demand, is worth today"
+    return _table(title, columns, rows)
+
+
+def _price(price: dict[str, Any]) -> str:
+    return f"{price['mean']:,.2f} ± {_half(price['ci95']):,.2f}"
 
 
 def closing_line(summary: dict[str, Any], folder: Path) -> str:

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.learning.rewards import profit_on_sale
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import store
 from jaxsim.scenarios import get
@@ -26,7 +25,7 @@ def earned(safety, params):
         def one(key, state):
             action, _ = pair.act(key, (), state, params)
             state, flows = store.advance(store.draw(key, params), state, action, params)
-            return state, profit_on_sale(flows, params).sum()
+            return state, store.profit_on_sale(flows, params).sum()
 
         states, profit = jax.vmap(one)(jax.random.split(key, STORES), states)
         return states, profit.mean()

@@ -16,7 +16,6 @@ from agents.learning.iteration import iterate
 from agents.learning.networks import Critic
 from agents.learning.ppo import assessed
 from agents.learning.regimes import REGIMES
-from agents.learning.rewards import profit_on_sale
 from agents.learning.score import advantages, learn_values
 from agents.learning.trainer import Trainer
 from agents.learning.updates import _improved, update_departments
@@ -186,7 +185,7 @@ def test_cost_charged_on_sale_changes_no_long_run_profit(pair):
         action = random_action(period, pair)
         state, flows = jax.jit(store.step)(jax.random.fold_in(key, period), state, action, pair)
         total += float(flows.profit.sum())
-        on_sale += float(profit_on_sale(flows, pair).sum())
+        on_sale += float(store.profit_on_sale(flows, pair).sum())
     assert on_sale == pytest.approx(total + worth(state) - start, rel=1e-4)
 
 

@@ -53,7 +53,7 @@ def chosen(sound: Bool[Array, ""], new: Any, old: Any) -> Any:
     return jax.tree.map(lambda after, before: jnp.where(sound, after, before), new, old)
 
 
-def skipped_updates(health: dict[str, Health]) -> Int[Array, ""]:
+def skipped_updates(health: dict[str, Health]) -> Int[Array, "*batch"]:
     """Updates skipped so far, on all clocks."""
     return sum((each.skipped for each in health.values()), jnp.zeros((), jnp.int32))
 

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+IN_PARALLEL := -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 # The newest Python of this machine, if it has one beside $(PYTHON), for `make newest`.
 NEWEST := .venv-newest
@@ -15,7 +16,7 @@ train: $(READY)
 	$(BIN)/python train.py $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
+	$(BIN)/python $(IN_PARALLEL) $(ARGS)
 
 # A short training, one on two devices, and the simulator's tests, on the newest Python and jax.
 newest:
@@ -29,7 +30,7 @@ newest:
 	$(NEWEST)/bin/python train.py $$short --out runs/newest/one; \
 	XLA_FLAGS=--xla_force_host_platform_device_count=2 \
 		$(NEWEST)/bin/python train.py $$short --devices 2 --out runs/newest/two; \
-	$(NEWEST)/bin/python -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder tests/jaxsim $(ARGS)
+	$(NEWEST)/bin/python $(IN_PARALLEL) tests/jaxsim $(ARGS)
 
 stress: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 7200 $(ARGS)

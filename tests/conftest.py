@@ -15,7 +15,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 import tests.shapes  # noqa: F401  the hook looks it up by name
-from tests.interrupted import QUICK_COMPILE
+from tests.quick import QUICK_COMPILE
 
 # Before any test imports them: shapes in annotations are checked while tests run. A grid has none,
 # and is asked for its sizes so often that looking for them takes longer than the solver.

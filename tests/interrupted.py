@@ -4,17 +4,12 @@ import os
 import shutil
 import subprocess
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import orbax.checkpoint as ocp
-from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-QUICK_COMPILE = "--xla_backend_optimization_level=0"
-if Version(version("jax")) < Version("0.11"):  # later ones end at a flag that they do not know
-    QUICK_COMPILE += " --xla_cpu_use_fusion_emitters=false"
 QUIET = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 """The environment of a training: this one's, so that compiled programs are found again."""
 

@@ -27,7 +27,8 @@ from agents.runs.interruption import Interruption
 from agents.runs.processes import LaunchConfig, PeerError
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
-from tests.interrupted import QUICK_COMPILE, QUIET, ROOT
+from tests.interrupted import QUIET, ROOT
+from tests.quick import QUICK_COMPILE
 
 DEVICES = 4
 COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "reduce-scatter")

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import tyro
 from rich.console import Console
@@ -83,6 +83,7 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
         draw_run(config, result)
         write_report(ReportConfig((config.folder,)))
         console.print(tables.policy_table(result.summary))
+        _print_absences(result.summary, run_folder.read_scenario(config.folder).products, console)
         console.print(tables.closing_line(result.summary, config.folder), soft_wrap=True)
 
 
@@ -125,8 +126,14 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     }
     write_json(open_folder(config.run) / "evaluation.json", summary)
     console.print(tables.policy_table(summary))
+    _print_absences(summary, scenario.products, console)
     console.print(tables.price_table(summary, scenario.products))
     console.print(tables.closing_line(summary, config.run), soft_wrap=True)
+
+
+def _print_absences(summary: dict[str, Any], products: list[str], console: Console) -> None:
+    for line in tables.absence_lines(summary, products):
+        console.print(line, soft_wrap=True)
 
 
 def run_export(config: ExportConfig, console: Console) -> None:

@@ -81,7 +81,12 @@ def _scarce(params: Params) -> Params:
 
 
 def _loyal(params: Params) -> Params:
-    return params.replace(goodwill_rate=jnp.float32(0.02), goodwill_target=jnp.float32(0.95))
+    """Goodwill as in the first version: it does not know of customers whom hidden products cost."""
+    return params.replace(
+        goodwill_rate=jnp.float32(0.02),
+        goodwill_target=jnp.float32(0.95),
+        charge_missed=jnp.asarray(False),
+    )
 
 
 SMALL: Settings = dict(

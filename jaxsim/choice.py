@@ -70,6 +70,22 @@ def entering_share(
     return jnp.where(others > 1e-6, weights / jnp.maximum(others, 1e-6), 0.0)
 
 
+def turned_away(
+    weights: Float[Array, "K N"],
+    available: Float[Array, " N"],
+    shares: Float[Array, "K N"],
+    no_purchase: Float[Array, " K"],
+) -> Float[Array, "K N"]:
+    """Share of a segment that would choose i if all products were on offer, and buys nothing as i
+    is not. `shares`: `choice_shares` of what is available.
+
+    By the logit, those who want an absent product spread over the rest like everybody else.
+    """
+    everything = no_purchase + weights.sum(-1)
+    leave = jnp.maximum(1.0 - shares.sum(-1), 0.0) / jnp.where(everything > 0, everything, 1.0)
+    return leave[:, None] * weights * (1.0 - available)
+
+
 def _shares(weights: Array, available: Array, no_purchase: Array) -> Array:
     offered = weights * available
     total = no_purchase + offered.sum(-1)

@@ -42,6 +42,7 @@ class Params:
     season: Float[Array, "K C"]  # season[:, t mod C] multiplies the arrivals of period t
     substitution: Float[Array, ""]  # probability that unmet demand that cannot wait chooses again
     hide_stockouts: Bool[Array, ""]  # products with nothing on hand cannot be chosen
+    charge_missed: Bool[Array, ""]  # penalty and goodwill also know whom hidden products cost
 
     # What changes slowly
     market_persistence: Float[Array, ""]  # ρ of the hidden log market state

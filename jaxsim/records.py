@@ -59,11 +59,15 @@ class Flows:
       stock;
     - `served`: the part of it that is sold from stock at once. The rest, asked − served, is unmet
       demand: it waits (`waiting`), or buys another product (`substituted` there), or is `lost`;
+    - `missed`: customers that absence cost, whether they saw it (`lost`) or bought nothing because
+      a product with nothing on hand was hidden from them. The latter are an expectation, so this is
+      no whole number;
     - `left`: ending on-hand, after the period's sales and before the next morning's receipts.
     """
 
     ordered: Float[Array, " N"]
     received: Float[Array, " N"]  # with this period's order (lead time 0), and the next morning
+    offered: Float[Array, " N"]  # 1 where there was stock when customers came, else 0
     asked: Float[Array, " N"]  # first-choice demand
     served: Float[Array, " N"]  # first-choice demand sold from stock
     substituted: Float[Array, " N"]  # sold to customers whose first choice was another product
@@ -71,6 +75,7 @@ class Flows:
     sold: Float[Array, " N"]  # served + substituted + backlog_served
     waiting: Float[Array, " N"]  # unmet demand that joins the backlog
     lost: Float[Array, " N"]  # unmet demand that bought nothing, by first choice
+    missed: Float[Array, " N"]  # lost, and those who would have bought it had it not been hidden
     left: Float[Array, " N"]  # ending on-hand
     backlog: Float[Array, " N"]  # waiting after the period's sales
     attention: Float[Array, " N"]  # given by the slates, mean over arriving customers
@@ -82,3 +87,9 @@ class Flows:
     penalty: Float[Array, " N"]
     overflow: Float[Array, " N"]  # shared among products by the room they take
     profit: Float[Array, " N"]  # revenue less all other money terms
+
+    @property
+    def wanted(self) -> Float[Array, "*batch N"]:
+        """First choices, with those who left as theirs was hidden: `asked` and the rest of
+        `missed`."""
+        return self.asked + self.missed - self.lost

@@ -23,6 +23,7 @@ class Demand:
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
     rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
+    turned_away: Float[Array, "K N"]  # of those who want i, mean who leave as it is hidden
     # For slopes alone: rates as if hidden products were on offer (`jaxsim.slopes`), and zeros whose
     # slope is what other slates would change, in units (`jaxsim.redraw`).
     on_offer: Float[Array, "K N"]
@@ -143,6 +144,8 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
         asked=asked,
         attention=attention + redraw.attention(action, params),
         weights=weights,
+        turned_away=arrivals[:, None]
+        * choice.turned_away(weights, available, shares, params.no_purchase),
         rates=rates + more_rates,
         on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
         more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
@@ -169,16 +172,19 @@ def fulfil(
     # Customers who bought a second choice, by their first one.
     share = substituted.sum() / jnp.maximum(not_waiting.sum(), 1.0)
     recovered = slopes.counts(chance.spill, not_waiting * share, substituted.sum())
+    lost = not_waiting - recovered
     backlog = state.backlog + waiting
     zeros = jnp.zeros_like(served)
     shown = (demanded.rates * (demanded.attention > 0)).sum(0)
     flows = Flows(
         **dict.fromkeys(_FILLED_LATER, zeros),
+        offered=jnp.where(state.on_hand > 0, 1.0, 0.0),
         asked=asked,
         served=served,
         substituted=substituted,
         waiting=waiting,
-        lost=not_waiting - recovered,
+        lost=lost,
+        missed=lost + demanded.turned_away.sum(0),
         left=left,
         backlog=backlog,
         attention=choice.mean_over_customers(demanded.attention, params),
@@ -198,7 +204,7 @@ def second_choices(
 
 
 def account(flows: Flows, params: Params) -> Flows:
-    """The money of a period: Σ p·sales − c·q − f·1{q>0} − h·left − b·(lost or waiting), less
+    """The money of a period: Σ p·sales − c·q − f·1{q>0} − h·left − b·(missed or waiting), less
     overflow·(Σ volume·left − capacity)⁺ for what does not fit the warehouse."""
     sold = flows.served + flows.substituted + flows.backlog_served
     room = params.volume * flows.left
@@ -207,7 +213,8 @@ def account(flows: Flows, params: Params) -> Flows:
     purchase = params.cost * flows.ordered
     order_cost = params.order_cost * (flows.ordered > 0)
     holding = params.holding * flows.left
-    penalty = params.penalty * (flows.lost + flows.backlog)
+    missed = jnp.where(params.charge_missed, flows.missed, flows.lost)
+    penalty = params.penalty * (missed + flows.backlog)
     overflow = params.overflow * beyond * _ratio(room, room.sum())
     return flows.replace(
         sold=sold,
@@ -235,7 +242,9 @@ def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params:
     departments see of this one (`sold`, `lost`)."""
     market = params.market_persistence * state.market + params.market_noise * chance.market
     fill = slopes.fill_rate(flows.served, flows.asked)
-    fill_of_segment = _ratio((demanded.rates * fill).sum(-1), demanded.rates.sum(-1), empty=1.0)
+    turned_away = jnp.where(params.charge_missed, demanded.turned_away.sum(-1), 0.0)
+    came = demanded.rates.sum(-1) + turned_away
+    fill_of_segment = _ratio((demanded.rates * fill).sum(-1), came, empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory
     return state.replace(

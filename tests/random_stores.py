@@ -40,6 +40,7 @@ def random_params(
         season=rng.uniform(0, 2, (k, 3)),
         substitution=maybe(rng.uniform(), 0.8),
         hide_stockouts=rng.random() < 0.5,
+        charge_missed=seed % 2 == 0,
         market_persistence=rng.uniform(0, 0.95),
         market_noise=maybe(0.2),
         goodwill_rate=maybe(0.3),
@@ -52,7 +53,7 @@ def random_params(
         overflow=maybe(rng.uniform(0, 2)),
         forecast_memory=0.8,
     )
-    whole, flags = ("lead_time", "review"), ("backlogged", "hide_stockouts")
+    whole, flags = ("lead_time", "review"), ("backlogged", "hide_stockouts", "charge_missed")
     arrays = {
         name: jnp.asarray(
             value, jnp.int32 if name in whole else bool if name in flags else jnp.float32

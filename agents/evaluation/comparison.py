@@ -10,7 +10,13 @@ from jaxtyping import PRNGKeyArray
 from agents.devices import ONE, Shards
 from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import interval, kpis, profit_per_period, simulate_each
+from agents.evaluation.simulation import (
+    interval,
+    kpis,
+    never_ordered,
+    profit_per_period,
+    simulate_each,
+)
 from jaxsim.params import Params
 from jaxsim.rollout import Policy
 
@@ -23,6 +29,8 @@ class Comparison:
 
     best: str
     rows: dict[str, Row]
+    never_ordered: dict[str, list[dict[str, float]]]
+    """By policy: see `agents.evaluation.simulation.never_ordered`."""
 
 
 def check_sizes(stores: int, periods: int, burn_in: int) -> None:
@@ -58,7 +66,8 @@ def compare(
             "difference_to_best_heuristic": difference,
             "difference_ci95": difference_ci95,
         } | {kpi: value for kpi, value in kpis(each, periods).items() if kpi != "profit"}
-    return Comparison(best, rows)
+    absent = {name: never_ordered(each, params, periods) for name, each in totals.items()}
+    return Comparison(best, rows, absent)
 
 
 def evaluate(

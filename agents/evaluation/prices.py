@@ -14,6 +14,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.evaluation.comparison import check_sizes
 from agents.evaluation.simulation import interval
+from agents.evaluation.trajectories import one_store
 from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Chance, State
@@ -49,6 +50,38 @@ def shadow_prices(
     """
     check_sizes(stores, ahead, burn_in)
     return _prices(key, policy, params, stores, burn_in, ahead)
+
+
+@partial(jax.jit, static_argnames=("periods", "burn_in", "ahead"))
+def stock_prices_along(
+    key: PRNGKeyArray,
+    policy: Policy,
+    params: Params,
+    periods: int,
+    burn_in: int,
+    ahead: int = AHEAD,
+) -> Float[Array, "T N"]:
+    """What one more unit on hand in the morning of each period earned in the end, money: one store,
+    in hindsight, to `ahead` periods after the last. The store of `trajectories.record` with the
+    same key; estimated as in `shadow_prices`, from the one future that came."""
+    start, keys = one_store(key, policy, params)
+
+    def worth(more: Float[Array, "T N"]) -> Float[Array, ""]:
+        def event(period: Int[Array, ""], state: State, chance: Chance) -> tuple[State, Chance]:
+            day = period - burn_in
+            counts = (day >= 0) & (day < periods)
+            today = jnp.where(counts, more[jnp.clip(day, 0, periods - 1)], 0.0)
+            return state.replace(on_hand=state.on_hand + today), chance
+
+        def earned(happened: Trajectory) -> Float[Array, " B"]:
+            return store.profit_on_sale(happened.flows, params).sum(-1)
+
+        followed = burn_in + periods + ahead
+        return play(
+            start, keys, policy, params, periods=followed, event=event, add=earned
+        ).sums.sum()
+
+    return params.cost + jax.grad(worth)(jnp.zeros((periods, params.products)))
 
 
 def price_table(prices: Prices) -> dict[str, list[dict[str, float]]]:

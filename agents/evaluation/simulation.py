@@ -17,6 +17,7 @@ from jaxsim.rollout import Policy, Trajectory, rollout_sums
 
 UNDEFINED = {
     "fill_rate": "no product was asked for",
+    "service_level": "no product was asked for",
     "turnover": "no stock was left over",
     "shown_share": "nothing was sold",
     "bullwhip": "first-choice demand did not vary",
@@ -35,6 +36,10 @@ class Totals:
     penalty: Float[Array, ""]
     demand_value: Float[Array, ""]  # first-choice demand at its price
     asked: Float[Array, " N"]
+    wanted: Float[Array, " N"]  # asked for, or hidden from customers who left
+    missed: Float[Array, " N"]
+    offered: Float[Array, " N"]  # periods that began with stock
+    bought: Float[Array, " N"]  # by customers of the same period: served and substituted
     served: Float[Array, " N"]
     sold: Float[Array, " N"]
     shown_sold: Float[Array, " N"]
@@ -58,6 +63,10 @@ def totals_of(happened: Trajectory, params: Params) -> Totals:
         penalty=flows.penalty.sum(),
         demand_value=(params.price * flows.asked).sum(),
         asked=flows.asked,
+        wanted=flows.wanted,
+        missed=flows.missed,
+        offered=flows.offered,
+        bought=flows.served + flows.substituted,
         served=flows.served,
         sold=flows.sold,
         shown_sold=flows.shown_sold,
@@ -101,10 +110,14 @@ def simulate(
 def kpis(totals: Totals, periods: int) -> dict[str, float]:
     """Key figures of a policy, in money per period or as shares, averaged over stores.
 
-    `fill_rate`: served over asked. `stockout_share`: share of products and periods that end with
-    nothing on hand. `turnover`: cost of sales over stock at cost, per period. `shown_share`: share
-    of sales to customers who were shown the product. `bullwhip`: variance of orders over variance
-    of first-choice demand, both summed over products. A share of nothing is NaN: see `UNDEFINED`.
+    `fill_rate`: first choices sold from stock, over all first choices, those of hidden products who
+    left counted. `service_level`: sales to a period's customers, second choices too, over the same.
+    `missed`: customers per period whom absence cost, seen or not. `availability`: share of products
+    and periods that begin with stock; `stockout_share`: that end with none. `carried`: share of
+    products that were ever ordered. `turnover`: cost of sales over stock at cost, per period.
+    `shown_share`: share of sales to customers who were shown the product. `bullwhip`: variance of
+    orders over variance of first-choice demand, both summed over products. A share of nothing is
+    NaN: see `UNDEFINED`.
     """
     t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
 
@@ -119,12 +132,31 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
         "holding": mean(t.holding),
         "penalty": mean(t.penalty),
         "demand_value": mean(t.demand_value),
-        "fill_rate": _share(t.served, t.asked),
+        "fill_rate": _share(t.served, t.wanted),
+        "service_level": _share(t.bought, t.wanted),
+        "missed": mean(t.missed.sum(-1)),
+        "availability": float(np.mean(t.offered) / periods),
+        "carried": float((t.ordered.sum(0) > 0).mean()),
         "stockout_share": float(np.mean(t.stockouts) / periods),
         "turnover": _share(t.cost_of_sold, t.cost_of_left),
         "shown_share": _share(t.shown_sold, t.sold),
         "bullwhip": _bullwhip(t, periods),
     }
+
+
+def never_ordered(totals: Totals, params: Params, periods: int) -> list[dict[str, float]]:
+    """Products that a policy never ordered: `product` by index, `missed` customers per period whom
+    its absence cost, and the `margin` that they would have brought, money per period."""
+    ordered, missed = (np.asarray(leaf, np.float64) for leaf in (totals.ordered, totals.missed))
+    per_period, margin = missed.mean(0) / periods, np.asarray(params.price - params.cost)
+    return [
+        {
+            "product": int(each),
+            "missed": float(per_period[each]),
+            "margin": float(per_period[each] * margin[each]),
+        }
+        for each in np.flatnonzero(ordered.sum(0) == 0)
+    ]
 
 
 def undefined(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:

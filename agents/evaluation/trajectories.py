@@ -6,7 +6,7 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from jaxsim.params import Params
-from jaxsim.rollout import Policy, Trajectory, keyed, play, started
+from jaxsim.rollout import Keys, Policy, Stores, Trajectory, keyed, play, started
 
 DAYS = 42
 """Periods of one store's time that a run shows."""
@@ -20,12 +20,15 @@ def record(
 
     The customers depend on `key` alone: the same key under two policies is the same customers.
     """
-    start, customers, decisions = (each[None] for each in jax.random.split(key, 3))
-    played = play(
-        started(start, policy, params), keyed(customers, decisions), policy, params,
-        periods=periods, burn_in=burn_in, keep=_only_store,
-    )  # fmt: skip
+    start, keys = one_store(key, policy, params)
+    played = play(start, keys, policy, params, periods=periods, burn_in=burn_in, keep=_only_store)
     return played.kept
+
+
+def one_store(key: PRNGKeyArray, policy: Policy, params: Params) -> tuple[Stores, Keys]:
+    """A new store, as stores with a leading axis of 1, and the keys of its periods."""
+    start, customers, decisions = (each[None] for each in jax.random.split(key, 3))
+    return started(start, policy, params), keyed(customers, decisions)
 
 
 def _only_store(happened: Trajectory) -> Trajectory:

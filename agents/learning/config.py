@@ -36,8 +36,9 @@ class TrainConfig:
     scenario: str = "grocery"
     """A registered scenario (see the verb `scenarios`) or the path of a scenario file."""
     regime: RegimeName = "mtma"
-    """How the departments learn: apart (silo, independent), as one network (single), or for one
-    profit on one clock (joint), on three (mtma), or on three with the departments' swapped."""
+    """How the departments learn: apart (silo, independent), with recommendation charged for stock
+    (priced, path only), as one network (single), or for one profit on one clock (joint), on three
+    (mtma), or on three with the departments' swapped."""
     learner: Learner = "path"
     """`path` follows the slope of the simulated ledger through its periods; `score` the score
     function, as departments without a simulator would. Each has defaults of its own."""
@@ -218,6 +219,8 @@ class TrainConfig:
         _require(self, "warm_up", 0 <= self.warm_up < float("inf"), "0 or more")
         _require(self, "entropy_coef", 0 <= self.entropy_coef < float("inf"), "0 or more")
         if self.learner == "score":
+            priced = REGIMES[self.regime].charged
+            _require(self, "learner", not priced, f"path, where regime is {self.regime}")
             parts = {"crn_group": "stores", "minibatches": "stores", "fast_per_slow": "minibatches"}
             for field, whole in parts.items():
                 divides = getattr(self, whole) % getattr(self, field) == 0

@@ -18,6 +18,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.learning import values
 from agents.learning.rewards import (
+    charged_margin,
     money_scale,
     recommendation_kpi,
     replenishment_kpi,
@@ -34,6 +35,8 @@ from jaxsim.records import Action, Flows, State
 
 LEAST_GOODWILL, MOST_GOODWILL = 0.7, 1.5
 """Where goodwill that is given anew lies, within the store's own bounds."""
+PRICE_RATE = 0.05
+"""Step size of the running mean of stock's shadow prices."""
 
 Memories = tuple[Carried, Carried]
 Weights = dict[str, Any]  # by department
@@ -46,7 +49,7 @@ class Period:
     state: State  # that was decided on
     reward: Float[Array, " C"]  # of each critic, in units of `money_scale`
     profit: Float[Array, ""]  # money
-    asked: Float[Array, ""]  # units of first-choice demand
+    asked: Float[Array, ""]  # units of first-choice demand, also for what was hidden
     served: Float[Array, ""]  # units of it that were met from stock
 
 
@@ -69,7 +72,7 @@ def iterate(
     train_state = train_state.replace(
         states=_stirred(trainer, stir_key, train_state.states, params), key=key
     )
-    worth, gradients, path = _slopes(trainer, train_state, path_key, params)
+    worth, gradients, of_stock, path = _slopes(trainer, train_state, path_key, params)
     for clock, department in (("fast", fast), ("slow", slow)):
         if clock == "slow" and trainer.static.regime.one_network:
             train_state = train_state.replace(slow_updates=train_state.fast_updates)
@@ -90,6 +93,7 @@ def iterate(
         states=path.states,
         memories=path.memories,
         averaged=_averaged(trainer.hyperparams, train_state),
+        prices=_prices(trainer, train_state, of_stock, params),
         iteration=train_state.iteration + 1,
     )
     return train_state, metrics_of(trainer, train_state, path.periods) | {
@@ -109,10 +113,11 @@ def temperature(trainer: Trainer, train_state: TrainState) -> Float[Array, ""]:
 
 def _slopes(
     trainer: Trainer, train_state: TrainState, key: PRNGKeyArray, params: Params
-) -> tuple[Float[Array, ""], Weights, Path]:
-    """What a period of the path is worth, its slope in each department's weights, and the path.
+) -> tuple[Float[Array, ""], Weights, Float[Array, "T N"], Path]:
+    """What a period of the path is worth, its descent in each department's weights, its slope in
+    every store's stock on hand in each period, and the path.
 
-    Where departments follow their own KPIs, each follows the slope of its own alone.
+    Where departments follow aims of their own, each follows the slope of its own alone.
     """
     shards = trainer.static.shards
     weights = {
@@ -120,20 +125,22 @@ def _slopes(
         "recommendation": train_state.recommendation,
     }
     walk = partial(_walk, trainer, train_state, key, params)
-    worths, pull_back, path = jax.vjp(walk, shards.apart(weights), has_aux=True)
+    nothing = jnp.zeros((trainer.static.horizon, params.products))
+    worths, pull_back, path = jax.vjp(walk, *shards.apart((weights, nothing)), has_aux=True)
     one, none = shards.apart((jnp.ones(()), jnp.zeros(())))
     if len(worths) == 1:
-        (gradients,) = pull_back((one,))
+        gradients, of_stock = pull_back((one,))
     else:
-        (of_orders,), (of_slates,) = pull_back((one, none)), pull_back((none, one))
+        of_orders, of_stock = pull_back((one, none))
+        of_slates, _ = pull_back((none, one))
         gradients = {
             "replenishment": of_orders["replenishment"],
             "recommendation": of_slates["recommendation"],
         }
     descent = jax.tree.map(jnp.negative, gradients)
     worth = sum(worths, jnp.zeros(())) / len(worths)
-    worth, descent = shards.mean((worth, descent))
-    return worth, descent, path
+    worth, descent, of_stock = shards.mean((worth, descent, of_stock))
+    return worth, descent, of_stock, path
 
 
 def _walk(
@@ -142,14 +149,17 @@ def _walk(
     key: PRNGKeyArray,
     params: Params,
     weights: Weights,
+    more_stock: Float[Array, "T N"],
 ) -> tuple[tuple[Float[Array, ""], ...], Path]:
-    """The mean worth per period of a path to each critic's department, and the path."""
+    """The mean worth per period of a path to each critic's department, and the path; with so many
+    more units on hand in every store at the start of each period."""
     static = trainer.static
     live = static.horizon - static.tail
     now = temperature(trainer, train_state)
 
     def one_period(carry: tuple[State, Any], x: tuple) -> tuple[tuple[State, Any], Any]:
-        period, period_key = x
+        period, period_key, more = x
+        states = carry[0].replace(on_hand=carry[0].on_hand + more)
         learned = jax.tree.map(
             lambda leaf: jnp.where(period < live, leaf, stop_gradient(leaf)), weights
         )
@@ -157,15 +167,15 @@ def _walk(
         customers, decisions = jax.random.split(period_key)
         keys = tuple(static.shards.own_keys(each, static.stores) for each in (customers, decisions))
         states, memories, rewards, happened = jax.vmap(
-            _one_store, (None, None, 0, None, 0, 0, None)
-        )(trainer, departments, keys, now, *carry, params)
+            _one_store, (None, None, None, 0, None, 0, 0, None)
+        )(trainer, departments, train_state.prices, keys, now, states, carry[1], params)
         return (states, memories), (rewards.mean(0), happened)
 
     step = jax.checkpoint(one_period) if static.rematerialise else one_period
     (states, memories), (rewards, periods) = jax.lax.scan(
         step,
         (train_state.states, train_state.memories),
-        (jnp.arange(static.horizon), jax.random.split(key, static.horizon)),
+        (jnp.arange(static.horizon), jax.random.split(key, static.horizon), more_stock),
     )
     beyond = values.at_the_end(trainer, train_state, states, params)
     worths = tuple((total + end) / live for total, end in zip(rewards.sum(0), beyond, strict=True))
@@ -175,6 +185,7 @@ def _walk(
 def _one_store(
     trainer: Trainer,
     departments: Departments,
+    prices: Any,
     keys: tuple[PRNGKeyArray, PRNGKeyArray],
     temperature: Float[Array, ""],
     state: State,
@@ -197,14 +208,17 @@ def _one_store(
     order, orders_memory = departments.replenishment.order(memories[0], state, params, attention)
     chance = store.draw(keys[0], params)
     after, flows = store.advance(chance, state, action.replace(order=order), params)
-    rewards = _rewards(trainer, flows, params)
-    happened = Period(seen, rewards, flows.profit.sum(), flows.asked.sum(), flows.served.sum())
+    rewards = _rewards(trainer, flows, prices, params)
+    happened = Period(seen, rewards, flows.profit.sum(), flows.wanted.sum(), flows.served.sum())
     return after, (orders_memory, slates_memory), rewards, happened
 
 
-def _rewards(trainer: Trainer, flows: Flows, params: Params) -> Float[Array, " C"]:
+def _rewards(trainer: Trainer, flows: Flows, prices: Any, params: Params) -> Float[Array, " C"]:
     """What each critic's department is rewarded with, in units of `money_scale`."""
     profit = store.profit_on_sale(flows, params)
+    if trainer.static.regime.charged:
+        margin = charged_margin(flows, prices, params)
+        return jnp.stack([profit.sum(), margin.sum()]) / money_scale(params)
     if not trainer.static.regime.own_kpi:
         return profit.sum()[None] / money_scale(params)
     mix = trainer.hyperparams.kpi_mix
@@ -229,6 +243,19 @@ def _stirred(trainer: Trainer, key: PRNGKeyArray, states: State, params: Params)
         return jnp.where(anew, anywhere, goodwill)
 
     return states.replace(goodwill=jax.vmap(one)(keys, states.goodwill))
+
+
+def _prices(
+    trainer: Trainer, train_state: TrainState, of_stock: Float[Array, "T N"], params: Params
+) -> Any:
+    """Running means of what one more unit on hand is worth in the periods of the path that are
+    learned from, money; its cost, at which stock is carried, included."""
+    if not trainer.static.regime.charged:
+        return train_state.prices
+    live = trainer.static.horizon - trainer.static.tail
+    news = params.cost + of_stock[:live].sum(0) * money_scale(params)
+    news = jnp.where(jnp.isfinite(news), news, train_state.prices)
+    return train_state.prices + PRICE_RATE * (news - train_state.prices)
 
 
 def _averaged(hyperparams: Hyperparams, train_state: TrainState) -> Weights:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 Department = Literal["recommendation", "replenishment"]
-RegimeName = Literal["silo", "independent", "single", "joint", "mtma", "mtma-reversed"]
+RegimeName = Literal[
+    "silo", "independent", "priced", "single", "joint", "mtma", "mtma-reversed"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,9 @@ class Regime:
     # one: both departments on the fast clock; reversed: the fast and the slow department swapped.
     clocks: Literal["one", "three", "reversed"]
     one_network: bool = False  # that sees what both departments see and decides for both
+    # Recommendation is rewarded for its own margin, charged a price for each unit of stock that it
+    # sells; replenishment for the store's profit.
+    charged: bool = False
 
     @property
     def three_clocks(self) -> bool:
@@ -34,6 +39,10 @@ REGIMES: dict[RegimeName, Regime] = {
     "independent": Regime(
         "department views, own KPI, own critic, one clock",
         shared_view=True, own_kpi=True, clocks="one",
+    ),
+    "priced": Regime(
+        "department views; profit for replenishment, margin over a shadow price for recommendation",
+        shared_view=True, own_kpi=False, clocks="three", charged=True,
     ),
     "single": Regime(
         "one network for both decisions, both views, profit, one critic, one clock",

@@ -19,6 +19,13 @@ def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]
     return (params.price - params.cost) * flows.asked
 
 
+def charged_margin(
+    flows: Flows, prices: Float[Array, " N"], params: Params
+) -> Float[Array, "*batch N"]:
+    """Revenue of what customers take or wait for, less the price charged for each unit of stock."""
+    return (params.price - prices) * (flows.served + flows.substituted + flows.waiting)
+
+
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
 

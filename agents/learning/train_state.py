@@ -23,6 +23,7 @@ class TrainState:
     averaged: dict[str, Any]  # running averages of both departments' weights, for use
     targets: tuple[Any, ...]  # slowly following critics; none where they are learned by score
     explained: tuple[Float[Array, ""], ...]  # share of the returns' variance, for each critic
+    prices: Any  # of stock, money per unit [N]: what recommendation is charged; none elsewhere
     critic_optimizer: Any
     fast_optimizer: Any
     slow_optimizer: Any

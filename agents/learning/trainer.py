@@ -59,6 +59,7 @@ class Trainer:
             averaged={name: each for name, each in weights.items() if each},
             targets=critics if by_path else (),
             explained=tuple(jnp.zeros(()) for _ in critics) if by_path else (),
+            prices=jnp.copy(params.cost) if self.static.regime.charged else (),
             critic_optimizer=self.optimizer("critic").init(critics),
             fast_optimizer=self.optimizer("fast").init(weights[self.fast]),
             slow_optimizer=self.optimizer("slow").init(weights[self.slow]),
@@ -122,10 +123,14 @@ class Trainer:
         )
 
     def critic_views(self, state: State, params: Params) -> tuple[View, ...]:
-        """What each critic sees: everything, or one department's own view each."""
-        if not self.static.regime.own_kpi:
+        """What each critic sees: everything, or one department's own view each. Where
+        recommendation is charged for stock, it has one beside that of the store."""
+        regime = self.static.regime
+        if regime.charged:
+            return (views.critic_view(state, params), views.recommendation_view(state, params))
+        if not regime.own_kpi:
             return (views.critic_view(state, params),)
-        shared = self.static.regime.shared_view
+        shared = regime.shared_view
         return (
             views.replenishment_view(state, params, shared),
             views.recommendation_view(state, params, shared),

@@ -1,6 +1,6 @@
 """Pictures of a training, of a store's weeks and of answers to shocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from agents.report import figures
 from agents.report.figures import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, Chart
 from agents.runs import run_folder
 from agents.runs.pipeline import Result
+from jaxsim.records import Flows
 from jaxsim.rollout import Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
@@ -142,6 +143,41 @@ def response_chart(
         axes.set_xlabel("periods since")
 
     return Chart(name, title, draw)
+
+
+def price_charts(
+    product: int, worth: Float[np.ndarray, " T"], price: float, cost: float, flows: Flows
+) -> list[Chart]:
+    """A product's stock in money over one store's T periods, its orders, and its attention."""
+    periods = 1.0 + np.arange(len(worth))
+    ordered, attention = (np.asarray(each)[:, product] for each in (flows.ordered, flows.attention))
+
+    def money(axes: Axes) -> None:
+        axes.step(periods, worth, where="mid", color=BLUE, label="one more unit on hand")
+        axes.axhline(price, color=GREY, linestyle="--", label="sale price")
+        axes.axhline(cost, color=GREY, linestyle=":", label="cost")
+
+    def units(axes: Axes) -> None:
+        axes.bar(periods, ordered, 0.8, color=ORANGE)
+
+    def share(axes: Axes) -> None:
+        axes.bar(periods, attention, 0.8, color=GREY)
+        axes.set_ylim(0, 1)
+
+    def over_time(draw: Callable[[Axes], None], axes: Axes) -> None:
+        draw(axes)
+        axes.set_xlabel("period")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    titles = {
+        "worth of stock (money per unit)": money,
+        "ordered (units)": units,
+        "attention (0 to 1)": share,
+    }
+    return [
+        Chart(f"price-{product}-{number}", title, partial(over_time, draw))
+        for number, (title, draw) in enumerate(titles.items())
+    ]
 
 
 def draw_week(trace: Trajectory, scenario: Scenario, path: Path) -> None:

@@ -28,7 +28,9 @@ BEST = "best classical pair"
 FIRST_CHOICE = "mtma"
 """The regime that a page of several regimes speaks of first."""
 APART = "silo"
-SHARES = ("fill_rate", "stockout_share", "shown_share", "turnover")
+SHARES = (
+    "fill_rate", "service_level", "availability", "carried", "missed", "shown_share", "turnover",
+)  # fmt: skip
 STEPS: dict[str, tuple[str, dict[str, int]]] = {
     "Demand": ("what customers asked for first, at its price", {"demand_value": 1}),
     "Lost sales": ("asked for and not sold, at its price", {"revenue": 1, "demand_value": -1}),
@@ -86,7 +88,7 @@ class PolicyRow:
     profit: float
     difference: Estimate  # to the best classical pair
     trainings: list[float]  # the difference of each training
-    shares: dict[str, float]  # those of `SHARES`
+    shares: dict[str, float]  # those of `SHARES`; NaN in runs of versions that had none
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -245,7 +247,7 @@ def _row(name: str, learned: bool, lines: list[Line]) -> PolicyRow:
 
 
 def _mean(lines: Sequence[Line], what: str) -> float:
-    return float(np.mean([line[what] for line in lines]))
+    return float(np.mean([line.get(what, math.nan) for line in lines]))
 
 
 def _estimate(line: Line) -> Estimate:

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
+from agents.evaluation.prices import stock_prices_along
 from agents.evaluation.trajectories import DAYS, record
 from agents.report.figures import Chart
-from agents.report.pictures import best_sellers, response_chart
+from agents.report.pictures import best_sellers, price_charts, response_chart
 from jaxsim import choice
 from jaxsim.exact.optimum import Optimum
 from jaxsim.exact.policy import solved
@@ -31,6 +32,8 @@ PLAYED = 40
 RESPONDING = 4
 """Products whose responses are shown, those that sell most."""
 RESPONSE_STORES = 1024
+PRICED = 2
+"""Products whose prices are shown over one store's time, those that sell most."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Scenes:
     """One training's policy at work."""
 
     stories: list[dict[str, Any]]  # as from `story_of`
+    prices: dict[str, list[Chart]]  # charts of one store's time, by product
     responses: dict[str, list[Chart]]  # charts by what happened
     stores: int  # over which responses are measured
     switching: Switching | None
@@ -67,6 +71,7 @@ def scenes_of(
     sales = np.asarray(traces[shown].flows.sold).sum(0)
     return Scenes(
         stories=[story_of(name, trace, scenario, sales) for name, trace in traces.items()],
+        prices=prices_of(key, policy, scenario, traces[shown], burn_in),
         responses=responses_of(key, policy, scenario, best_sellers(sales, RESPONDING)),
         stores=RESPONSE_STORES,
         switching=switching_of(policy, scenario, traces[shown]),
@@ -100,6 +105,22 @@ def story_of(
             name: np.asarray(leaf, float)[..., shown].round(3).tolist()
             for name, leaf in shares.items()
         },
+    }
+
+
+def prices_of(
+    key: PRNGKeyArray, policy: Policy, scenario: Scenario, trace: Trajectory, burn_in: int
+) -> dict[str, list[Chart]]:
+    """What a unit of stock was worth in one store's time, and what was ordered and shown meanwhile,
+    by product. `trace` as `record` makes it with the same key, policy and `burn_in`."""
+    params = scenario.params()
+    worth = np.asarray(stock_prices_along(key, policy, params, trace.periods, burn_in))
+    shown = best_sellers(np.asarray(trace.flows.sold).sum(0), PRICED)
+    return {
+        scenario.products[each]: price_charts(
+            each, worth[:, each], float(params.price[each]), float(params.cost[each]), trace.flows
+        )
+        for each in shown
     }
 
 

@@ -100,7 +100,8 @@ def policy_table(summary: dict[str, Any]) -> Table:
         "policy": "{name}",
         "profit": "{profit_mean:,.2f} ± {half:,.2f}",
         "against best": "{against}",
-        "fill": "{fill_rate:.3f}",
+        "service": "{service_level:.3f}",
+        "available": "{availability:.3f}",
         "holding": "{holding:,.2f}",
         "turns": "{turnover:.3f}",
     }
@@ -132,6 +133,25 @@ def price_table(summary: dict[str, Any], products: Sequence[str]) -> Table:
 
 def _price(price: dict[str, Any]) -> str:
     return f"{price['mean']:,.2f} ± {_half(price['ci95']):,.2f}"
+
+
+def absence_lines(summary: dict[str, Any], products: Sequence[str]) -> list[str]:
+    """A line for each policy that leaves products out: which, and what their absence cost."""
+    return [
+        absence_line(name, absent, products)
+        for name, absent in summary.get("never_ordered", {}).items()  # none in a sweep
+        if absent
+    ]
+
+
+def absence_line(name: str, absent: Sequence[Mapping[str, float]], products: Sequence[str]) -> str:
+    """`absent` as in `agents.evaluation.simulation.never_ordered`."""
+    names = ", ".join(products[int(each["product"])] for each in absent)
+    missed, margin = (sum(each[what] for each in absent) for what in ("missed", "margin"))
+    return (
+        f"{name} never orders {len(absent)} of {len(products)} products ({names}): per period "
+        f"{missed:,.2f} customers leave who would have bought one, at a margin of {margin:,.2f}."
+    )
 
 
 def closing_line(summary: dict[str, Any], folder: Path) -> str:

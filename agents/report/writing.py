@@ -23,6 +23,7 @@ from agents.report.pictures import learning_charts
 from agents.report.results import STEPS, Finished, Results, read, results_of, rounded
 from agents.report.scenes import Scenes, scenes_of
 from agents.report.sweeps import is_sweep, read_sweep
+from agents.report.tables import absence_lines
 from agents.runs import run_folder
 from agents.runs.pipeline import load_departments
 from agents.sweeps import sweep_folder
@@ -60,21 +61,23 @@ def write_report(config: ReportConfig) -> Path:
     results = results_of(finished)
     # A sweep keeps no weights where a report looks for them.
     kept = [run for run in finished if run.group == results.group and not is_sweep(run.folder)]
-    about = _scenario(finished[0].folder).about
-    page = page_of(about, results, _scenes(kept[0]) if kept else None)
+    scenario = _scenario(finished[0].folder)
+    page = page_of(scenario, results, _scenes(kept[0]) if kept else None)
     files.open_folder(config.page.parent)
     files.write_text(config.page, page)
     return config.page
 
 
-def page_of(about: str, results: Results, scenes: Scenes | None) -> str:
-    """The whole page. `about` describes the store; `scenes` show one policy at work, where its
+def page_of(scenario: Scenario, results: Results, scenes: Scenes | None) -> str:
+    """The whole page on trainings of this store; `scenes` show one policy at work, where its
     weights were kept."""
+    shown = next(run for run in results.trainings if run.group == results.group)
     first = next(curve for curve in results.curves if curve.group == results.group)
     return render(
         "report.html.jinja",
-        about=about,
+        about=scenario.about,
         results=results,
+        absences=absence_lines(shown.summary, scenario.products),
         scenes=scenes,
         learning=learning_charts(results.curves, results.best_profit, first),
         why={label: why for label, (why, _) in STEPS.items()},

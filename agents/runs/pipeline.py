@@ -186,6 +186,7 @@ def compared(
             "ci95": gain["difference_ci95"],
             "percent": 100 * gain["difference_to_best_heuristic"] / best if best else math.nan,
         },
+        "never_ordered": {name: found.never_ordered[name] for name in (LEARNED, found.best)},
         "why_null": why_null,
         "evaluation": dict(zip(("stores", "periods", "burn_in"), sizes, strict=True)),
         "versions": versions() | {"device": jax.devices()[0].device_kind},

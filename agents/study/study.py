@@ -220,7 +220,8 @@ def variants(config: StudyConfig) -> list[Variant]:
     found = [
         Variant(REGIMES_PART, regime, dataclasses.replace(config.training(store), regime=regime))
         for store in (QUICK_STORES if config.quick else STORES)
-        for regime in REGIMES
+        for regime, each in REGIMES.items()
+        if not each.charged  # which has no form for the score function
     ]
     ablated = config.training("pair" if config.quick else "boutique")
     return found + [

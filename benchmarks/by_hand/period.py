@@ -34,15 +34,16 @@ Stores = namedtuple(
 FIELDS = (
     "price cost holding penalty order_cost lead_time review max_order backlogged stall volume "
     "demand_noise arrivals utility no_purchase lift slot_weight season substitution "
-    "hide_stockouts market_persistence market_noise goodwill_rate goodwill_target goodwill_floor "
-    "goodwill_ceiling fatigue_memory capacity overflow forecast_memory"
+    "hide_stockouts charge_missed market_persistence market_noise goodwill_rate goodwill_target "
+    "goodwill_floor goodwill_ceiling fatigue_memory capacity overflow forecast_memory"
 )
 Numbers = namedtuple("Numbers", [*FIELDS.split(), "tired", "season_index", "crowd"])
-# Where a store's period is worked out: by word, by segment and product, by product.
+# Where a store's period is worked out: by word, by segment and product, by product; `away` by
+# segment.
 Work = namedtuple(
     "Work",
     "words weights rates offered mean asked served turned second counts recovered waiting fill "
-    "ordered received backlog_served left shown shown_rates",
+    "ordered received backlog_served left shown shown_rates there missed away",
 )
 
 SUMS = FAST | {"reassoc"}  # sums over products in any order
@@ -73,7 +74,8 @@ def workplace(products, segments):
     row, pairs = (lambda: np.zeros(products, F)), (lambda: np.zeros((segments, products), F))
     return Work(
         np.zeros(3 * products + 2, F), pairs(), pairs(), row(), row(), row(), row(), row(), row(),
-        row(), row(), row(), row(), row(), row(), row(), row(), row(), row(),
+        row(), row(), row(), row(), row(), row(), row(), row(), row(), row(), row(), row(),
+        np.zeros(segments, F),
     )  # fmt: skip
 
 
@@ -95,6 +97,7 @@ def one_store(b, key0, key1, s, p, order, slate, w):
         beyond_reach += p.volume[i] * w.left[i]
         s.sold[b, i] = w.served[i] + w.counts[i]
         s.lost[b, i] = w.turned[i] - w.recovered[i]
+        w.missed[i] += s.lost[b, i]
         w.second[i] = s.backlog[b, i]  # as the ledger has it: before the next morning
     remember(b, s, p, slate, normal(w.words[3 * products]), w)
     receive(b, s, p, w)
@@ -140,16 +143,24 @@ def first_choices(b, s, p, slate, w):
         flat[j] = exponential(flat[j])
     for i in range(products):
         hidden = p.hide_stockouts and s.on_hand[b, i] <= ZERO
+        w.there[i] = ONE if s.on_hand[b, i] > ZERO else ZERO
         w.offered[i] = ZERO if hidden else ONE
-        w.mean[i] = ZERO
+        w.mean[i], w.missed[i] = ZERO, ZERO
     day, market = s.period[b] % p.season.shape[1], exponential(s.market[b])
     for k in range(segments):
-        total = p.no_purchase[k]
+        total, everything = p.no_purchase[k], p.no_purchase[k]
         for i in range(products):
             total += w.weights[k, i] * w.offered[i]
+            everything += w.weights[k, i]
         crowd = p.arrivals[k] * p.season[k, day] * market * s.goodwill[b, k]
+        leave = F(p.no_purchase[k] / total) if total > ZERO else ONE
+        away = F(crowd * leave / everything) if everything > ZERO else ZERO
         crowd = F(crowd / total) if total > ZERO else ZERO
+        w.away[k] = ZERO
         for i in range(products):
+            hidden = away * w.weights[k, i] * (ONE - w.offered[i])
+            w.missed[i] += hidden
+            w.away[k] += hidden
             w.rates[k, i] = crowd * w.weights[k, i] * w.offered[i]
             w.mean[i] += w.rates[k, i]
 
@@ -224,6 +235,7 @@ def remember(b, s, p, slate, market_normal, w):
         for i in range(products):
             met += w.rates[k, i] * w.fill[i]
             all_rates += w.rates[k, i]
+        all_rates += w.away[k] if p.charge_missed else ZERO
         reached = F(met / all_rates) if all_rates > ZERO else ONE
         goodwill = s.goodwill[b, k] + p.goodwill_rate * F(reached - p.goodwill_target)
         s.goodwill[b, k] = min(max(goodwill, p.goodwill_floor), p.goodwill_ceiling)
@@ -269,12 +281,14 @@ def account(b, s, p, room, w):
         revenue, purchase = p.price[i] * sold, p.cost[i] * w.ordered[i]
         order_cost = p.order_cost[i] if w.ordered[i] > ZERO else ZERO
         holding = p.holding[i] * w.left[i]
-        penalty = p.penalty[i] * F(s.lost[b, i] + w.second[i])
+        missed = w.missed[i] if p.charge_missed else s.lost[b, i]
+        penalty = p.penalty[i] * F(missed + w.second[i])
         overflow = beyond * p.volume[i] * w.left[i]
         profit = revenue - purchase - order_cost - holding - penalty - overflow
         by_rate = F(w.shown_rates[i] / w.mean[i]) if w.mean[i] > ZERO else ZERO
         units = w.ordered[i] + w.received[i] + w.asked[i] + w.served[i] + w.counts[i]
         units += w.backlog_served[i] + sold + w.waiting[i] + s.lost[b, i] + w.left[i] + w.second[i]
         money = revenue + purchase + order_cost + holding + penalty + overflow + profit
+        units += w.there[i] + w.missed[i]
         everything += units + money + w.shown[i] + w.served[i] * by_rate
     return everything

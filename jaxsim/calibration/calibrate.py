@@ -71,6 +71,8 @@ class CalibrateConfig:
     """Assumed cost of a unit beyond the shelf per day, as a share of mean cost."""
     substitution: float = 0.45
     """Assumed share of customers with unmet demand who choose once more."""
+    hide_stockouts: bool = False
+    """Whether the shop hides what is sold out, as a web shop can."""
     lift: float = 0.6
     """Assumed utility of a full slot of attention, which such data do not show."""
     slot_weight: tuple[float, ...] = (1.0, 0.8, 0.2)
@@ -128,10 +130,10 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     return calibration
 
 
-def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibration:
+def fit(table: pd.DataFrame, config: CalibrateConfig, **told: Any) -> Calibration:
     """Fits the first days and reports on the rest, which choose nothing: neither products, prices
-    and segments nor what counts as a gap. `words` are texts of the scenario (`about`, `sources`).
-    Raises `CalibrationError`."""
+    and segments nor what counts as a gap. `told` are fields of the scenario that no data tell
+    (`about`, `sources`). Raises `CalibrationError`."""
     days = pd.date_range(table["date"].min(), table["date"].max())
     train = config.train_days or int(0.75 * len(days))
     if not 28 <= train <= len(days) - 7:
@@ -152,7 +154,7 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **words: Any) -> Calibrati
         market=market,
         noise=demand_noise(past, expected, market**2 / (1 - persistence**2)),
     )
-    scenario = _scenario(past, fitted, config, words)
+    scenario = _scenario(past, fitted, config, told)
     report = {"days left out as gaps": float((~whole).sum())}
     return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
 
@@ -305,7 +307,7 @@ def hold_out(
 
 
 def _scenario(
-    past: Counts, fitted: Fitted, config: CalibrateConfig, words: dict[str, Any]
+    past: Counts, fitted: Fitted, config: CalibrateConfig, told: dict[str, Any]
 ) -> Scenario:
     each_buys = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
     buying = np.clip(each_buys, 1e-4, MOST_BUYING)
@@ -336,11 +338,12 @@ def _scenario(
         slot_weight=list(config.slot_weight),
         season=[_rounded(row) for row in fitted.season],
         substitution=config.substitution,
-        hide_stockouts=True,
+        hide_stockouts=config.hide_stockouts,
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
     )
-    return parse({"name": config.name or config.out.stem} | words | body | limits, "calibration")
+    usual = {"name": config.name or config.out.stem, "charge_missed": True}
+    return parse(usual | told | body | limits, "calibration")
 
 
 def _visitors(

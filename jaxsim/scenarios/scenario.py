@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -13,6 +14,12 @@ from jaxsim import families
 from jaxsim.errors import UserError
 from jaxsim.files import appearing
 from jaxsim.params import UNLIMITED, Params
+
+LOG = logging.getLogger(__name__)
+NOW_CHARGED = (
+    "charge_missed: left out; penalty and goodwill now also know the customers whom hidden "
+    "products cost: true says so, false is as in version 1"
+)
 
 
 class ScenarioError(UserError):
@@ -36,8 +43,8 @@ PRODUCT_FIELDS = (
 )  # fmt: skip
 SEGMENT_FIELDS = ("arrivals", "no_purchase", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
-    "substitution", "hide_stockouts", "market_persistence", "market_noise", "goodwill_rate",
-    "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory", "capacity",
+    "substitution", "hide_stockouts", "charge_missed", "market_persistence", "market_noise",
+    "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory", "capacity",
     "overflow", "forecast_memory",
 )  # fmt: skip
 
@@ -84,6 +91,7 @@ class Scenario(BaseModel):
     season: Annotated[list[list[Rate]], Field(min_length=1)] = [[1.0]]
     substitution: Share = 0.0
     hide_stockouts: bool = False
+    charge_missed: bool = True
 
     market_persistence: Memory = 0.0
     market_noise: Sigma = 0.0
@@ -167,7 +175,7 @@ class Scenario(BaseModel):
 def _dtype(field: str) -> type:
     if field in ("lead_time", "review"):
         return jnp.int32
-    return bool if field in ("backlogged", "hide_stockouts") else jnp.float32
+    return bool if field in ("backlogged", "hide_stockouts", "charge_missed") else jnp.float32
 
 
 def _check_matrix(field: str, rows: list[list[float]], allowed_rows: set[int]) -> None:
@@ -189,13 +197,18 @@ def parse(body: object, where: str) -> Scenario:
 
 
 def load(path: str | Path) -> Scenario:
-    """Reads and validates a scenario file. Raises `ScenarioError`."""
+    """Reads and validates a scenario file; says so where a field that it leaves out now means
+    something else. Raises `ScenarioError`."""
     path = Path(path)
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ScenarioError(f"{path}: not a readable JSON file ({error})") from None
-    return parse(body, str(path))
+    scenario = parse(body, str(path))
+    seen = np.any(scenario.penalty) or scenario.goodwill_rate > 0
+    if scenario.hide_stockouts and seen and "charge_missed" not in scenario.model_fields_set:
+        LOG.warning("%s: %s", path, NOW_CHARGED)
+    return scenario
 
 
 def _first_line(error: ValidationError) -> str:

@@ -60,11 +60,16 @@ def one_period(rng, day, order, slate, p):
     shock = np.exp(p.demand_noise * rng.standard_normal(n) - p.demand_noise**2 / 2)
     asked, seekers = np.zeros(n), []
     served, waiting = np.zeros(n), np.zeros(n)
-    rates = np.zeros((k, n))
+    rates, away = np.zeros((k, n)), np.zeros((k, n))
     for segment in range(k):
         people = p.arrivals[segment] * p.season[segment, day.period % p.season.shape[1]]
         people *= np.exp(day.market) * day.goodwill[segment]
         rates[segment] = people * _shares(weight[segment] * offered, p.no_purchase[segment])
+        # Purchases that all on offer would have had, shared by what is wanted of those gone.
+        wanted = people * _shares(weight[segment], p.no_purchase[segment])
+        gone = np.where(offered, 0.0, wanted)
+        fewer = wanted.sum() - rates[segment].sum()
+        away[segment] = fewer * gone / gone.sum() if gone.sum() > 0 else 0.0
     for i in range(n):
         mean = rates[:, i].sum() * shock[i]
         if mean > 0:
@@ -92,7 +97,7 @@ def one_period(rng, day, order, slate, p):
     left, owed = day.on_hand.copy(), day.backlog.copy()
     fill = np.where(asked > 0, served / np.maximum(asked, 1), 1.0)
     for segment in range(k):
-        total = rates[segment].sum()
+        total = rates[segment].sum() + p.charge_missed * away[segment].sum()
         filled = (rates[segment] * fill).sum() / total if total > 0 else 1.0
         moved = day.goodwill[segment] + p.goodwill_rate * (filled - p.goodwill_target)
         day.goodwill[segment] = min(max(moved, p.goodwill_floor), p.goodwill_ceiling)
@@ -112,10 +117,12 @@ def one_period(rng, day, order, slate, p):
     happened = {
         "asked": asked, "served": served, "substituted": substituted, "sold": sold,
         "waiting": waiting, "ordered": ordered, "left": left, "on_hand": day.on_hand,
-        "owed": day.backlog, "lost": lost, "goodwill": day.goodwill, "market": day.market,
+        "owed": day.backlog, "lost": lost, "missed": lost + away.sum(),
+        "goodwill": day.goodwill, "market": day.market,
         "revenue": (p.price * sold).sum(),
         "holding": (p.holding * left).sum(),
         "waiting_cost": (p.penalty * owed).sum(),
+        "hidden_cost": p.charge_missed * (p.penalty * away.sum(0)).sum(),
         "overflow": p.overflow * max((p.volume * left).sum() - p.capacity, 0),
     }  # fmt: skip
     return day, happened

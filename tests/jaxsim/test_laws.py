@@ -123,6 +123,19 @@ def test_every_customer_is_served_waits_substitutes_or_leaves(size, seed):
 @every_store
 @many
 @given(seed=seeds)
+def test_only_hidden_products_are_missed_without_a_customer_who_asks(size, seed):
+    params, _, ledger = path(seed, size)
+    for flows in ledger:
+        unseen = flows.missed - flows.lost
+        assert (unseen >= 0).all()
+        hidden = params.hide_stockouts & (flows.offered == 0)
+        assert (unseen[~hidden] == 0).all()
+        assert (flows.asked[hidden] == 0).all()
+
+
+@every_store
+@many
+@given(seed=seeds)
 def test_profit_is_what_the_units_say(size, seed):
     params, _, ledger = path(seed, size)
     for flows in ledger:
@@ -132,7 +145,8 @@ def test_profit_is_what_the_units_say(size, seed):
             - params.cost * flows.ordered
             - params.order_cost * (flows.ordered > 0)
             - params.holding * flows.left
-            - params.penalty * (flows.lost + flows.backlog)
+            - params.penalty
+            * ((flows.missed if params.charge_missed else flows.lost) + flows.backlog)
         ).sum() - float(params.overflow) * max(room - float(params.capacity), 0.0)
         np.testing.assert_allclose(flows.profit.sum(), money, rtol=1e-4, atol=1e-3)
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents.errors import ConfigError
 from agents.evaluation import prices
-from agents.evaluation.prices import Prices, price_table, shadow_prices
+from agents.evaluation.prices import Prices, price_table, shadow_prices, stock_prices_along
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.exact.optimum import optimum
 from jaxsim.exact.policy import policy_of
@@ -70,3 +70,12 @@ def test_a_unit_of_stock_is_worth_what_the_exact_solver_says(pair):
 def test_sizes_are_checked(pair, blind):
     with pytest.raises(ConfigError, match="periods: 0; allowed: 1 or more"):
         shadow_prices(jax.random.key(0), blind, pair, ahead=0)
+
+
+def test_one_store_s_time_has_the_prices_of_many_stores(pair, blind):
+    """The mean over one store's 1,500 periods against that over stores: 10 %."""
+    along = stock_prices_along(jax.random.key(8), blind, pair, 1500, 20)
+    across = shadow_prices(jax.random.key(9), blind, pair, stores=STORES, burn_in=20)
+    np.testing.assert_allclose(along.mean(0), across.stock.mean(0), rtol=0.1)
+    assert along.shape == (1500, 2)
+    assert along.min() < pair.cost.min() and along.max() <= pair.price.max() * 1.5

@@ -61,7 +61,7 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     assert not same(now.targets, now.critics)
 
 
-@pytest.mark.parametrize("regime", ["silo", "single"])
+@pytest.mark.parametrize("regime", ["silo", "priced", "single"])
 def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
     train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
@@ -70,23 +70,50 @@ def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     assert int(train_state.fast_updates) == int(train_state.slow_updates) == 1
 
 
-def test_a_department_with_its_own_kpi_follows_the_slope_of_that_alone(pair):
-    """As if each learned with the other's weights fixed and its own KPI as the whole worth."""
-    trainer = trainer_of(regime="silo")
+@pytest.mark.parametrize("regime", ["silo", "priced"])
+def test_a_department_with_its_own_aim_follows_the_slope_of_that_alone(pair, regime):
+    """As if each learned with the other's weights fixed and its own aim as the whole worth."""
+    trainer = trainer_of(regime=regime)
     train_state, key = started(trainer, pair), jax.random.key(5)
     weights = train_state.averaged
 
     @jax.jit
     def both(train_state):
-        _, descent, _ = path._slopes(trainer, train_state, key, pair)
+        _, descent, _, _ = path._slopes(trainer, train_state, key, pair)
         walk = partial(path._walk, trainer, train_state, key, pair)
-        own = [jax.grad(lambda w, at=at: -walk(w)[0][at])(weights) for at in (0, 1)]
+        none = jnp.zeros((trainer.static.horizon, pair.products))
+        own = [jax.grad(lambda w, at=at: -walk(w, none)[0][at])(weights) for at in (0, 1)]
         return descent, {
             "replenishment": own[0]["replenishment"], "recommendation": own[1]["recommendation"],
         }  # fmt: skip
 
     found, expected = both(train_state)
     chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_recommendation_that_is_charged_all_it_earns_has_nothing_to_learn(pair):
+    trainer = trainer_of(regime="priced")
+    train_state = started(trainer, pair)
+    slopes, key = jax.jit(path._slopes), jax.random.key(6)
+    _, charged_cost, _, _ = slopes(trainer, train_state, key, pair)
+    _, charged_all, _, _ = slopes(trainer, train_state.replace(prices=pair.price), key, pair)
+    assert any(leaf.any() for leaf in jax.tree.leaves(charged_cost["recommendation"]))
+    assert not any(leaf.any() for leaf in jax.tree.leaves(charged_all["recommendation"]))
+    assert same(charged_cost["replenishment"], charged_all["replenishment"])
+
+
+def test_stock_is_charged_what_one_more_unit_earns(pair):
+    """Against one unit more and one less of the first product in the second period, in every
+    store: within a fifth, as a slope leaves out how slates answer."""
+    trainer = trainer_of(regime="priced", stores=1024)
+    train_state, key = started(trainer, pair), jax.random.key(7)
+    _, _, of_stock, _ = jax.jit(path._slopes)(trainer, train_state, key, pair)
+    unit = jnp.zeros((trainer.static.horizon, pair.products)).at[1, 0].set(1.0)
+    walk = jax.jit(partial(path._walk, trainer, train_state, key, pair, train_state.averaged))
+    more, less = (walk(sign * unit)[0][0] for sign in (1.0, -1.0))
+    assert float(of_stock[1, 0]) == pytest.approx(float(more - less) / 2, rel=0.2)
+    once = path._prices(trainer, train_state, of_stock, pair)
+    assert (once != pair.cost).all()
 
 
 def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
@@ -103,7 +130,7 @@ def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
 def order_slope(horizon, tail, train_state, params):
     """Of the whole path's worth, in the weights of the orders."""
     trainer = trainer_of(horizon=horizon, tail=tail)
-    _, descent, _ = jax.jit(path._slopes)(trainer, train_state, jax.random.key(3), params)
+    _, descent, _, _ = jax.jit(path._slopes)(trainer, train_state, jax.random.key(3), params)
     return jax.tree.map(lambda leaf: (horizon - tail) * leaf, descent["replenishment"])
 
 
@@ -132,8 +159,8 @@ def test_a_critic_that_explains_nothing_leaves_the_slope_alone(pair, mtma):
     )
     slopes = jax.jit(path._slopes)
     key = jax.random.key(4)
-    _, quiet, _ = slopes(trainer, train_state, key, pair)
-    _, still, _ = slopes(trainer, train_state.replace(targets=wild), key, pair)
+    _, quiet, _, _ = slopes(trainer, train_state, key, pair)
+    _, still, _, _ = slopes(trainer, train_state.replace(targets=wild), key, pair)
     assert same(quiet, still)
     trusted = train_state.replace(
         targets=wild, explained=(jnp.float32(1.0),), average=(jnp.float32(1.0),)

@@ -87,7 +87,7 @@ def scenes() -> Scenes:
 @pytest.fixture(scope="module")
 def page(results: Results, scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(page_of(PAIR.about, results, scenes), encoding="utf-8")
+    path.write_text(page_of(PAIR, results, scenes), encoding="utf-8")
     return path
 
 
@@ -171,6 +171,9 @@ def test_scenes_are_what_was_simulated(scenes):
     _, orders = scenes.responses["one more unit of left"]
     at_once = re.search(r'aria-label="orders \(units\): left from (\S+) to', orders.svg)
     assert -1 <= float(at_once[1]) < -0.7  # base-stock: one more, one less, if it orders
+    money, orders, _ = scenes.prices["left"]
+    assert "sale price from" in money.svg and "one more unit on hand from" in money.svg
+    assert orders.title == "ordered (units)"
     switching = scenes.switching
     assert switching.optimal_profit == pytest.approx(11.616, abs=0.002)
     assert np.shape(switching.learned) == np.shape(switching.exact)
@@ -191,7 +194,7 @@ def test_charts_are_there_and_say_what_they_show(browser: Browser, page):
         ".map((each) => "
         "[each.clientWidth, each.clientHeight, each.getAttribute('aria-label').length])"
     )
-    assert len(sizes) == 9  # three of learning, four strips, two responses
+    assert len(sizes) == 12  # three of learning, four strips, three of prices, two responses
     assert all(width > 200 and height > 60 and words > 10 for width, height, words in sizes)
     words = browser.run("document.querySelector('#learning').innerText")
     assert "experience (million store-periods)" in words and "mtma" in words and "silo" in words
@@ -203,7 +206,7 @@ def test_charts_are_there_and_say_what_they_show(browser: Browser, page):
 
 
 def test_ids_are_there_once_and_the_same_whenever_the_page_is_written(results, scenes, page):
-    again = page_of(PAIR.about, results, scenes)
+    again = page_of(PAIR, results, scenes)
     assert page.read_text(encoding="utf-8") == again
     ids = re.findall(r' id="([^"]+)"', again)
     assert len(ids) == len(set(ids))
@@ -214,7 +217,12 @@ def test_names_are_text_and_nothing_else(browser: Browser, trainings, scenes, tm
     name = '_$5 & $6 <img src=x onerror=document.title=1> "quoted"'
     renamed = [dataclasses.replace(run, group=name) for run in trainings[:2]]
     page = tmp_path / "report.html"
-    page.write_text(page_of(name, results_of([*renamed, trainings[2]]), scenes), encoding="utf-8")
+    page.write_text(
+        page_of(
+            PAIR.model_copy(update={"about": name}), results_of([*renamed, trainings[2]]), scenes
+        ),
+        encoding="utf-8",
+    )
     browser.open(page)
     assert (
         browser.complaints() == [] and browser.run("document.querySelectorAll('img').length") == 0

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaxsim.needs import Needs
 from jaxsim.params import Params
 
 
@@ -39,33 +40,36 @@ def weights_of(
 
 @jax.custom_jvp
 def choice_shares(
-    weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
+    weights: Float[Array, "K N"], available: Float[Array, " N"], needs: Needs
 ) -> Float[Array, "K N"]:
-    """P_ki = v_ki / (v0_k + Σ_j v_kj) over the products that are available (1, else 0).
+    """P_ki = v_ki / (v0_kc + Σ_j v_kj) over the products of i's category c that are available (1,
+    else 0): the share of segment k's customers who buy i for this need.
 
     0 for all products where none is available and nobody buys nothing. Slope in availability: the
     difference that one product more or less on offer makes.
     """
-    return _shares(weights, available, no_purchase)
+    return _shares(weights, available, needs)
 
 
 @choice_shares.defjvp
 def _choice_shares(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    weights, available, no_purchase = primals
-    d_weights, d_available, d_no_purchase = tangents
+    weights, available, needs = primals
+    d_weights, d_available, d_needs = tangents
     shares, change = jax.jvp(
-        lambda v, v0: _shares(v, available, v0), (weights, no_purchase), (d_weights, d_no_purchase)
+        lambda v, v0: _shares(v, available, needs.replace(no_purchase=v0)),
+        (weights, needs.no_purchase),
+        (d_weights, d_needs.no_purchase),
     )
-    entering = entering_share(weights, available, no_purchase) * d_available
-    return shares, change + entering - shares * entering.sum(-1, keepdims=True)
+    entering = entering_share(weights, available, needs) * d_available
+    return shares, change + entering - shares * needs.sums(entering)
 
 
 def entering_share(
-    weights: Float[Array, "K N"], available: Float[Array, " N"], no_purchase: Float[Array, " K"]
+    weights: Float[Array, "K N"], available: Float[Array, " N"], needs: Needs
 ) -> Float[Array, "K N"]:
-    """v_ki over all else on offer: the share that an absent product would have, and what those who
-    choose a present one are to all others."""
-    total = no_purchase[:, None] + (weights * available).sum(-1, keepdims=True)
+    """v_ki over all else on offer in i's category: the share that an absent product would have, and
+    what those who choose a present one are to all others."""
+    total = needs.total(weights * available)
     others = jnp.where(available > 0, total - weights, total + weights)
     return jnp.where(others > 1e-6, weights / jnp.maximum(others, 1e-6), 0.0)
 
@@ -74,22 +78,23 @@ def turned_away(
     weights: Float[Array, "K N"],
     available: Float[Array, " N"],
     shares: Float[Array, "K N"],
-    no_purchase: Float[Array, " K"],
+    needs: Needs,
 ) -> Float[Array, "K N"]:
     """Share of a segment that would choose i if all products were on offer, and buys nothing as i
     is not. `shares`: `choice_shares` of what is available.
 
-    By the logit, those who want an absent product spread over the rest like everybody else.
+    By the logit, those who want an absent product spread over the rest of its category like
+    everybody else.
     """
-    everything = no_purchase + weights.sum(-1)
-    leave = jnp.maximum(1.0 - shares.sum(-1), 0.0) / jnp.where(everything > 0, everything, 1.0)
-    return leave[:, None] * weights * (1.0 - available)
+    everything = needs.total(weights)
+    leave = jnp.maximum(1.0 - needs.sums(shares), 0.0)
+    return leave / jnp.where(everything > 0, everything, 1.0) * weights * (1.0 - available)
 
 
-def _shares(weights: Array, available: Array, no_purchase: Array) -> Array:
+def _shares(weights: Array, available: Array, needs: Needs) -> Array:
     offered = weights * available
-    total = no_purchase + offered.sum(-1)
-    return offered / jnp.where(total > 0, total, 1.0)[:, None]
+    total = needs.total(offered)
+    return offered / jnp.where(total > 0, total, 1.0)
 
 
 def market_factor(market: Float[Array, ""], goodwill: Float[Array, " K"]) -> Float[Array, " K"]:

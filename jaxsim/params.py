@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxsim.needs import Needs
+
 UNLIMITED = 1e9
 """Stands for "no limit" in `max_order` and `capacity` (scenario files hold finite numbers only)."""
 
@@ -13,7 +15,8 @@ class Params:
     """One store. All fields but the last two are traced arrays, so that stores can differ under
     `jax.vmap` and numbers can be differentiated.
 
-    N products, K customer segments, S slate slots, C periods in a season (7 for a week).
+    N products, K customer segments, C categories, S slate slots, W periods in a season (7 for a
+    week).
     Money is in the scenario's currency, stock in whole units, time in periods. Not validated here:
     `jaxsim.scenarios` validates what comes from files.
     Source: this project's model, after the idea of Jiang, Han, Peng and Zhang (arXiv 2510.04272).
@@ -32,14 +35,15 @@ class Params:
     stall: Float[Array, " N"]  # probability that the pipeline does not move this period
     volume: Float[Array, " N"]  # room taken per unit left over
     demand_noise: Float[Array, " N"]  # σ of the mean-one lognormal shock on a product's demand
+    category: Int[Array, " N"]  # 0 to C − 1: customers choose within each on its own
 
     # Customers
     arrivals: Float[Array, " K"]  # mean customers per period
     utility: Float[Array, "K N"]  # of each product when nothing is shown
-    no_purchase: Float[Array, " K"]  # MNL weight of buying nothing; 0: everybody buys
+    no_purchase: Float[Array, "K C"]  # MNL weight of buying nothing; 0: everybody buys
     lift: Float[Array, " K"]  # utility added by a full slot of attention
     slot_weight: Float[Array, " S"]  # attention of each slot, first 1, decreasing
-    season: Float[Array, "K C"]  # season[:, t mod C] multiplies the arrivals of period t
+    season: Float[Array, "K W"]  # season[:, t mod W] multiplies the arrivals of period t
     substitution: Float[Array, ""]  # probability that unmet demand that cannot wait chooses again
     hide_stockouts: Bool[Array, ""]  # products with nothing on hand cannot be chosen
     charge_missed: Bool[Array, ""]  # penalty and goodwill also know whom hidden products cost
@@ -88,5 +92,10 @@ class Params:
 
     @property
     def season_length(self) -> int:
-        """C, periods."""
+        """W, periods."""
         return self.season.shape[-1]
+
+    @property
+    def needs(self) -> Needs:
+        """Categories, and the weight of buying nothing in each."""
+        return Needs(self.category, self.no_purchase)

@@ -2,7 +2,8 @@
 
 A slate is drawn slot by slot with known chances. Expected demand over one slot's draw, the other
 slots given, is a smooth function of these chances (Rao-Blackwell), and under multinomial logit the
-expectation over all N candidates costs N, not N²: rates_j(i) = λ (w_j + 1{i=j} Δ_j) / (T + Δ_i).
+expectation over all N candidates costs N, not N²: rates_j(i) = λ (w_j + 1{i=j} Δ_j) / (T + Δ_i)
+within i's category; other categories' rates stay λ w_j / T.
 The values here are zero; only their slope in `Action.draws` is used. Source: this project.
 """
 
@@ -47,14 +48,17 @@ def expected(
         given = sum(rest, jnp.zeros_like(plain))
         weights = plain * jnp.exp(params.lift[:, None] * given)
         extra = weights * (jnp.exp(params.lift * params.slot_weight[slot])[:, None] - 1.0)
-        total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True)
-        whole = jnp.where(total > 0, total, 1.0) + extra
+        total = params.needs.total(weights)
+        total = jnp.where(total > 0, total, 1.0)
+        whole = total + extra
         # A product that another slot shows would change places with this one's: no change.
         chances = jnp.where(given > 0, 0.0, action.draws[slot])
         kept = jnp.where(given > 0, action.draws[slot], 0.0).sum(-1, keepdims=True)
         chances = chances + shown[slot] * kept
-        change = arrivals[:, None] * (chances - stop_gradient(chances)) / whole
-        others, own = weights * change.sum(-1, keepdims=True), change * extra
+        change = arrivals[:, None] * (chances - stop_gradient(chances))
+        # What one product gains from a place, the others of its category lose; no other category.
+        others = weights * params.needs.sums(change * (1.0 / whole - 1.0 / total))
+        own = change * extra / whole
         brings = jnp.maximum(arrivals[:, None] * extra / whole, 1e-6)
         gained, spared = (jnp.clip(each / brings, 0.0, 1.0) for each in (spare, -spare))
         part = jnp.where(shown[slot], 1 - spared, gained)

@@ -124,19 +124,19 @@ def _fill_rate(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 @jax.custom_jvp
 def shared_out(
     rates: Float[Array, "K N"], on_offer: Float[Array, "K N"], units: Float[Array, " N"]
-) -> Float[Array, " K"]:
-    """Units by segment, each product's in proportion to its customers' `rates`.
+) -> Float[Array, "K N"]:
+    """Units by segment and first choice, each product's in proportion to its customers' `rates`.
 
     Slope in units: in proportion to `on_offer`, which also knows whose customers a hidden product
     would have. Rates have no slope here: who turns away is given.
     """
-    return (rates / jnp.maximum(rates.sum(0), 1e-30)) @ units
+    return rates / jnp.maximum(rates.sum(0), 1e-30) * units
 
 
 @shared_out.defjvp
 def _shared_out(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     on_offer = primals[1]
-    return shared_out(*primals), (on_offer / jnp.maximum(on_offer.sum(0), 1e-30)) @ tangents[2]
+    return shared_out(*primals), on_offer / jnp.maximum(on_offer.sum(0), 1e-30) * tangents[2]
 
 
 def chance_of_one(mean: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

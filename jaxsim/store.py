@@ -36,7 +36,7 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
     within the lead time, and that of a review interval and one period more on hand."""
     lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time
     n, k = params.products, params.segments
-    shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.no_purchase)
+    shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.needs)
     level = (params.arrivals * params.season.mean(-1)) @ shares
     return State(
         on_hand=jnp.ceil(level * (params.review + 1)),
@@ -125,7 +125,7 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     attention = choice.attention_of(action.slate, params)
     weights = choice.weights_of(attention, state.fatigue, params)
     available = jnp.where(params.hide_stockouts, slopes.present(state.on_hand), 1.0)
-    shares = choice.choice_shares(weights, available, params.no_purchase)
+    shares = choice.choice_shares(weights, available, params.needs)
     arrivals = params.arrivals * choice.season_now(state.period, params)
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
     rates = arrivals[:, None] * shares
@@ -135,7 +135,7 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
     if chance.more is not None:
         mean = jnp.maximum(mean + chance.more, 0.0)
     asked = slopes.drawn(inverse, chance.demand, mean)
-    entering = choice.entering_share(weights, available, params.no_purchase)
+    entering = choice.entering_share(weights, available, params.needs)
     plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available
     more_rates, more_served = redraw.expected(
         action, plain, arrivals, (state.on_hand - asked) / shock, params
@@ -145,7 +145,7 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
         attention=attention + redraw.attention(action, params),
         weights=weights,
         turned_away=arrivals[:, None]
-        * choice.turned_away(weights, available, shares, params.no_purchase),
+        * choice.turned_away(weights, available, shares, params.needs),
         rates=rates + more_rates,
         on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
         more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
@@ -170,8 +170,9 @@ def fulfil(
     substituted = _substitute(chance, demanded, not_waiting, left, params)
     left = left - substituted
     # Customers who bought a second choice, by their first one.
-    share = substituted.sum() / jnp.maximum(not_waiting.sum(), 1.0)
-    recovered = slopes.counts(chance.spill, not_waiting * share, substituted.sum())
+    sums = params.needs.sums
+    share = sums(substituted) / jnp.maximum(sums(not_waiting), 1.0)
+    recovered = _whole(chance, not_waiting * share, substituted, params)
     lost = not_waiting - recovered
     backlog = state.backlog + waiting
     zeros = jnp.zeros_like(served)
@@ -197,10 +198,9 @@ def second_choices(
     demanded: Demand, not_waiting: Float[Array, " N"], left: Float[Array, " N"], params: Params
 ) -> Float[Array, " N"]:
     """Expected units that unmet demand buys instead: with probability `substitution` a customer
-    chooses once more, by the same MNL, among what is left."""
-    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
-    second = choice.choice_shares(demanded.weights, slopes.present(left), params.no_purchase)
-    return params.substitution * (seekers @ second)
+    chooses once more, by the same MNL, among what is left of the category."""
+    second = choice.choice_shares(demanded.weights, slopes.present(left), params.needs)
+    return params.substitution * (_seekers(demanded, not_waiting, params) * second).sum(0)
 
 
 def account(flows: Flows, params: Params) -> Flows:
@@ -286,11 +286,31 @@ def _substitute(
 ) -> Float[Array, " N"]:
     """Units sold as second choices: whole units, at most what is left."""
     flows = second_choices(demanded, not_waiting, left, params)
-    wanted = slopes.counts(chance.spill, flows, not_waiting.sum())
-    seekers = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
-    entering = choice.entering_share(demanded.weights, slopes.present(left), params.no_purchase)
-    first = slopes.chance_of_one(params.substitution * (seekers @ entering))
+    wanted = _whole(chance, flows, not_waiting, params)
+    seekers = _seekers(demanded, not_waiting, params)
+    entering = choice.entering_share(demanded.weights, slopes.present(left), params.needs)
+    first = slopes.chance_of_one(params.substitution * (seekers * entering).sum(0))
     return slopes.sales(wanted, left, first)
+
+
+def _seekers(
+    demanded: Demand, not_waiting: Float[Array, " N"], params: Params
+) -> Float[Array, "K _"]:
+    """Units of unmet demand by segment and category: see `jaxsim.needs` for the last axis."""
+    of_first = slopes.shared_out(demanded.rates, demanded.on_offer, not_waiting)
+    return params.needs.sums(of_first)
+
+
+def _whole(
+    chance: Chance, flows: Float[Array, " N"], units: Float[Array, " N"], params: Params
+) -> Float[Array, " N"]:
+    """Whole customers with these expectations, in each category no more than its `units`."""
+    needs = params.needs
+    if needs.categories == 1:
+        return slopes.counts(chance.spill, flows, units.sum())
+    shift = jnp.full(needs.categories, chance.spill)
+    own = jnp.where(needs.members, flows, 0.0)
+    return slopes.counts(shift, own, jnp.where(needs.members, units, 0.0).sum(-1)).sum(0)
 
 
 def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:

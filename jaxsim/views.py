@@ -129,11 +129,9 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
         jnp.log(state.goodwill + 0.01),
         arrivals / jnp.maximum(arrivals.mean(), 1e-9) - 1.0,
         params.lift,
-        jnp.log(params.no_purchase + 0.1),
+        jnp.log(params.no_purchase.mean(-1) + 0.1),
     ]
-    shares = choice.choice_shares(
-        jnp.exp(params.utility), jnp.ones(params.products), params.no_purchase
-    )
+    shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(params.products), params.needs)
     centred = params.utility - params.utility.mean(-1, keepdims=True)
     pair = jnp.stack([centred, jnp.log(shares * params.products + 0.01), state.fatigue], -1)
     return View(

@@ -4,12 +4,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsim.needs import Needs
 from jaxsim.params import Params
 from jaxsim.records import Action, State
 
 
 def random_params(
-    seed: int, products: int, segments: int, slots: int, max_lead_time: int, family: str = "poisson"
+    seed: int,
+    products: int,
+    segments: int,
+    slots: int,
+    max_lead_time: int,
+    family: str = "poisson",
+    categories: int = 1,
 ) -> Params:
     """A store drawn from everything the model allows."""
     rng = np.random.default_rng(seed)
@@ -34,7 +41,8 @@ def random_params(
         demand_noise=maybe(rng.uniform(0, 0.8, n)),
         arrivals=rng.uniform(0.2, 8, k),
         utility=rng.normal(0, 1, (k, n)),
-        no_purchase=maybe(rng.uniform(0.1, 3, k), 0.7),
+        no_purchase=np.repeat(maybe(rng.uniform(0.1, 3, k), 0.7)[:, None], categories, 1),
+        category=np.arange(n) % categories,
         lift=rng.normal(0.5, 1, k),
         slot_weight=np.concatenate([[1.0], np.sort(rng.uniform(0, 1, slots - 1))[::-1]]),
         season=rng.uniform(0, 2, (k, 3)),
@@ -53,7 +61,10 @@ def random_params(
         overflow=maybe(rng.uniform(0, 2)),
         forecast_memory=0.8,
     )
-    whole, flags = ("lead_time", "review"), ("backlogged", "hide_stockouts", "charge_missed")
+    whole, flags = (
+        ("lead_time", "review", "category"),
+        ("backlogged", "hide_stockouts", "charge_missed"),
+    )
     arrays = {
         name: jnp.asarray(
             value, jnp.int32 if name in whole else bool if name in flags else jnp.float32
@@ -61,6 +72,11 @@ def random_params(
         for name, value in fields.items()
     }
     return Params(family=family, max_lead_time=max_lead_time, **arrays)
+
+
+def one_need(segments: int, products: int, no_purchase: float = 1.0) -> Needs:
+    """A single category."""
+    return Needs(jnp.zeros(products, jnp.int32), jnp.full((segments, 1), no_purchase))
 
 
 def random_state(seed: int, params: Params) -> State:

@@ -8,13 +8,14 @@ from jaxtyping import TypeCheckError
 from agents.evaluation.statistics import holm
 from jaxsim import choice, sampling
 from jaxsim.rollout import keyed
+from tests.random_stores import one_need
 
 
 @pytest.mark.parametrize("weights", [jnp.ones(3), jnp.ones((2, 4)), jnp.ones((2, 3), int)])
 def test_an_array_of_another_shape_or_dtype_is_refused(weights):
-    choice.choice_shares(jnp.ones((2, 3)), jnp.ones(3), jnp.ones(2))
+    choice.choice_shares(jnp.ones((2, 3)), jnp.ones(3), one_need(2, 3))
     with pytest.raises(TypeCheckError, match=r"weights|available"):
-        choice.choice_shares(weights, jnp.ones(3), jnp.ones(2))
+        choice.choice_shares(weights, jnp.ones(3), one_need(2, 3))
 
 
 def test_shapes_are_checked_under_transformations():

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 
-SHORT = 2_500_000
+SHORT = 350_000
 """Store-periods up to which a training on a CPU gains more by an earlier start than it loses."""
 LIGHT = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 """Half the compilation time, for kernels about as fast; not every XLA knows all of them."""

@@ -179,7 +179,7 @@ def slate_problem(state: State, heuristic: HeuristicParams, params: Params) -> S
         plain=(place * plain / spread)[None],
         is_plain=(recommender == POPULARITY) | (recommender == MOST_STOCK),
         boost=slates.boosts(params),
-        no_purchase=params.no_purchase,
+        needs=params.needs,
         at_stake=margin + params.holding + params.penalty,
         place=place,
     )

@@ -10,6 +10,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from jaxsim import choice
+from jaxsim.needs import Needs
 from jaxsim.params import Params
 from jaxsim.ranking import TAKEN, first_best
 
@@ -23,7 +24,7 @@ class SlateProblem:
     plain: Float[Array, "#K N"]  # money; the score of a recommender that ignores logit
     is_plain: Bool[Array, ""]  # whether products are ranked by `plain` alone
     boost: Float[Array, "S K"]  # what the weight of a product shown there is multiplied by
-    no_purchase: Float[Array, " K"]  # weight of buying nothing
+    needs: Needs  # categories, and the weight of buying nothing in each
     at_stake: Float[Array, " N"]  # money; the unit of a network's corrections
     place: Float[Array, ""]  # money that a place on the slate is worth when stock is ignored
 
@@ -85,16 +86,22 @@ def value_of_showing(
     weights: Float[Array, "K N"],
     boost: Float[Array, " K"],
     worth: Float[Array, "#K N"],
-    no_purchase: Float[Array, " K"],
+    needs: Needs,
 ) -> Float[Array, "K N"]:
     """Expected worth of one customer if product i, and only it, has its weight times `boost` more.
 
-    MNL: (Σ_j worth_j v_j + worth_i Δ_i) / (v0 + Σ_j v_j + Δ_i), Δ_i = v_i (boost − 1).
+    MNL: (Σ_j worth_j v_j + worth_i Δ_i) / (v0 + Σ_j v_j + Δ_i), Δ_i = v_i (boost − 1), over the
+    products of i's category; what the other categories are worth stays as it is.
     """
     extra = weights * (boost - 1.0)[:, None]
-    total = no_purchase[:, None] + weights.sum(-1, keepdims=True) + extra
-    value = (weights * worth).sum(-1, keepdims=True) + extra * worth
-    return value / jnp.where(total > 0, total, 1.0)
+    before, sums = needs.total(weights), needs.sums(weights * worth)
+    total = before + extra
+    value = (sums + extra * worth) / jnp.where(total > 0, total, 1.0)
+    if needs.categories == 1:
+        return value
+    at_rest = jnp.where(before > 0, before, 1.0)
+    others = (weights * worth / at_rest).sum(-1, keepdims=True) - sums / at_rest
+    return others + value
 
 
 def place_worth(params: Params) -> Float[Array, ""]:
@@ -103,7 +110,7 @@ def place_worth(params: Params) -> Float[Array, ""]:
     at_rest, boost = jnp.exp(params.utility), jnp.exp(params.lift)
     margin = (params.price - params.cost)[None]
     shown, unshown = (
-        value_of_showing(at_rest, each, margin, params.no_purchase)
+        value_of_showing(at_rest, each, margin, params.needs)
         for each in (boost, jnp.ones_like(boost))
     )
     return jnp.sqrt(((shown - unshown) ** 2).mean()) + 1e-9
@@ -121,7 +128,7 @@ def market_weights(fatigue: Float[Array, "K N"], params: Params) -> Float[Array,
 
 def _values(problem: SlateProblem, weights: Array, slot: int) -> Array:
     """What each product is worth in this slot, given the slots before it: money, (K, N)."""
-    by_worth = value_of_showing(weights, problem.boost[slot], problem.worth, problem.no_purchase)
+    by_worth = value_of_showing(weights, problem.boost[slot], problem.worth, problem.needs)
     return jnp.where(problem.is_plain, jnp.broadcast_to(problem.plain, by_worth.shape), by_worth)
 
 

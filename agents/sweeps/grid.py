@@ -21,7 +21,7 @@ TRAINING_FIELDS = (
     "cross_product_credit", "kpi_mix", "temperature", "temperature_end", "averaging", "discount",
     "target_rate", "fresh_share",
 )  # fmt: skip
-STORE_FIELDS = PRODUCT_FIELDS + SEGMENT_FIELDS + SCALAR_FIELDS
+STORE_FIELDS = (*PRODUCT_FIELDS, *SEGMENT_FIELDS, "no_purchase", *SCALAR_FIELDS)
 Grid = dict[str, list[Any]]
 
 

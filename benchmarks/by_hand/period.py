@@ -61,7 +61,10 @@ def lost_sales_state(state: State) -> tuple[np.ndarray, np.ndarray]:
 
 
 def of_params(params: Params) -> Numbers:
-    """The arrays of one store, its single numbers as numbers, and what follows from them alone."""
+    """The arrays of one store of one category, its single numbers as numbers, and what follows from
+    them alone."""
+    (no_purchase,) = np.array(params.no_purchase).T
+    params = params.replace(no_purchase=no_purchase)
     arrays = [np.array(getattr(params, field))[()] for field in FIELDS.split()]
     tired = np.repeat(np.array(params.fatigue_weight)[:, None], params.products, 1)
     crowd = F(max(float(params.arrivals.sum()), 1e-9))

@@ -135,7 +135,7 @@ def largest_order(params: Params) -> Float[Array, " N"]:
     on everybody's slate."""
     weights = jnp.exp(params.utility)
     shown = weights * jnp.exp(jnp.maximum(params.lift, 0.0))[:, None]
-    total = params.no_purchase[:, None] + weights.sum(-1, keepdims=True) - weights + shown
+    total = params.needs.total(weights) - weights + shown
     day = (params.arrivals * params.season.mean(-1)) @ (shown / total)
     demand = day * views.protected_season(params).max(0)
     return jnp.minimum(jnp.ceil(demand + 3 * jnp.sqrt(demand)), params.order_cap)

@@ -13,6 +13,7 @@ from jaxsim.exact import published
 from jaxsim.exact.one_product import best_base_stock_level
 from jaxsim.exact.optimum import Optimum, optimum
 from jaxsim.exact.structure import position_after_ordering
+from jaxsim.needs import Needs
 from jaxsim.params import Params
 
 PENALTIES = (4.0, 9.0, 19.0, 39.0)
@@ -89,8 +90,9 @@ def newsvendor_row(tolerance: float) -> dict[str, Any]:
 def mnl_row() -> dict[str, Any]:
     """Choice shares by the store's own code, with all products and without the first."""
     weights = jnp.asarray([published.MNL_WEIGHTS])
+    one_need = Needs(jnp.zeros(len(published.MNL_WEIGHTS), int), jnp.ones((1, 1)))
     shares = [
-        choice.choice_shares(weights, jnp.asarray(available), jnp.ones(1))[0].tolist()
+        choice.choice_shares(weights, jnp.asarray(available), one_need)[0].tolist()
         for available in ([1.0, 1.0, 1.0], [0.0, 1.0, 1.0])
     ]
     return {"weights": published.MNL_WEIGHTS, "shares": shares, "published": published.MNL_SHARES}

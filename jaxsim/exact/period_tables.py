@@ -115,13 +115,15 @@ def _demands(
 
 def _spills(
     asked: Float[Array, " N"], state: State, demanded: store.Demand, params: Params
-) -> tuple[Float[Array, " N+1"], Float[Array, " N+1"]]:
+) -> tuple[Float[Array, " C*N+1"], Float[Array, " C*N+1"]]:
     """Shifts of systematic sampling, one from each interval in which the counts are the same, and
     the lengths of these intervals."""
     unmet = jnp.maximum(asked - state.on_hand, 0.0)
     not_waiting = jnp.where(params.backlogged, 0.0, unmet)
     left = jnp.maximum(state.on_hand - asked, 0.0)
-    reached = jnp.cumsum(store.second_choices(demanded, not_waiting, left, params))
+    flows = store.second_choices(demanded, not_waiting, left, params)
+    own = jnp.where(params.needs.members, flows, 0.0)  # counted in each category on its own
+    reached = jnp.cumsum(own, -1).reshape(-1)
     steps = jnp.sort(1 - (reached - jnp.floor(reached)))
     ends = jnp.concatenate([jnp.zeros(1), steps, jnp.ones(1)])
     return (ends[1:] + ends[:-1]) / 2, jnp.diff(ends)

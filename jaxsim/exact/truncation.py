@@ -101,7 +101,7 @@ def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
     def rates(shown: jax.Array, fatigue: jax.Array) -> jax.Array:
         weights = choice.weights_of(shown, fatigue, params)
         everything = jnp.ones(params.products)
-        return params.arrivals @ choice.choice_shares(weights, everything, params.no_purchase)
+        return params.arrivals @ choice.choice_shares(weights, everything, params.needs)
 
     over = jax.vmap(jax.vmap(rates, (None, 0)), (0, None))
     return np.asarray(over(attention, fatigues).max((0, 1)), np.float64)

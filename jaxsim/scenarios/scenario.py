@@ -41,17 +41,19 @@ PRODUCT_FIELDS = (
     "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
     "backlogged", "stall", "volume", "demand_noise",
 )  # fmt: skip
-SEGMENT_FIELDS = ("arrivals", "no_purchase", "lift", "fatigue_weight")
+SEGMENT_FIELDS = ("arrivals", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
     "substitution", "hide_stockouts", "charge_missed", "market_persistence", "market_noise",
-    "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory", "capacity",
-    "overflow", "forecast_memory",
+    "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory",
+    "capacity", "overflow", "forecast_memory",
 )  # fmt: skip
 
 
 class Scenario(BaseModel):
     """Every field of `Params` by name, and texts. A single number stands for all products (or
     segments); `utility` has one row per segment, `season` one row per segment or one for all.
+    `category` names each product's category; left out, there is one. `no_purchase` may have a row
+    per segment with a number for each category, in the order in which the categories first appear.
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
     out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a slate larger
@@ -69,6 +71,7 @@ class Scenario(BaseModel):
     max_lead_time: Annotated[int, Field(ge=1, le=64, strict=True)]
     products: Annotated[list[str], Field(min_length=1, max_length=100_000)]
     segments: Annotated[list[str], Field(min_length=1, max_length=10_000)]
+    category: list[str] = []
 
     price: Money | list[Money]
     cost: Money | list[Money]
@@ -85,7 +88,7 @@ class Scenario(BaseModel):
 
     arrivals: Rate | list[Rate]
     utility: list[list[Utility]]
-    no_purchase: Rate | list[Rate] = 1.0
+    no_purchase: Rate | list[Rate] | list[list[Rate]] = 1.0
     lift: Lift | list[Lift] = 0.0
     slot_weight: Annotated[list[Share], Field(min_length=1)] = [1.0]
     season: Annotated[list[list[Rate]], Field(min_length=1)] = [[1.0]]
@@ -119,8 +122,31 @@ class Scenario(BaseModel):
             raise ValueError(
                 f"utility: rows have {len(self.utility[0])} values; allowed: {len(self.products)}"
             )
+        self._check_categories()
         self._check_relations()
         return self
+
+    def _check_categories(self) -> None:
+        if self.category and len(self.category) != len(self.products):
+            raise ValueError(
+                f"category: has {len(self.category)} names; allowed: none or {len(self.products)}"
+            )
+        rows, k, c = self.no_purchase, len(self.segments), len(self.categories)
+        if not isinstance(rows, list):
+            return
+        if len(rows) != k:
+            raise ValueError(f"no_purchase: has {len(rows)} values; allowed: 1 number or {k}")
+        wide = {len(row) if isinstance(row, list) else 0 for row in rows}
+        if wide not in ({0}, {c}):
+            raise ValueError(
+                f"no_purchase: rows of lengths {sorted(wide)}; allowed: numbers, or rows of {c}"
+            )
+
+    @property
+    def categories(self) -> list[str]:
+        """Names of the categories, in the order in which they first appear; one without a name
+        where products have none."""
+        return list(dict.fromkeys(self.category)) or [""]
 
     def _check_relations(self) -> None:
         families.get(self.family)
@@ -153,13 +179,19 @@ class Scenario(BaseModel):
         n, k = len(self.products), len(self.segments)
         shapes = dict.fromkeys(PRODUCT_FIELDS, (n,)) | dict.fromkeys(SEGMENT_FIELDS, (k,))
         shapes |= dict.fromkeys(SCALAR_FIELDS, ())
+        names, every = self.categories, self.category or [""] * n
+        body = self.model_dump() | {"category": [names.index(each) for each in every]}
+        if isinstance(self.no_purchase, list) and not isinstance(self.no_purchase[0], list):
+            body["no_purchase"] = [[each] for each in self.no_purchase]
         shapes |= {
+            "category": (n,),
+            "no_purchase": (k, len(names)),
             "utility": (k, n),
             "season": (k, len(self.season[0])),
             "slot_weight": (len(self.slot_weight),),
         }
         arrays = {
-            field: jnp.broadcast_to(jnp.asarray(getattr(self, field), _dtype(field)), shape)
+            field: jnp.broadcast_to(jnp.asarray(body[field], _dtype(field)), shape)
             for field, shape in shapes.items()
         }
         return Params(family=self.family, max_lead_time=self.max_lead_time, **arrays)
@@ -173,7 +205,7 @@ class Scenario(BaseModel):
 
 
 def _dtype(field: str) -> type:
-    if field in ("lead_time", "review"):
+    if field in ("lead_time", "review", "category"):
         return jnp.int32
     return bool if field in ("backlogged", "hide_stockouts", "charge_missed") else jnp.float32
 

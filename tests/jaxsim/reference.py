@@ -64,12 +64,15 @@ def one_period(rng, day, order, slate, p):
     for segment in range(k):
         people = p.arrivals[segment] * p.season[segment, day.period % p.season.shape[1]]
         people *= np.exp(day.market) * day.goodwill[segment]
-        rates[segment] = people * _shares(weight[segment] * offered, p.no_purchase[segment])
+        rates[segment] = people * _shares(weight[segment] * offered, p, segment)
         # Purchases that all on offer would have had, shared by what is wanted of those gone.
-        wanted = people * _shares(weight[segment], p.no_purchase[segment])
+        wanted = people * _shares(weight[segment], p, segment)
         gone = np.where(offered, 0.0, wanted)
-        fewer = wanted.sum() - rates[segment].sum()
-        away[segment] = fewer * gone / gone.sum() if gone.sum() > 0 else 0.0
+        for need in set(p.category):
+            own = p.category == need
+            fewer = wanted[own].sum() - rates[segment][own].sum()
+            if gone[own].sum() > 0:
+                away[segment][own] = fewer * gone[own] / gone[own].sum()
     for i in range(n):
         mean = rates[:, i].sum() * shock[i]
         if mean > 0:
@@ -84,12 +87,12 @@ def one_period(rng, day, order, slate, p):
                 day.backlog[i] += 1
                 waiting[i] += 1
             else:
-                seekers.append(segment)
+                seekers.append((segment, p.category[i]))
     in_stock = day.on_hand > 0
     substituted = np.zeros(n)
-    for segment in seekers:
+    for segment, need in seekers:
         if rng.random() < p.substitution:
-            shares = _shares(weight[segment] * in_stock, p.no_purchase[segment])
+            shares = _shares(weight[segment] * in_stock, p, segment) * (p.category == need)
             choice = rng.choice(n + 1, p=np.append(shares, 1 - shares.sum()))
             if choice < n and day.on_hand[choice] > 0:
                 day.on_hand[choice] -= 1
@@ -135,6 +138,11 @@ def _put(day, i, units):
     return served
 
 
-def _shares(weights, no_purchase):
-    total = no_purchase + weights.sum()
-    return weights / total if total > 0 else weights
+def _shares(weights, p, segment):
+    shares = np.zeros(len(weights))
+    for need in set(p.category):
+        own = p.category == need
+        total = p.no_purchase[segment, need] + weights[own].sum()
+        if total > 0:
+            shares[own] = weights[own] / total
+    return shares

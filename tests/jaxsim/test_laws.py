@@ -11,7 +11,7 @@ from jaxsim.params import Params
 from jaxsim.records import Flows, State
 from tests.random_stores import random_action, random_params, random_state
 
-SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric")]
+SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric", 2)]
 PERIODS = 6
 
 step = jax.jit(store.step)
@@ -111,6 +111,10 @@ def test_every_customer_is_served_waits_substitutes_or_leaves(size, seed):
     for before, flows in zip(states, ledger, strict=False):
         fates = flows.served.sum() + flows.waiting.sum() + flows.lost.sum()
         assert flows.asked.sum() == fates + flows.substituted.sum()
+        for need in np.unique(params.category):  # second choices stay within a category
+            own = params.category == need
+            turned_away = (flows.asked - flows.served - flows.waiting - flows.lost)[own].sum()
+            assert turned_away == flows.substituted[own].sum()
         assert (flows.served <= flows.asked).all()
         at_once = np.where(params.lead_time == 0, flows.ordered, 0)
         there = before.on_hand + at_once

@@ -72,24 +72,26 @@ def test_fill_rate(served, asked):
         assert in_served == pytest.approx((served + 1) / asked - value)
 
 
+@pytest.mark.parametrize("categories", [1, 2])
 @pytest.mark.parametrize("product", range(3))
-def test_the_slope_in_availability_is_the_difference_that_a_product_makes(product):
+def test_the_slope_in_availability_is_the_difference_that_a_product_makes(product, categories):
     """Of an absent one: the customers it would have, and what those choose without it."""
-    params = random_params(2, 5, 3, 2, 3)
+    params = random_params(2, 5, 3, 2, 3, categories=categories)
     weights = jnp.exp(params.utility)
     on_offer = jnp.ones(5).at[product].set(0.0)
 
     def shares(on_offer):
-        return choice.choice_shares(weights, on_offer, params.no_purchase)
+        return choice.choice_shares(weights, on_offer, params.needs)
 
     _, slope = jax.jvp(shares, (on_offer,), (jnp.eye(5)[product],))
     made = shares(jnp.ones(5)) - shares(on_offer)
     np.testing.assert_allclose(slope, made, rtol=1e-4, atol=1e-6)
 
 
-def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says():
+@pytest.mark.parametrize("categories", [1, 2])
+def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says(categories):
     """Every candidate of a slot, the other slot given: expected demand over the draw."""
-    params = random_params(4, 5, 2, 2, 3)
+    params = random_params(4, 5, 2, 2, 3, categories=categories)
     rng = np.random.default_rng(0)
     slate = jnp.array([[0, 3], [2, 1]])
     plain = jnp.asarray(rng.uniform(0.2, 2.0, (2, 5)), jnp.float32)
@@ -107,8 +109,8 @@ def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says():
             for candidate in range(5):
                 shown = given + jnp.eye(5)[candidate] * params.slot_weight[slot]
                 weights = plain * jnp.exp(params.lift[:, None] * shown)
-                whole = params.no_purchase[:, None] + weights.sum(-1, keepdims=True)
-                rates = arrivals[:, None] * weights / whole
+                shares = choice.choice_shares(weights, jnp.ones(5), params.needs)
+                rates = arrivals[:, None] * shares
                 total = total + chances[slot][:, candidate, None] * rates
         return total
 

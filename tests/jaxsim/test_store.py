@@ -9,7 +9,8 @@ import pytest
 from jaxsim import choice, store
 from jaxsim.records import Action
 from jaxsim.scenarios import get
-from tests.random_stores import random_action, random_params, random_state, stacked
+from jaxsim.scenarios.scenario import PRODUCT_FIELDS
+from tests.random_stores import one_need, random_action, random_params, random_state, stacked
 
 SIZE = (4, 3, 2, 3)
 
@@ -117,9 +118,32 @@ def test_hidden_products_are_not_asked_for():
     assert asked[:, 1:].sum() > 0
 
 
+def test_hiding_costs_what_asking_in_vain_costs_when_everybody_asks_again():
+    """By the logit: those who want an absent product and choose again among the rest leave as
+    often as those from whom it is hidden. The hidden ones are an expectation, nobody's draw."""
+    _, state, action, params = one(6)
+    params = params.replace(
+        substitution=jnp.float32(1.0), lead_time=jnp.full(4, 2), demand_noise=jnp.zeros(4),
+        backlogged=jnp.zeros(4, bool), no_purchase=jnp.ones((params.segments, 1)),
+    )  # fmt: skip
+    plenty = state.replace(on_hand=jnp.array([0.0, 500, 500, 500]), backlog=jnp.zeros(4))
+    keys = jax.random.split(jax.random.key(0), 20_000)
+
+    @jax.jit
+    def missed(hidden):
+        shop = params.replace(hide_stockouts=hidden)
+        return jax.vmap(lambda key: store.step(key, plenty, action, shop)[1].missed[0])(keys)
+
+    asking, hiding = missed(jnp.array(False)), missed(jnp.array(True))
+    error = asking.std() / len(keys) ** 0.5
+    assert asking.mean() > 20 * error
+    assert abs(asking.mean() - hiding.mean()) < 4 * error
+    np.testing.assert_allclose(hiding, hiding[0], rtol=1e-5)
+
+
 def test_choice_shares_are_the_published_ones():
     weights = jnp.array([[1.0, 0.7, 0.4]])
-    one_outside = jnp.ones(1)
+    one_outside = one_need(1, 3)
     all_three = choice.choice_shares(weights, jnp.ones(3), one_outside)
     np.testing.assert_allclose(all_three[0], [0.32258, 0.22581, 0.12903], atol=1e-5)
     without_first = choice.choice_shares(weights, jnp.array([0.0, 1, 1]), one_outside)
@@ -127,7 +151,7 @@ def test_choice_shares_are_the_published_ones():
 
 
 def test_nobody_buys_where_nothing_is_on_offer():
-    shares = choice.choice_shares(jnp.ones((2, 3)), jnp.zeros(3), jnp.zeros(2))
+    shares = choice.choice_shares(jnp.ones((2, 3)), jnp.zeros(3), one_need(2, 3, 0.0))
     np.testing.assert_array_equal(shares, 0)
 
 
@@ -141,3 +165,62 @@ def test_customers_choose_with_the_mnl_shares():
     expected = 5 * weights / (1 + weights.sum())
     error = np.sqrt(expected / len(keys))
     np.testing.assert_array_less(np.abs(asked.mean(0) - expected), 4.5 * error)
+
+
+SHARED = (
+    "arrivals", "lift", "slot_weight", "season", "fatigue_weight", "fatigue_memory", "substitution",
+    "hide_stockouts", "charge_missed", "market_persistence", "market_noise", "forecast_memory",
+)  # fmt: skip
+"""What two stores have in common that are to be one; goodwill and room have no part in it."""
+
+
+def joined(trees: list, fields: tuple[str, ...]) -> dict[str, jax.Array]:
+    """These fields of both, side by side."""
+    return {
+        field: jnp.concatenate([getattr(each, field) for each in trees], -1) for field in fields
+    }
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_two_stores_side_by_side_are_one_store_of_two_categories(hidden):
+    """Number for number. Each slate shows a product of each, as the slates of both stores do."""
+    params = [
+        random_params(seed, 3, 2, 1, 3).replace(
+            goodwill_rate=jnp.float32(0.0), overflow=jnp.float32(0.0),
+            hide_stockouts=jnp.array(hidden), no_purchase=jnp.full((2, 1), 1.0 + seed % 2),
+            substitution=jnp.float32(0.9), backlogged=jnp.zeros(3, bool),
+            arrivals=jnp.array([40.0, 50.0]),
+        )
+        for seed in (11, 12)
+    ]  # fmt: skip
+    params[1] = params[1].replace(**{field: getattr(params[0], field) for field in SHARED})
+    states = [random_state(seed, each) for seed, each in zip((1, 2), params, strict=True)]
+    states = [
+        each.replace(on_hand=each.on_hand.at[0].set(first), backlog=jnp.zeros(3))
+        for each, first in zip(states, (9.0, 7.0), strict=True)
+    ]
+    states[1] = states[1].replace(
+        market=states[0].market, goodwill=states[0].goodwill, period=states[0].period
+    )
+    actions = [random_action(seed, each) for seed, each in zip((3, 4), params, strict=True)]
+    chances = [store.draw(jax.random.key(seed), params[0]) for seed in (5, 6)]
+    chances[1] = chances[1].replace(market=chances[0].market, spill=chances[0].spill)
+
+    whole = params[0].replace(
+        **joined(params, (*PRODUCT_FIELDS, "utility", "no_purchase")),
+        category=jnp.repeat(jnp.arange(2), 3), slot_weight=jnp.ones(2),
+    )  # fmt: skip
+    of_state = ("on_hand", "pipeline", "backlog", "fatigue", "forecast", "sold", "lost")
+    state = states[0].replace(**joined(states, of_state))
+    slate = jnp.concatenate([actions[0].slate, actions[1].slate + 3], -1)
+    action = Action(**joined(actions, ("order",)), slate=slate)
+    chance = chances[0].replace(**joined(chances, ("demand", "shock", "stall")))
+
+    advance = jax.jit(store.advance)
+    after, flows = advance(chance, state, action, whole)
+    apart = [advance(*each) for each in zip(chances, states, actions, params, strict=True)]
+    for name, leaf in joined([each for _, each in apart], tuple(vars(flows))).items():
+        np.testing.assert_allclose(getattr(flows, name), leaf, rtol=1e-5, atol=1e-5, err_msg=name)
+    for name, leaf in joined([each for each, _ in apart], of_state).items():
+        np.testing.assert_allclose(getattr(after, name), leaf, rtol=1e-5, atol=1e-5, err_msg=name)
+    assert flows.substituted[:3].sum() > 0 and flows.substituted[3:].sum() > 0

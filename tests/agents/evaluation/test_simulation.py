@@ -8,7 +8,7 @@ from scipy import stats
 
 import agents
 from agents.errors import ConfigError
-from agents.evaluation.simulation import Totals, interval, kpis, simulate
+from agents.evaluation.simulation import Totals, interval, kpis, never_ordered, simulate
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.scenarios import get
 
@@ -42,13 +42,30 @@ def test_kpis_of_a_hand_made_ledger():
     ).items():
         fields[name] = jnp.full((1,), value)
     for name, value in dict(
-        asked=20.0, served=15.0, sold=16.0, shown_sold=4.0, stockouts=5.0
-    ).items():
+        wanted=20.0, served=15.0, bought=16.0, missed=3.0, sold=16.0, shown_sold=4.0,
+        stockouts=5.0, offered=7.0, ordered=16.0,
+    ).items():  # fmt: skip
         fields[name] = jnp.full((1, 1), value)
     got = kpis(Totals(**fields), periods=10)
     assert got["profit"] == 4 and got["margin"] == 4
     assert got["fill_rate"] == 0.75 and got["shown_share"] == 0.25
     assert got["stockout_share"] == 0.5 and got["turnover"] == 2
+    assert got["service_level"] == 0.8 and got["availability"] == 0.7
+    assert got["missed"] == pytest.approx(0.3) and got["carried"] == 1
+
+
+def test_a_product_that_is_never_ordered_is_named_with_what_its_absence_costs():
+    """Hidden from its customers, who leave or take the other one: those who leave are missed."""
+    params = get("pair").params()
+    nothing = HeuristicPair(HeuristicParams(recommender="margin", safety=2.0, least_margin=0.9))
+    totals = jax.device_get(simulate(jax.random.key(1), nothing, params, 64, 100, 20))
+    (absent,) = never_ordered(totals, params, 100)
+    found = kpis(totals, 100)
+    assert absent["product"] == 1 and found["carried"] == 0.5
+    assert absent["margin"] == pytest.approx(2.5 * absent["missed"])
+    assert found["missed"] >= absent["missed"] > 0.5
+    assert found["service_level"] < found["fill_rate"] + 1e-6 < 0.9
+    assert found["availability"] < 0.6
 
 
 def test_bullwhip_is_one_when_orders_repeat_demand():

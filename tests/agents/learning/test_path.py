@@ -11,7 +11,6 @@ import pytest
 from agents.learning import path, values
 from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate, iterate_many
-from agents.learning.regimes import REGIMES
 from agents.learning.trainer import Trainer
 from agents.policies.heuristics import HeuristicParams
 from jaxsim.scenarios import get
@@ -66,7 +65,7 @@ def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
     train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert len(train_state.critics) == (2 if REGIMES[regime].own_kpi else 1)
+    assert len(train_state.critics) == {"silo": 2, "priced": 2, "single": 1}[regime]
     assert int(train_state.fast_updates) == int(train_state.slow_updates) == 1
 
 

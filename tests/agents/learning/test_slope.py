@@ -9,7 +9,7 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import store
 from jaxsim.scenarios import get
 
-STORES, PERIODS, STEP = 2048, 24, 0.2
+STORES, PERIODS = 2048, 24
 
 
 @jax.jit
@@ -37,18 +37,27 @@ def earned(safety, params):
 
 
 @pytest.mark.parametrize(
-    ("scenario", "safety", "off"),
-    [("lost-sales", 0.3, 0.03), ("pair", -0.6, 0.15), ("boutique", 0.2, 0.15)],
+    ("scenario", "penalty", "safety", "step", "off"),
+    [
+        ("lost-sales", None, 0.3, 0.2, 0.03),
+        ("pair", None, -0.6, 0.2, 0.15),
+        ("pair", 4.0, -0.6, 0.4, 0.1),  # also for customers whom hidden products cost
+        ("boutique", None, 0.2, 0.2, 0.15),
+    ],
 )
-def test_the_slope_in_each_safety_factor_is_that_of_finite_differences(scenario, safety, off):
+def test_the_slope_in_each_safety_factor_is_that_of_finite_differences(
+    scenario, penalty, safety, step, off
+):
     """Within a stated error of its length, in the mean over stores."""
     params = get(scenario).params()
+    if penalty is not None:
+        params = params.replace(penalty=jnp.full(params.products, penalty))
     at = jnp.full(params.products, safety)
     slope = np.asarray(jax.jit(jax.grad(earned))(at, params))
     differences = np.array(
         [
-            float(earned(at + each, params) - earned(at - each, params)) / (2 * STEP)
-            for each in STEP * jnp.eye(params.products)
+            float(earned(at + each, params) - earned(at - each, params)) / (2 * step)
+            for each in step * jnp.eye(params.products)
         ]
     )
     assert np.linalg.norm(slope - differences) < off * np.linalg.norm(differences)

@@ -13,7 +13,7 @@ from agents.policies.heuristics import RECOMMENDERS, HeuristicParams, recommend,
 from agents.policies.slates import SlateProblem
 from jaxsim import choice, store
 from jaxsim.scenarios import get
-from tests.random_stores import random_params, random_state
+from tests.random_stores import one_need, random_params, random_state
 
 LOGITS = jnp.array([[0.3, -1.0, 2.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
 
@@ -25,7 +25,7 @@ def plain_problem(slots: int, logits: jax.Array = LOGITS) -> SlateProblem:
     problem = SlateProblem(
         weights=jnp.ones((segments, products)), worth=ones[None], plain=jnp.zeros((1, products)),
         is_plain=jnp.array(True), boost=jnp.full((slots, segments), 2.0),
-        no_purchase=jnp.ones(segments), at_stake=ones, place=jnp.float32(1.0),
+        needs=one_need(segments, products), at_stake=ones, place=jnp.float32(1.0),
     )  # fmt: skip
     return problem.corrected(logits)
 
@@ -94,8 +94,13 @@ def test_a_cold_draw_is_the_greedy_slate(recommender):
     np.testing.assert_array_equal(drawn, recommend(state, heuristic, params))
 
 
-def test_greedy_fills_the_first_slot_as_brute_force_does(boutique):
+@pytest.mark.parametrize("categories", [1, 3])
+def test_greedy_fills_the_first_slot_as_brute_force_does(boutique, categories):
     params, state = boutique
+    params = params.replace(
+        category=jnp.arange(params.products) % categories,
+        no_purchase=jnp.ones((params.segments, categories)),
+    )
     slate = recommend(state, HeuristicParams("margin"), params)
     worth = params.price - params.cost
     for segment in range(params.segments):
@@ -103,7 +108,7 @@ def test_greedy_fills_the_first_slot_as_brute_force_does(boutique):
         for product in range(params.products):
             shown = jnp.zeros((params.segments, params.products)).at[segment, product].set(1.0)
             weights = choice.weights_of(shown, jnp.zeros_like(shown), params)
-            shares = choice.choice_shares(weights, jnp.ones(params.products), params.no_purchase)
+            shares = choice.choice_shares(weights, jnp.ones(params.products), params.needs)
             earned.append(float(shares[segment] @ worth))
         assert int(slate[segment, 0]) == int(np.argmax(earned))
         assert len(set(np.asarray(slate[segment]).tolist())) == params.slots
@@ -116,7 +121,8 @@ def test_the_best_assortment_without_stock_limits_is_nested_in_margin_order():
         weights = jnp.asarray(rng.uniform(0.1, 2, (1, 5)))
         earned = {
             offered: float(
-                choice.choice_shares(weights, jnp.asarray(offered, float), jnp.ones(1))[0] @ margin
+                choice.choice_shares(weights, jnp.asarray(offered, float), one_need(1, 5))[0]
+                @ margin
             )
             for offered in itertools.product([0, 1], repeat=5)
         }

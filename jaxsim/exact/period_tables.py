@@ -115,7 +115,7 @@ def _demands(
 
 def _spills(
     asked: Float[Array, " N"], state: State, demanded: store.Demand, params: Params
-) -> tuple[Float[Array, " C*N+1"], Float[Array, " C*N+1"]]:
+) -> tuple[Float[Array, " I"], Float[Array, " I"]]:
     """Shifts of systematic sampling, one from each interval in which the counts are the same, and
     the lengths of these intervals."""
     unmet = jnp.maximum(asked - state.on_hand, 0.0)

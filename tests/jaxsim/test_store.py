@@ -196,8 +196,8 @@ def test_two_stores_side_by_side_are_one_store_of_two_categories(hidden):
     params[1] = params[1].replace(**{field: getattr(params[0], field) for field in SHARED})
     states = [random_state(seed, each) for seed, each in zip((1, 2), params, strict=True)]
     states = [
-        each.replace(on_hand=each.on_hand.at[0].set(first), backlog=jnp.zeros(3))
-        for each, first in zip(states, (9.0, 7.0), strict=True)
+        each.replace(on_hand=jnp.array(stock), backlog=jnp.zeros(3))
+        for each, stock in zip(states, ([1.0, 0.0, 200.0], [200.0, 2.0, 0.0]), strict=True)
     ]
     states[1] = states[1].replace(
         market=states[0].market, goodwill=states[0].goodwill, period=states[0].period

@@ -146,7 +146,8 @@ def test_the_simulator_earns_what_the_solver_says_of_tired_customers(pair):
     check_by_simulation(found)
 
 
-def test_three_products_with_slates_of_two(pair):
+@pytest.mark.parametrize("category", [[0, 0, 0], [0, 1, 0]])
+def test_three_products_with_slates_of_two(pair, category):
     per_product = (
         "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
         "backlogged", "stall", "volume", "demand_noise",
@@ -156,9 +157,14 @@ def test_three_products_with_slates_of_two(pair):
     three = params.replace(
         **{field: jnp.append(leaf, leaf[0]) for field, leaf in of_product.items()},
         utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([1.5]),
-        slot_weight=jnp.array([1.0, 0.6]),
+        slot_weight=jnp.array([1.0, 0.6]), category=jnp.array(category),
+        no_purchase=jnp.ones((1, max(category) + 1)),
     )  # fmt: skip
     check_by_simulation(optimum(three))
+
+
+def test_penalties_for_customers_of_hidden_products_are_in_the_tables(pair):
+    check_by_simulation(optimum(pair.replace(penalty=jnp.array([1.5, 0.5]))))
 
 
 def check_by_simulation(found):

@@ -96,16 +96,19 @@ SMALL: Settings = dict(
 LOYAL = dict(change=_loyal, periods=400, burn_in=200)
 
 ROWS = (
-    Row("grocery-v1-10s", "grocery", dict(iterations=120, evaluations=1), of="grocery-v1-60s"),
-    Row("grocery-v1-60s", "grocery", {}),
-    Row("grocery-v1-long", "grocery", dict(iterations=6400), of="grocery-v1-60s"),
-    Row("grocery-v1-visible-60s", "grocery", {}, _visible),
-    Row("boutique-v1-30s", "boutique", {}),
+    Row("grocery-v1-10s", "grocery-v1", dict(iterations=120, evaluations=1), of="grocery-v1-60s"),
+    Row("grocery-v1-60s", "grocery-v1", {}),
+    Row("grocery-v1-long", "grocery-v1", dict(iterations=6400), of="grocery-v1-60s"),
+    Row("grocery-v1-visible-60s", "grocery-v1", {}, _visible),
+    Row("boutique-v1-30s", "boutique-v1", {}),
     Row("pair-15s", "pair", SMALL | dict(iterations=720), exact=True),
     Row("scarce-pair", "pair", SMALL | dict(iterations=720), _scarce, exact=True),
     Row("goodwill-pair", "pair", SMALL | dict(iterations=480), **LOYAL),
-    Row("goodwill-boutique", "boutique", dict(stores=64, horizon=42, tail=7, iterations=480),
+    Row("goodwill-boutique", "boutique-v1", dict(stores=64, horizon=42, tail=7, iterations=480),
         **LOYAL),
+    Row("grocery", "grocery", {}),
+    Row("scarce", "scarce", {}),
+    Row("loyal", "loyal", {}, periods=400, burn_in=200),
 )  # fmt: skip
 LOST_SALES = "lost-sales"
 ONE_PRODUCT = TrainConfig(

@@ -71,6 +71,9 @@ class CalibrateConfig:
     """Assumed cost of a unit beyond the shelf per day, as a share of mean cost."""
     substitution: float = 0.45
     """Assumed share of customers with unmet demand who choose once more."""
+    needs: bool = True
+    """Whether groups are needs of their own: products compete, and substitute, within a group only.
+    Otherwise, and where there is no group column, every product competes with every other."""
     hide_stockouts: bool = False
     """Whether the shop hides what is sold out, as a web shop can."""
     lift: float = 0.6
@@ -309,10 +312,14 @@ def hold_out(
 def _scenario(
     past: Counts, fitted: Fitted, config: CalibrateConfig, told: dict[str, Any]
 ) -> Scenario:
-    each_buys = past.purchases.sum((0, 2)) / np.maximum(past.visitors.sum(0), 1.0)
-    buying = np.clip(each_buys, 1e-4, MOST_BUYING)
-    # In the store a customer buys one unit: one who buys several counts as several customers.
-    occasions = past.visitors.mean(0) * np.maximum(each_buys / MOST_BUYING, 1.0)
+    category = past.groups if config.needs else ["all"] * len(past.groups)
+    members = np.array(category) == np.unique(category)[:, None]
+    bought = past.purchases.sum(0) @ members.T
+    each_buys = bought / np.maximum(past.visitors.sum(0), 1.0)[:, None]
+    # In the store a customer buys one unit for a need: who buys several counts as several.
+    times = np.maximum(each_buys.max(1) / MOST_BUYING, 1.0)
+    buying = np.clip(each_buys / times[:, None], 1e-4, MOST_BUYING) @ members
+    within = fitted.tastes / (fitted.tastes @ members.T @ members)
     suppliers = sorted(set(past.groups), key=past.groups.index)
     lead = [config.lead_times[suppliers.index(g) % len(config.lead_times)] for g in past.groups]
     limits = {}
@@ -331,8 +338,8 @@ def _scenario(
         penalty=_rounded(past.price * config.penalty),
         lead_time=lead,
         demand_noise=_rounded(fitted.noise),
-        arrivals=_rounded(occasions * drift),
-        utility=[_rounded(row) for row in np.log(fitted.tastes) + special.logit(buying)[:, None]],
+        arrivals=_rounded(past.visitors.mean(0) * times * drift),
+        utility=[_rounded(row) for row in np.log(within) + special.logit(buying)],
         no_purchase=1.0,
         lift=config.lift,
         slot_weight=list(config.slot_weight),
@@ -342,6 +349,7 @@ def _scenario(
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
     )
+    limits |= {"category": category} if len(set(category)) > 1 else {}
     usual = {"name": config.name or config.out.stem, "charge_missed": True}
     return parse(usual | told | body | limits, "calibration")
 

@@ -5,6 +5,7 @@
 
 import numpy as np
 
+from jaxsim.params import UNLIMITED
 from jaxsim.scenarios import FOLDER
 from jaxsim.scenarios.scenario import Scenario
 
@@ -56,6 +57,7 @@ def pair() -> Scenario:
         lift=1.2,
         substitution=0.3,
         hide_stockouts=True,
+        forecast_memory=0.99,
     )
 
 
@@ -87,6 +89,36 @@ def boutique() -> Scenario:
         market_persistence=0.9,
         market_noise=0.1,
         forecast_memory=0.95,
+    )
+
+
+def scarce() -> Scenario:
+    """The boutique's goods where a maker hands out little: of the five with the highest margin one
+    unit a day at most. What is shown decides who gets them."""
+    base = boutique()
+    margin = np.array(base.price) - np.array(base.cost)
+    few = margin >= np.sort(margin)[len(margin) // 2]
+    return base.model_copy(
+        update={
+            "name": "scarce",
+            "about": "The boutique's goods in drops: one unit a day of the best five, lift 2.",
+            "max_order": np.where(few, 1.0, UNLIMITED).tolist(),
+            "lift": 2.0,
+        }
+    )
+
+
+def loyal() -> Scenario:
+    """The boutique's goods where customers who are served badly come less often for months: today's
+    sale is not all that a unit is worth."""
+    return boutique().model_copy(
+        update={
+            "name": "loyal",
+            "about": "The boutique with a memory: who is served badly comes less often.",
+            "goodwill_rate": 0.02,
+            "goodwill_target": 0.95,
+            "charge_missed": True,
+        }
     )
 
 
@@ -126,8 +158,13 @@ def marketplace(products: int, segments: int = 20, slots: int = 5) -> Scenario:
     )
 
 
+def every() -> list[Scenario]:
+    """All of them."""
+    return [*classical(), pair(), boutique(), scarce(), loyal(), marketplace(200)]
+
+
 def main() -> None:
-    for scenario in [*classical(), pair(), boutique(), marketplace(200)]:
+    for scenario in every():
         scenario.save(FOLDER / f"{scenario.name}.json")
 
 

@@ -49,7 +49,6 @@ FRESH = CalibrateConfig(
     capacity_days=2.0,
     overflow=0.05,
     substitution=0.45,
-    hide_stockouts=True,
 )
 DRY = replace(
     FRESH,
@@ -59,7 +58,7 @@ DRY = replace(
     capacity_days=0.0,
 )
 ABOUT = {
-    "grocery": "Fresh goods of a supermarket: stock loses 3 % of cost a day, shelves are short.",
+    "grocery": "Fresh goods of a supermarket, five needs: 3 % of cost a day, shelves are short.",
     "grocery-dry": "The same goods if they kept: 25 % of cost a year, no shelf limit.",
 }
 
@@ -89,16 +88,12 @@ def transactions(wheel: Path, folder: Path) -> pd.DataFrame:
 
 
 def build(table: pd.DataFrame, showing: ShowingEffect) -> list[Calibration]:
-    """Both scenarios, fitted. Their penalty is for customers who are seen to be lost, as in the
-    first version, so that figures can be compared."""
+    """Both scenarios, fitted."""
     shown = dict(lift=round(showing.lift, 3), slot_weight=showing.slot_weight)
     return [
-        fit(
-            table, replace(config, **shown), about=ABOUT[config.name], sources=SOURCES,
-            charge_missed=False,
-        )
+        fit(table, replace(config, **shown), about=ABOUT[config.name], sources=SOURCES)
         for config in (FRESH, DRY)
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
 from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
+from jaxsim.choice import choice_shares
 from jaxsim.scenarios.scenario import load
 
 COLUMNS = (
@@ -56,7 +58,7 @@ def csv(tmp_path: Path, transactions: pd.DataFrame) -> Path:
 
 
 def test_the_store_behind_the_transactions_is_found(csv):
-    found = calibrate(config(csv)).scenario
+    found = calibrate(config(csv, needs=False)).scenario
     order = [int(name) for name in found.products]
     rows = [found.segments.index("young"), found.segments.index("old")]
     weights = np.exp(np.array(found.utility))[rows][:, np.argsort(order)]
@@ -168,16 +170,30 @@ def refused(wrong: CalibrateConfig, said: str) -> None:
 
 def test_customers_who_buy_several_products_a_day_come_several_times(csv, transactions):
     """The same purchases on fewer cards: the store sells as much, though each buys one unit."""
-    singly = sold_a_day(calibrate(config(csv)).scenario)
-    transactions.assign(card=transactions["card"] // 3).to_csv(csv, index=False)
-    np.testing.assert_allclose(sold_a_day(calibrate(config(csv)).scenario), singly, rtol=0.05)
+    for needs in (False, True):
+        transactions.to_csv(csv, index=False)
+        singly = sold_a_day(calibrate(config(csv, needs=needs)).scenario)
+        transactions.assign(card=transactions["card"] // 3).to_csv(csv, index=False)
+        together = sold_a_day(calibrate(config(csv, needs=needs)).scenario)
+        np.testing.assert_allclose(together, singly, rtol=0.05)
 
 
-def sold_a_day(scenario) -> float:
-    """Expected first choices on a day of the average market."""
-    weights = np.exp(np.array(scenario.utility)).sum(1)
+def test_groups_are_needs_of_their_own(csv, transactions):
+    """Products compete within their group only, and each sells as it does in one big choice."""
+    apart, together = (calibrate(config(csv, needs=needs)).scenario for needs in (True, False))
+    shelf = dict(transactions[["sku", "shelf"]].astype(str).itertuples(index=False))
+    assert apart.category == [shelf[product] for product in apart.products]
+    assert together.category == []
+    np.testing.assert_allclose(sold_a_day(apart), sold_a_day(together), rtol=1e-3)
+
+
+def sold_a_day(scenario) -> np.ndarray:
+    """Expected first choices of each product on a day of the average market."""
+    params = scenario.params()
+    everything = jnp.ones(params.products)
+    shares = choice_shares(jnp.exp(params.utility), everything, params.needs)
     share = scenario.market_noise**2 / (1 - scenario.market_persistence**2) / 2
-    return float(np.array(scenario.arrivals) @ (weights / (1 + weights)) * np.exp(share))
+    return np.asarray(params.arrivals @ shares) * np.exp(share)
 
 
 def test_dates_may_have_the_day_first(csv, transactions):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from jaxsim import scenarios
+from jaxsim.scenarios import generate
 from jaxsim.scenarios.scenario import Scenario, ScenarioError, load, parse
 
 REGISTERED = (
-    "backlog", "boutique", "grocery", "grocery-dry", "lost-sales", "marketplace-200",
-    "newsvendor", "pair",
+    "backlog", "boutique", "boutique-v1", "grocery", "grocery-dry", "grocery-dry-v1",
+    "grocery-v1", "lost-sales", "loyal", "marketplace-200", "newsvendor", "pair", "scarce",
 )  # fmt: skip
 PAIR = json.loads((scenarios.FOLDER / "pair.json").read_text())
 
@@ -34,6 +35,15 @@ WRONG = {
     "season of nothing": ({"season": [[0.0, 0.0]]}, ["season", "0"]),
     "floor above one": ({"goodwill_floor": 1.2}, ["goodwill_floor", "1.2", "1"]),
     "repeated names": ({"products": ["a", "a"]}, ["products", "distinct"]),
+    "a category too few": ({"category": ["a"]}, ["category", "1", "2"]),
+    "a weight for no category": (
+        {"no_purchase": [[1.0, 1.0], [1.0, 1.0]]},
+        ["no_purchase", "2", "rows of 1"],
+    ),
+    "ragged weights": (
+        {"category": ["a", "b"], "no_purchase": [[1.0, 1.0], [1.0]]},
+        ["no_purchase", "1, 2"],
+    ),
     "unknown family": ({"family": "normal"}, ["family", "normal", "poisson"]),
 }
 
@@ -88,6 +98,13 @@ def test_a_scenario_survives_being_saved(tmp_path, name):
     assert [file.name for file in tmp_path.iterdir()] == ["again.json"]
 
 
+def test_files_are_what_the_code_that_writes_them_says():
+    for scenario in generate.every():
+        assert scenarios.get(scenario.name) == scenario
+    first = scenarios.get("boutique")
+    assert scenarios.get("boutique-v1") == first.model_copy(update={"name": "boutique-v1"})
+
+
 def test_numbers_stand_for_everybody():
     body = PAIR | {"price": 7.0, "cost": 3, "lead_time": 1}
     params = parse(body, "shop.json").params()
@@ -96,11 +113,36 @@ def test_numbers_stand_for_everybody():
     assert params.lead_time.dtype == np.int32 and params.price.dtype == np.float32
 
 
+def test_categories_are_numbered_as_they_appear():
+    body = PAIR | {"category": ["milk", "bread"]}
+    assert parse(body, "shop.json").params().category.tolist() == [0, 1]
+    assert parse(body, "shop.json").params().no_purchase.tolist() == [[1.0, 1.0]] * 2
+    by_segment = parse(body | {"no_purchase": [2.0, 3.0]}, "shop.json").params()
+    assert by_segment.no_purchase.tolist() == [[2.0, 2.0], [3.0, 3.0]]
+    by_both = parse(body | {"no_purchase": [[2.0, 3.0], [4.0, 5.0]]}, "shop.json").params()
+    assert by_both.no_purchase.tolist() == [[2.0, 3.0], [4.0, 5.0]]
+    assert parse(PAIR, "shop.json").params().no_purchase.shape == (2, 1)
+
+
+def test_a_field_left_out_that_now_means_something_else_is_told(tmp_path, caplog):
+    path = tmp_path / "shop.json"
+    for more, lines in (
+        ({}, 0), ({"penalty": 1.0}, 1), ({"penalty": 1.0, "charge_missed": False}, 0),
+        ({"penalty": 1.0, "hide_stockouts": False}, 0), ({"goodwill_rate": 0.1}, 1),
+    ):  # fmt: skip
+        caplog.clear()
+        path.write_text(json.dumps(PAIR | more))
+        load(path)
+        assert len(caplog.records) == lines, more
+    assert "charge_missed: left out" in caplog.text and "shop.json" in caplog.text
+
+
 def test_the_store_from_real_data_is_what_it_says():
     scenario = scenarios.get("grocery")
     margin = 1 - np.array(scenario.cost) / np.array(scenario.price)
     assert (len(scenario.products), len(scenario.segments)) == (20, 8)
     assert (margin > 0).all() and np.median(margin) < 0.25
+    assert len(scenario.categories) == 5 and not scenario.hide_stockouts
     dry = scenarios.get("grocery-dry")
     same = set(Scenario.model_fields) - {"name", "about", "sources", "holding", "capacity"}
     differing = {f for f in same if getattr(dry, f) != getattr(scenario, f)}

@@ -23,6 +23,7 @@ from agents.files import open_folder, write_json
 from agents.learning.config import TrainConfig, shards_of
 from agents.learning.health import NumbersError
 from agents.report import tables
+from agents.report.backtest import BACKTEST, BacktestConfig, backtest
 from agents.report.pictures import draw_run
 from agents.report.theory import write_theory
 from agents.report.writing import ReportConfig, write_report
@@ -131,6 +132,13 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
     console.print(tables.closing_line(summary, config.run), soft_wrap=True)
 
 
+def run_backtest(config: BacktestConfig, console: Console) -> None:
+    found = backtest(config)
+    console.print(tables.backtest_table(found.summary))
+    files = ", ".join(f"{BACKTEST}.{kind}" for kind in ("json", "csv", "png"))
+    console.print(f"Day by day: {files} in {config.run}.", soft_wrap=True)
+
+
 def _print_absences(summary: dict[str, Any], products: list[str], console: Console) -> None:
     for line in tables.absence_lines(summary, products):
         console.print(line, soft_wrap=True)
@@ -166,6 +174,7 @@ VERBS = {
     "sweep": (SweepConfig, run_many),
     "evaluate": (EvaluateConfig, run_evaluate),
     "report": (ReportConfig, run_report),
+    "backtest": (BacktestConfig, run_backtest),
     "export": (ExportConfig, run_export),
     "calibrate": (CalibrateConfig, run_calibrate),
     "scenarios": (ScenariosConfig, run_scenarios),

@@ -283,6 +283,25 @@ def test_a_department_is_exported_and_decides_as_in_the_run(run, tmp_path, name)
     assert len(np.unique(alone[field], axis=0)) > 1
 
 
+def test_days_that_happened_are_tried_under_every_policy(run, tmp_path, capsys):
+    days = pd.date_range("2024-01-01", periods=60).repeat(40)
+    receipts = pd.DataFrame({"date": days, "product": "left", "price": 10.0})
+    receipts.to_csv(tmp_path / "sales.csv", index=False)
+    arguments = ["backtest", str(run), "--transactions", str(tmp_path / "sales.csv")]
+    assert train.main([*arguments, "--stores", "16", "--burn-in", "10"]) == 0
+    assert "15 days from 2024-02-15" in capsys.readouterr().out
+    summary = json.loads((run / "backtest.json").read_text())
+    assert summary["days"] == 15 and len(summary["policies"]) in (2, 3)
+    assert {"learned", summary["best_heuristic"]} <= set(summary["policies"])
+    by_day = pd.read_csv(run / "backtest.csv")
+    for name, own in by_day.groupby("policy"):
+        assert own["profit"].sum() == pytest.approx(summary["policies"][name]["profit"], rel=1e-4)
+        np.testing.assert_allclose(own["traffic"], 1.0)
+    assert (run / "backtest.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("json", "csv", "png"):
+        (run / f"backtest.{name}").unlink()
+
+
 def random_states(params, count):
     return stacked([random_state(seed, params) for seed in range(count)])
 
@@ -317,6 +336,9 @@ MISTAKES = {
     "no run to report": (["report", "nowhere"], "nowhere: no run"),
     "nothing to report": (["report"], "runs: none given"),
     "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
+    "no run to try": (
+        ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere/scenario.json",
+    ),
     "no transactions": (
         ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
     ),

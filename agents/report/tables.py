@@ -102,8 +102,6 @@ def policy_table(summary: dict[str, Any]) -> Table:
         "against best": "{against}",
         "service": "{service_level:.3f}",
         "available": "{availability:.3f}",
-        "holding": "{holding:,.2f}",
-        "turns": "{turnover:.3f}",
     }
     title = f"{summary['scenario']}: profit per period with 95 % intervals"
     alike = f"the same {sizes['stores']:,} stores × {sizes['periods']} periods for all"
@@ -133,6 +131,29 @@ def price_table(summary: dict[str, Any], products: Sequence[str]) -> Table:
 
 def _price(price: dict[str, Any]) -> str:
     return f"{price['mean']:,.2f} ± {_half(price['ci95']):,.2f}"
+
+
+def backtest_table(summary: dict[str, Any]) -> Table:
+    """Policies by what the days would have brought."""
+    columns = {
+        "policy": "{name}",
+        "profit": "{profit:,.2f} ± {half:,.2f}",
+        "against best": "{difference_to_best_heuristic:+,.2f} ± {difference_half:,.2f}",
+        "service": "{service_level:.3f}",
+        "available": "{availability:.3f}",
+    }
+    rows = [
+        row
+        | {
+            "name": name,
+            "half": _half(row["profit_ci95"]),
+            "difference_half": _half(row["difference_ci95"]),
+        }
+        for name, row in sorted(summary["policies"].items(), key=lambda each: -each[1]["profit"])
+    ]
+    title = f"{summary['scenario']}: what {summary['days']} days from {summary['first_day']}"
+    copies = f"profit of all days, {summary['stores']} shops with customers of their own"
+    return _table(f"{title} would have brought\n{copies}, 95 % intervals", columns, rows)
 
 
 def absence_lines(summary: dict[str, Any], products: Sequence[str]) -> list[str]:

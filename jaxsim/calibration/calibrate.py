@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float
 from scipy import optimize, special
 
 from jaxsim.calibration.replay import daily_sales
+from jaxsim.calibration.traffic import split, whole_days
 from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
 from jaxsim.scenarios.scenario import Scenario, parse
 
@@ -30,6 +31,9 @@ MOST_BUYING = 0.98
 raised."""
 
 
+COLUMNS = ("date=date", "product=product", "price=price")
+
+
 @dataclass(frozen=True)
 class CalibrateConfig:
     """Turn a file of transactions into a scenario."""
@@ -38,7 +42,7 @@ class CalibrateConfig:
     """CSV (also zipped) or Parquet, one row per purchase."""
     out: Path
     """The scenario file to write (.json)."""
-    columns: tuple[str, ...] = ("date=date", "product=product", "price=price")
+    columns: tuple[str, ...] = COLUMNS
     """The file's columns, as ROLE=COLUMN: date, product and price are needed; customer, segment,
     cost, group (a product's category) and quantity are optional. Price and cost are for the whole
     row, or for one piece where there is a quantity."""
@@ -138,13 +142,9 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **told: Any) -> Calibratio
     and segments nor what counts as a gap. `told` are fields of the scenario that no data tell
     (`about`, `sources`). Raises `CalibrationError`."""
     days = pd.date_range(table["date"].min(), table["date"].max())
-    train = config.train_days or int(0.75 * len(days))
-    if not 28 <= train <= len(days) - 7:
-        raise CalibrationError(
-            f"train_days: {train} of {len(days)} days; allowed: at least 28, and 7 days left"
-        )
+    train = split(len(days), config.train_days)
     counts = count(table, days, days[train], config)
-    whole = without_gaps(counts, train)
+    whole = whole_days(counts.visitors.sum(1), counts.weekday, train)
     past = _days(counts, whole & (np.arange(len(whole)) < train))
     future = _days(counts, whole & (np.arange(len(whole)) >= train))
     season = weekly_season(past)
@@ -160,14 +160,6 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **told: Any) -> Calibratio
     scenario = _scenario(past, fitted, config, told)
     report = {"days left out as gaps": float((~whole).sum())}
     return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
-
-
-def without_gaps(counts: Counts, train: int) -> Bool[np.ndarray, " D"]:
-    """False on days with less than half the visitors of their weekday's median in the first `train`
-    days, when the store was closed or the data are incomplete."""
-    visitors, weekday = counts.visitors.sum(1), counts.weekday
-    usual = [np.median(visitors[:train][weekday[:train] == day]) for day in range(7)]
-    return visitors >= 0.5 * np.array(usual)[weekday]
 
 
 def count(

@@ -19,6 +19,7 @@ import train
 from agents.flags import RENAMED
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
+from agents.report.backtest import BacktestConfig
 from agents.runs.export import write
 from agents.runs.processes import LaunchConfig
 from agents.study.study import REGIMES_PART, StudyConfig
@@ -184,10 +185,12 @@ def test_extras_exist() -> None:
 
 def test_flags_exist() -> None:
     """Every --flag named on its own in the text is a setting of one of the verbs."""
-    flags = {flag.replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
+    flags = {flag.removeprefix("no-").replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
     known = {
         field
-        for kind in (TrainConfig, LaunchConfig, CalibrateConfig, SweepConfig, StudyConfig)
+        for kind in (
+            TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, SweepConfig, StudyConfig,
+        )  # fmt: skip
         for field in vars(kind)["__match_args__"]
     }
     assert flags <= known | RENAMED.keys(), flags - known

@@ -8,7 +8,7 @@ import jax
 SHORT = 350_000
 """Store-periods up to which a training on a CPU gains more by an earlier start than it loses."""
 LIGHT = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
-"""Two thirds of the compilation time, for kernels a fifth slower; not every XLA knows all of them."""
+"""Two thirds of the compilation time, kernels a fifth slower; not every XLA knows all of them."""
 
 
 def options(store_periods: int) -> dict[str, Any] | None:

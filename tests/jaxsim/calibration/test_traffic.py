@@ -55,5 +55,5 @@ def test_a_file_of_another_shop_is_refused():
 
 @pytest.mark.parametrize(("days", "train"), [(30, 0), (60, 54), (60, 27)])
 def test_days_on_both_sides_are_needed(days, train):
-    with pytest.raises(CalibrationError, match="train_days: .* allowed: at least 28, and 7 days"):
+    with pytest.raises(CalibrationError, match=r"train_days: .* allowed: at least 28, and 7 days"):
         split(days, train)

@@ -30,6 +30,7 @@ from agents.evaluation.statistics import estimate
 from agents.evaluation.tuning import TunedPair, tune
 from agents.files import open_folder, read_json, write_json
 from agents.learning.config import TrainConfig
+from agents.learning.regimes import RegimeName
 from agents.learning.training import chunks, prepared
 from agents.policies.departments import Departments
 from agents.policies.heuristics import HeuristicParams
@@ -93,6 +94,8 @@ SMALL: Settings = dict(
     stores=64, horizon=42, tail=7, replenishment_memory="none", fast_rate=1e-2, slow_rate=4e-3
 )
 """For stores of two products, whose optimum is known."""
+APART: tuple[RegimeName, ...] = ("silo", "independent", "priced")
+"""Regimes in which the departments do not share one aim."""
 LOYAL = dict(change=_loyal, periods=400, burn_in=200)
 
 ROWS = (
@@ -107,6 +110,7 @@ ROWS = (
     Row("goodwill-boutique", "boutique-v1", dict(stores=64, horizon=42, tail=7, iterations=480),
         **LOYAL),
     Row("grocery", "grocery", {}),
+    *(Row(f"grocery-{regime}", "grocery", dict(regime=regime), of="grocery") for regime in APART),
     Row("scarce", "scarce", {}),
     Row("loyal", "loyal", {}, periods=400, burn_in=200),
 )  # fmt: skip
@@ -250,6 +254,7 @@ def table(config: Config) -> list[dict[str, Any]]:
             gaps = [each["gap_percent"] for each in seeds if "gap_percent" in each]
             found.append(
                 _shared(row.name, row.scenario, seeds)
+                | {"regime": row.config(0).regime}
                 | _estimate("gain", [each["gain"] for each in seeds])
                 | (_estimate("gap_percent", gaps) if gaps else {})
             )

@@ -69,10 +69,9 @@ def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     assert int(train_state.fast_updates) == int(train_state.slow_updates) == 1
 
 
-@pytest.mark.parametrize("regime", ["silo", "priced"])
-def test_a_department_with_its_own_aim_follows_the_slope_of_that_alone(pair, regime):
+def test_a_department_with_its_own_aim_follows_the_slope_of_that_alone(pair):
     """As if each learned with the other's weights fixed and its own aim as the whole worth."""
-    trainer = trainer_of(regime=regime)
+    trainer = trainer_of(regime="silo")
     train_state, key = started(trainer, pair), jax.random.key(5)
     weights = train_state.averaged
 

@@ -156,7 +156,7 @@ def test_three_products_with_slates_of_two(pair, category):
     of_product = {field: getattr(params, field) for field in per_product}
     three = params.replace(
         **{field: jnp.append(leaf, leaf[0]) for field, leaf in of_product.items()},
-        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([1.5]),
+        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([0.9]),
         slot_weight=jnp.array([1.0, 0.6]), category=jnp.array(category),
         no_purchase=jnp.ones((1, max(category) + 1)),
     )  # fmt: skip

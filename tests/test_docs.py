@@ -183,16 +183,13 @@ def test_extras_exist() -> None:
             assert extra in extras["optional-dependencies"]
 
 
+VERBS = (TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, SweepConfig, StudyConfig)
+
+
 def test_flags_exist() -> None:
     """Every --flag named on its own in the text is a setting of one of the verbs."""
     flags = {flag.removeprefix("no-").replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
-    known = {
-        field
-        for kind in (
-            TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, SweepConfig, StudyConfig,
-        )  # fmt: skip
-        for field in vars(kind)["__match_args__"]
-    }
+    known = {field for kind in VERBS for field in vars(kind)["__match_args__"]}
     assert flags <= known | RENAMED.keys(), flags - known
     for page, text in TEXT.items():
         if page != "CHANGELOG.md":

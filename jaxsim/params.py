@@ -31,6 +31,7 @@ class Params:
     lead_time: Int[Array, " N"]  # receipts until an order is on hand; 0: before this demand
     review: Int[Array, " N"]  # orders are placed when period mod review == 0
     max_order: Float[Array, " N"]  # units per order, rounded down where it is read: `order_cap`
+    pack: Float[Array, " N"]  # orders are multiples of so many units, a case; 1: single units
     backlogged: Bool[Array, " N"]  # unmet demand waits (else it substitutes or is lost)
     stall: Float[Array, " N"]  # probability that the pipeline does not move this period
     volume: Float[Array, " N"]  # room taken per unit left over
@@ -86,9 +87,10 @@ class Params:
 
     @property
     def order_cap(self) -> Float[Array, "*stores N"]:
-        """The most that one order may be, in whole units: `max_order` rounded down, as half a unit
-        cannot be ordered. Here and not where stores are made, since `replace` checks nothing."""
-        return jnp.floor(self.max_order)
+        """The most that one order may be, in units: `max_order` rounded down to whole packs, as
+        half a pack cannot be ordered. Here and not where stores are made, since `replace` checks
+        nothing."""
+        return self.pack * jnp.floor(self.max_order / self.pack)
 
     @property
     def season_length(self) -> int:

@@ -27,7 +27,7 @@ class State:
 class Action:
     """What both departments decide on one state."""
 
-    order: Float[Array, " N"]  # units; rounded, clipped to [0, order_cap], 0 between reviews
+    order: Float[Array, " N"]  # units; rounded to packs, within [0, order_cap], 0 between reviews
     slate: Int[Array, "K S"]  # distinct products by index, best slot first
     # Chances with which each slot was drawn, given the slots before it. They change no value:
     # through them the ledger has a slope in slates (`jaxsim.redraw`).

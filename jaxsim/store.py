@@ -105,13 +105,14 @@ def receive(
 def order(
     state: State, action: Action, params: Params
 ) -> tuple[State, Float[Array, " N"], Float[Array, " N"], Float[Array, " N"]]:
-    """Places orders: whole units, at most `order_cap`, in review periods only. With a lead time of
+    """Places orders: whole packs, at most `order_cap`, in review periods only. With a lead time of
     0 they are on hand at once.
 
     Returns the state, units ordered, units received at once and units of backlog these served [N].
     """
     due = state.period % params.review == 0
-    units = jnp.clip(slopes.whole_units(action.order), 0.0, params.order_cap)
+    units = params.pack * slopes.whole_units(action.order / params.pack)
+    units = jnp.clip(units, 0.0, params.order_cap)
     ordered = jnp.where(due, units, 0.0)
     row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))

@@ -35,6 +35,7 @@ def random_params(
         lead_time=rng.integers(0, max_lead_time + 1, n),
         review=rng.integers(1, 4, n),
         max_order=np.where(rng.random(n) < 0.3, rng.integers(0, 6, n), 1e9),
+        pack=np.where(np.arange(n) % 3 == 2, 1 + seed % 4, 1),
         backlogged=rng.random(n) < 0.4,
         stall=maybe(rng.uniform(0, 0.5, n)),
         volume=rng.uniform(0, 3, n),

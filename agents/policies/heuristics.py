@@ -105,9 +105,9 @@ def order_quantity(
     heuristic: HeuristicParams,
     params: Params,
 ) -> Float[Array, " N"]:
-    """Whole units up to the level, none before the gap has opened, none beyond the cap, none of a
-    product that is not carried."""
-    short = slopes.whole_units(level) - stock.position
+    """Whole packs, up to as near to the level as they come; none before the gap has opened, none
+    beyond the cap, none of a product that is not carried."""
+    short = params.pack * slopes.whole_units((level - stock.position) / params.pack)
     short = jnp.where(short >= heuristic.gap * state.forecast, short, 0.0)
     return jnp.clip(short, 0.0, _most(state, heuristic, params))
 
@@ -120,21 +120,23 @@ def levels_ordering(
     params: Params,
 ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
     """Between which order-up-to levels `order_quantity` is this order; unlimited at the ends."""
-    least = jnp.maximum(jnp.ceil(heuristic.gap * state.forecast), 1.0)
+    pack = params.pack
+    least = pack * jnp.maximum(jnp.ceil(heuristic.gap * state.forecast / pack), 1.0)
     most = _most(state, heuristic, params)
     wanted = jnp.where(order >= most, jnp.maximum(order, least), order)
-    lower = jnp.where(order > 0, wanted - 0.5, -UNLIMITED)
-    upper = jnp.where(order > 0, wanted + 0.5, least - 0.5)
+    lower = jnp.where(order > 0, wanted - pack / 2, -UNLIMITED)
+    upper = jnp.where(order > 0, wanted + pack / 2, least - pack / 2)
     return stock.position + lower, stock.position + jnp.where(order >= most, UNLIMITED, upper)
 
 
 def _most(state: State, heuristic: HeuristicParams, params: Params) -> Float[Array, " N"]:
-    """The most units that an order can have.
+    """The most units that an order can have; a cap is rounded up to whole packs.
 
     What is carried is a margin-ordered assortment: under multinomial logit the best one for a
     single segment is of that kind (Talluri and van Ryzin, 2004).
     """
-    cap = jnp.minimum(jnp.ceil(heuristic.cap * state.forecast * params.review), params.order_cap)
+    packs = jnp.ceil(heuristic.cap * state.forecast * params.review / params.pack)
+    cap = jnp.minimum(params.pack * packs, params.order_cap)
     margin = params.price - params.cost
     return jnp.where(margin >= heuristic.least_margin * margin.max(), cap, 0.0)
 

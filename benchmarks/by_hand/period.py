@@ -32,7 +32,7 @@ Stores = namedtuple(
     "Stores", "on_hand pipeline backlog market goodwill fatigue forecast sold lost period"
 )
 FIELDS = (
-    "price cost holding penalty order_cost lead_time review max_order backlogged stall volume "
+    "price cost holding penalty order_cost lead_time review max_order pack backlogged stall volume "
     "demand_noise arrivals utility no_purchase lift slot_weight season substitution "
     "hide_stockouts charge_missed market_persistence market_noise goodwill_rate goodwill_target "
     "goodwill_floor goodwill_ceiling fatigue_memory capacity overflow forecast_memory"
@@ -123,7 +123,8 @@ def place_orders(b, s, p, order, w):
     for i in range(len(order)):
         units = ZERO
         if s.period[b] % p.review[i] == 0:
-            units = min(max(F(np.rint(order[i])), ZERO), np.floor(p.max_order[i]))
+            packs = min(F(np.rint(order[i] / p.pack[i])), np.floor(p.max_order[i] / p.pack[i]))
+            units = max(p.pack[i] * packs, ZERO)
         w.ordered[i], w.received[i], w.backlog_served[i] = units, ZERO, ZERO
         if units > ZERO and p.lead_time[i] == 0:
             w.received[i], w.backlog_served[i] = units, put_on_hand(s, b, i, units)

@@ -34,7 +34,10 @@ class ExactError(UserError):
 def require_solvable(params: Params, discount: float) -> None:
     """Raises `ExactError` for a store outside the exact model: its state may be stock and the last
     slates only, and its only chance demand."""
-    neutral = {"review": 1, "stall": 0, "demand_noise": 0, "market_noise": 0, "goodwill_rate": 0}
+    neutral = {
+        "review": 1, "pack": 1, "stall": 0, "demand_noise": 0, "market_noise": 0,
+        "goodwill_rate": 0,
+    }  # fmt: skip
     if has_fatigue(params):
         neutral["fatigue_memory"] = 0
     for field, allowed in neutral.items():

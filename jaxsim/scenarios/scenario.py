@@ -35,11 +35,12 @@ Sigma = Annotated[float, Field(ge=0, le=3, allow_inf_nan=False)]
 Utility = Annotated[float, Field(ge=-30, le=30, allow_inf_nan=False)]
 Lift = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Periods = Annotated[int, Field(ge=0, le=64, strict=True)]
+Pack = Annotated[int, Field(ge=1, le=100_000, strict=True)]
 Review = Annotated[int, Field(ge=1, le=365, strict=True)]
 
 PRODUCT_FIELDS = (
     "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
-    "backlogged", "stall", "volume", "demand_noise",
+    "pack", "backlogged", "stall", "volume", "demand_noise",
 )  # fmt: skip
 SEGMENT_FIELDS = ("arrivals", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
@@ -57,7 +58,7 @@ class Scenario(BaseModel):
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
     out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a slate larger
-    than the catalogue. A `max_order` between whole units is not refused: the store rounds it down
+    than the catalogue. A `max_order` between whole packs is not refused: the store rounds it down
     (`Params.order_cap`), so that half of a cap of 5 is a cap of 2. Units and meanings:
     `jaxsim.params.Params`.
     """
@@ -81,6 +82,7 @@ class Scenario(BaseModel):
     lead_time: Periods | list[Periods]
     review: Review | list[Review] = 1
     max_order: Units | list[Units] = UNLIMITED
+    pack: Pack | list[Pack] = 1
     backlogged: bool | list[bool] = False
     stall: Memory | list[Memory] = 0.0
     volume: Rate | list[Rate] = 1.0

@@ -43,7 +43,8 @@ def one_period(rng, day, order, slate, p):
     ordered = np.zeros(n)
     for i in range(n):
         if day.period % p.review[i] == 0:
-            ordered[i] = min(max(np.round(order[i]), 0), np.floor(p.max_order[i]))
+            packs = min(np.round(order[i] / p.pack[i]), np.floor(p.max_order[i] / p.pack[i]))
+            ordered[i] = max(packs, 0) * p.pack[i]
         if p.lead_time[i] == 0:
             served_waiting[i] += _put(day, i, ordered[i])
         else:

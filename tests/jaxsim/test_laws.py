@@ -162,6 +162,7 @@ def test_orders_are_heard_in_review_periods_and_capped(size, seed):
     params, states, ledger = path(seed, size)
     for before, flows in zip(states, ledger, strict=False):
         assert (flows.ordered <= params.max_order).all()
+        assert (flows.ordered % params.pack == 0).all()
         assert (flows.ordered[before.period % params.review != 0] == 0).all()
 
 

@@ -108,6 +108,24 @@ def test_the_same_chance_is_the_same_customers_under_any_policy():
     assert (flows.ordered != again.ordered).any()
 
 
+def test_orders_are_whole_packs_and_their_slope_is_one():
+    params = quiet(pack=6.0, max_order=20.0)
+    ordered = {
+        wish: float(
+            store.step(jax.random.key(0), empty(params), order_of(wish), params)[1].ordered[0]
+        )
+        for wish in (0, 2, 4, 7, 9.1, 19, 40)
+    }
+    assert ordered == {0: 0, 2: 0, 4: 6, 7: 6, 9.1: 12, 19: 18, 40: 18}
+
+    def units(wish):
+        return store.order(
+            empty(params), Action(jnp.array([wish]), jnp.zeros((1, 1), int)), params
+        )[1].sum()
+
+    assert float(jax.grad(units)(8.0)) == 1.0
+
+
 def test_hidden_products_are_not_asked_for():
     _, state, action, params = one(6)
     params = params.replace(hide_stockouts=jnp.array(True), lead_time=jnp.full(4, 2))

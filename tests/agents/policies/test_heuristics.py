@@ -81,8 +81,10 @@ def test_what_earns_too_little_is_not_ordered(boutique):
 
 @pytest.mark.parametrize("rule", ["base-stock", "capped", "s-S"])
 @pytest.mark.parametrize("gap", [0.0, 0.7, 5.0])
-def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap):
+@pytest.mark.parametrize("pack", [1.0, 6.0])
+def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap, pack):
     params, state = boutique
+    params = params.replace(pack=jnp.full(10, pack))
     state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
     heuristic = PLAIN.replace(cap=2.0, gap=gap, least_margin=0.4).for_rule(rule)
     stock = stock_of(state, params)

@@ -20,6 +20,7 @@ from jaxsim.exact.one_product import (
 from jaxsim.exact.optimum import ExactError, Tables, average_worth, optimum
 from jaxsim.exact.policy import policy_of
 from jaxsim.scenarios import get
+from jaxsim.scenarios.scenario import PRODUCT_FIELDS
 
 
 @pytest.fixture(scope="module")
@@ -148,12 +149,8 @@ def test_the_simulator_earns_what_the_solver_says_of_tired_customers(pair):
 
 @pytest.mark.parametrize("category", [[0, 0, 0], [0, 1, 0]])
 def test_three_products_with_slates_of_two(pair, category):
-    per_product = (
-        "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
-        "backlogged", "stall", "volume", "demand_noise",
-    )  # fmt: skip
     params = narrow(pair)
-    of_product = {field: getattr(params, field) for field in per_product}
+    of_product = {field: getattr(params, field) for field in PRODUCT_FIELDS}
     three = params.replace(
         **{field: jnp.append(leaf, leaf[0]) for field, leaf in of_product.items()},
         utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([0.9]),

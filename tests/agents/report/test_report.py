@@ -116,7 +116,7 @@ def test_an_interval_of_one_seed_covers_the_paired_one(trainings):
 
 
 def test_two_trainings_have_no_interval_and_three_have(trainings, results):
-    html = page_of(PAIR.about, results, None)
+    html = page_of(PAIR, results, None)
     assert "no interval over two trainings" in html and "too few for an interval" in html
     assert "nan" not in html and "best classical pair</span>" in re.sub(r"\s+<", "<", html)
     assert "Of 2 comparisons with the best pair" in html

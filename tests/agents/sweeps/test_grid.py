@@ -42,7 +42,13 @@ def test_half_of_a_cap_of_five_is_a_cap_of_two():
 @pytest.mark.parametrize("field", TRAINING_FIELDS + STORE_FIELDS)
 def test_every_field_offered_can_be_set(field):
     kind = {"review": "2", "lead_time": "1", "backlogged": "true", "hide_stockouts": "true"}
-    kind |= {"slow_exponent": "0.9", "fast_exponent": "0.6", "goodwill_ceiling": "1.5"}
+    kind |= {
+        "pack": "6",
+        "charge_missed": "false",
+        "slow_exponent": "0.9",
+        "fast_exponent": "0.6",
+        "goodwill_ceiling": "1.5",
+    }
     (run,) = planned(f"{field}={kind.get(field, '0.25')}", seeds=1)
     held = run.config if field in TRAINING_FIELDS else run.scenario
     assert getattr(held, field) == run.settings[field]

@@ -311,7 +311,7 @@ def _innermost(schema: dict) -> dict:
 
 
 def _number(text: str) -> float:
-    return {"10⁹": 1e9, "10⁷": 1e7}.get(text) or float(text)
+    return {"10⁹": 1e9, "10⁷": 1e7, "10⁵": 1e5}.get(text) or float(text)
 
 
 def _same_default(field: str, shown: str) -> bool:

@@ -28,6 +28,11 @@ class Needs:
         return jnp.arange(self.categories)[:, None] == self.category
 
     @property
+    def together(self) -> Bool[Array, "N N"] | None:
+        """Which products are of the same category; None where all are."""
+        return None if self.categories == 1 else self.category[:, None] == self.category
+
+    @property
     def outside(self) -> Float[Array, "K _"]:
         """The weight of buying nothing, by product's own category."""
         return self.no_purchase if self.categories == 1 else self.no_purchase[:, self.category]

@@ -135,7 +135,10 @@ def geometric_inverse(
 
 
 def systematic_counts(
-    shift: Float[Array, "*batch"], flows: Float[Array, "*batch N"], total: Float[Array, "*batch"]
+    shift: Float[Array, "*batch"],
+    flows: Float[Array, "*batch N"],
+    total: Float[Array, "*batch _"],
+    together: Bool[Array, "N N"] | None = None,
 ) -> Float[Array, "*batch N"]:
     """Whole counts with expectations `flows`: floor(C_j + shift) - floor(C_(j-1) + shift).
 
@@ -143,14 +146,19 @@ def systematic_counts(
     [0, 1). Each count is its flow rounded up or down, and their sum is at most `total`, a whole
     number below 2^31: where rounding errors make it larger, the last counts are reduced.
     The fractions are summed as 32-bit integers modulo one, whose carries are exact.
+
+    together: which flows are counted in one sequence; by default all. `total` is then of each
+    flow's own sequence; its last axis has length 1 where there is one.
     """
     shift, flows, total = map(jnp.asarray, (shift, flows, total))
     whole = jnp.floor(flows)
     fraction = _modulo_one(flows - whole)
-    reached = _modulo_one(shift)[..., None] + _running_sum(fraction)
+    reached = _modulo_one(shift)[..., None] + _running_sum(fraction, together)
     counts = whole.astype(jnp.int32) + (reached < fraction)
-    running = jnp.minimum(_running_sum(counts), total.astype(jnp.int32)[..., None])
-    return jnp.diff(running, axis=-1, prepend=0).astype(jnp.float32)
+    running, most = _running_sum(counts, together), total.astype(jnp.int32)
+    if together is None:
+        return jnp.diff(jnp.minimum(running, most), axis=-1, prepend=0).astype(jnp.float32)
+    return (jnp.minimum(running, most) - jnp.minimum(running - counts, most)).astype(jnp.float32)
 
 
 def _odd(words: UInt32[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -169,10 +177,14 @@ def _modulo_one(number: Float[Array, "*shape"]) -> UInt32[Array, "*shape"]:
     return lax.bitcast_convert_type((signed * 2.0**32).astype(jnp.int32), jnp.uint32)
 
 
-def _running_sum(numbers: Integer[Array, "*batch N"]) -> Integer[Array, "*batch N"]:
-    if numbers.shape[-1] > 32:
+def _running_sum(
+    numbers: Integer[Array, "*batch N"], together: Bool[Array, "N N"] | None
+) -> Integer[Array, "*batch N"]:
+    if numbers.shape[-1] > 32 and together is None:
         return jnp.cumsum(numbers, -1, dtype=numbers.dtype)
     mask = jnp.tri(numbers.shape[-1], dtype=bool)  # fuses, and beats a scan where it is short
+    if together is not None:
+        mask = mask & together
     return jnp.where(mask, numbers[..., None, :], 0).sum(-1, dtype=numbers.dtype)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxsim import sampling
 
@@ -91,10 +91,13 @@ def drawn(
 
 @jax.custom_jvp
 def counts(
-    shift: Float[Array, "*batch"], flows: Float[Array, "*batch N"], total: Float[Array, "*batch"]
+    shift: Float[Array, "*batch"],
+    flows: Float[Array, "*batch N"],
+    total: Float[Array, "*batch _"],
+    together: Bool[Array, "N N"] | None,
 ) -> Float[Array, "*batch N"]:
     """Whole counts with expectations `flows` (`jaxsim.sampling.systematic_counts`); slope 1."""
-    return sampling.systematic_counts(shift, flows, total)
+    return sampling.systematic_counts(shift, flows, total, together)
 
 
 @counts.defjvp

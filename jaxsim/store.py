@@ -307,11 +307,7 @@ def _whole(
 ) -> Float[Array, " N"]:
     """Whole customers with these expectations, in each category no more than its `units`."""
     needs = params.needs
-    if needs.categories == 1:
-        return slopes.counts(chance.spill, flows, units.sum())
-    shift = jnp.full(needs.categories, chance.spill)
-    own = jnp.where(needs.members, flows, 0.0)
-    return slopes.counts(shift, own, jnp.where(needs.members, units, 0.0).sum(-1)).sum(0)
+    return slopes.counts(chance.spill, flows, needs.sums(units), needs.together)
 
 
 def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:

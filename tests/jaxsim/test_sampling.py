@@ -193,7 +193,7 @@ def test_systematic_counts_never_exceed_the_total(seed, total, count, shift):
     sample = jax.jit(sampling.systematic_counts)
     shares = rng.dirichlet(np.full(count, 0.3))
     flows = np.float32(total * shares * rng.choice([1, 1 + 2e-7, rng.uniform()]))
-    counts = np.asarray(sample(jnp.float32(shift), jnp.asarray(flows), jnp.float32(total)))
+    counts = np.asarray(sample(jnp.float32(shift), jnp.asarray(flows), jnp.float32([total])))
     assert (counts >= 0).all() and (counts == np.floor(counts)).all()
     assert counts.sum() <= total
     assert (counts <= np.ceil(flows)).all()
@@ -206,9 +206,25 @@ def test_systematic_counts_match_their_definition_and_are_unbiased(count):
     flows = np.float32(rng.integers(0, 3 << 12, (6, count)) / (1 << 12))  # exact in 12 bits
     total = np.float32(np.ceil(flows.sum(-1)))
     shifts = np.float32((np.arange(4096) + 0.5) / 4096)
-    given = jnp.asarray(flows), jnp.asarray(total)
+    given = jnp.asarray(flows), jnp.asarray(total)[:, None]
     counts = jax.vmap(lambda u: sampling.systematic_counts(jnp.full(6, u), *given))(shifts)
     reached = np.cumsum(np.pad(flows.astype(np.float64), ((0, 0), (1, 0))), -1)
     expected = np.diff(np.floor(reached + shifts[:, None, None]), axis=-1)
     np.testing.assert_array_equal(counts, expected)
     np.testing.assert_allclose(np.asarray(counts, np.float64).mean(0), flows, atol=1e-9)
+
+
+def test_sequences_counted_apart_are_as_if_each_were_alone():
+    """Flows of two sequences in turns: their counts, and what caps them, are their own."""
+    rng = np.random.default_rng(8)
+    flows = jnp.asarray(rng.uniform(0, 3, 10), jnp.float32)
+    turn = jnp.arange(10) % 2
+    apart = turn[:, None] == turn
+    totals = jnp.where(turn == 0, 4.0, 100.0)  # the first is capped
+    for shift in np.float32(rng.uniform(size=50)):
+        both = sampling.systematic_counts(jnp.float32(shift), flows, totals, apart)
+        for each, total in ((0, 4.0), (1, 100.0)):
+            alone = sampling.systematic_counts(
+                jnp.float32(shift), flows[turn == each], jnp.float32([total])
+            )
+            np.testing.assert_array_equal(both[turn == each], alone)

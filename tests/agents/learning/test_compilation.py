@@ -20,7 +20,7 @@ def test_only_short_trainings_are_compiled_for_less_long():
     assert light is not None and light.items() <= compilation.LIGHT.items()
     assert "xla_backend_optimization_level" in light
     assert compilation.options(compilation.SHORT + 1) is None
-    assert compilation.options(TrainConfig().store_periods) is not None
+    assert compilation.options(TrainConfig(iterations=40).store_periods) is not None
 
 
 def test_an_option_that_the_installed_xla_does_not_know_is_left_out():

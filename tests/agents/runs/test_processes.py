@@ -66,6 +66,7 @@ def test_devices_only_reduce(found):
     assert set(counts.values()) == {0}
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(two, tmp_path):
     """With the same four devices, to the last bit or nearly so; and the first alone writes."""
     one = tmp_path

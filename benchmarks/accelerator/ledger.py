@@ -14,7 +14,7 @@ KEY = ("part", "name", "scenario", "stores")
 """What tells rows apart."""
 UNSAID = (
     "products", "periods_a_call", "seconds_least", "seconds_most", "repeats",
-    "product_periods_per_s", "minibatches",
+    "product_periods_per_s",
 )  # fmt: skip
 """Left to the file when a row is printed."""
 MACHINE = ("device", "jax", "xla_flags", "tiny")

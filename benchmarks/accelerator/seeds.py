@@ -9,7 +9,6 @@ from benchmarks.accelerator.programs import Work, measured
 from benchmarks.accelerator.sizes import Batch, Sizes
 
 PART, SCENARIO = "seeds", "pair"
-MINIBATCHES = 4
 
 
 def measure(ledger: Ledger, deadline: Deadline, sizes: Sizes) -> None:
@@ -20,14 +19,13 @@ def measure(ledger: Ledger, deadline: Deadline, sizes: Sizes) -> None:
 
 def alone(sizes: Sizes) -> Work:
     """The program that a single training runs."""
-    batch = Batch(sizes.seed_stores, MINIBATCHES)
-    one = training.work(PART, SCENARIO, batch, sizes.horizon)
+    one = training.work(PART, SCENARIO, Batch(sizes.seed_stores), sizes.horizon)
     return replace(one, name="one seed", more={"seeds": 1})
 
 
 def work(seeds: int, sizes: Sizes) -> Work:
     """An iteration of every seed a call; its stores are those of all seeds."""
-    config = subject.config_of(SCENARIO, Batch(sizes.seed_stores, MINIBATCHES), sizes.horizon)
+    config = subject.config_of(SCENARIO, Batch(sizes.seed_stores), sizes.horizon)
     return Work(
         part=PART,
         name=f"{seeds} seeds in one program",

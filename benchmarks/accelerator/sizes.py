@@ -1,16 +1,19 @@
 """How large everything is: once for an accelerator, once to try every part on a CPU."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.evaluation.tuning import Effort
+from agents.learning.settings import Learner
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What a training learns from at a time."""
+    """How a training learns, and from how much at a time."""
 
     stores: int
-    minibatches: int  # a multiple of 4, the fast updates to a slow one
+    iterations: int = 640  # its schedules and the temperature fall over so many
+    learner: Learner = "path"
+    again: bool = False  # compute periods again on the way back, for a twentieth of the memory
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,12 @@ class Sizes:
     call: int  # product-periods of a call, about: as many periods as that takes…
     periods: tuple[int, int]  # …but not fewer and not more than these
 
-    training_scenarios: tuple[str, ...]
-    training_stores: tuple[int, ...]  # ascending, as the peak of memory only ever grows
+    training: dict[str, tuple[Batch, ...]]  # ascending, as the peak of memory only ever grows
     horizon: int  # periods of an iteration
 
     target_batches: tuple[Batch, ...]
     effort: Effort  # of tuning the pairs that learning is held against
     between: int  # iterations from one evaluation to the next
-    iterations: int  # at most
     evaluation_stores: int
     evaluation_periods: int
     burn_in: int
@@ -48,30 +49,33 @@ class Sizes:
     profiled: Batch
 
 
+SCORE = Batch(16384, learner="score")
+
 FULL = Sizes(
     repeats=5,
     together=8,
     check_stores=2**14,
     check_periods=6,
-    check_training=Batch(stores=1024, minibatches=4),
+    check_training=Batch(1024),
     check_evaluation_periods=100,
     step_scenarios=("boutique", "grocery", "pair"),
-    step_stores=(2**10, 2**12, 2**14, 2**16, 2**18, 2**20),
+    step_stores=(2**10, 2**13, 2**16, 2**18, 2**20),
     call=2**26,
     periods=(8, 256),
-    training_scenarios=("boutique", "grocery"),
-    training_stores=(256, 1024, 4096, 16384, 65536),
+    training={
+        "grocery": (Batch(32), Batch(256), Batch(2048), Batch(8192)),
+        "boutique": (Batch(2048), Batch(16384), Batch(65536, again=True), SCORE),
+    },
     horizon=32,
-    target_batches=(Batch(2048, 8), Batch(256, 4), Batch(8192, 16)),
+    target_batches=(Batch(256, 320), Batch(1024, 160), Batch(32, 640)),
     effort=Effort(batch=360),
     between=10,
-    iterations=400,
     evaluation_stores=2048,
     evaluation_periods=200,
     burn_in=60,
     seeds=(16, 256),
     seed_stores=256,
-    profiled=Batch(2048, 8),
+    profiled=Batch(2048),
 )
 
 TINY = Sizes(
@@ -79,25 +83,23 @@ TINY = Sizes(
     together=2,
     check_stores=64,
     check_periods=3,
-    check_training=Batch(stores=16, minibatches=4),
+    check_training=Batch(16),
     check_evaluation_periods=8,
     step_scenarios=("boutique", "pair"),
     step_stores=(16, 64),
     call=2**12,
     periods=(2, 8),
-    training_scenarios=("grocery",),
-    training_stores=(16,),
+    training={"grocery": (Batch(16),), "boutique": (replace(SCORE, stores=16),)},
     horizon=8,
     target_batches=(Batch(16, 4),),
     effort=Effort(
         first_rounds=1, rounds=1, candidates=30, stores=4, periods=14, burn_in=7, batch=30
     ),
     between=2,
-    iterations=4,
     evaluation_stores=32,
     evaluation_periods=14,
     burn_in=7,
     seeds=(3,),
     seed_stores=16,
-    profiled=Batch(16, 4),
+    profiled=Batch(16),
 )

@@ -50,10 +50,13 @@ def classical() -> HeuristicPair:
 
 
 def config_of(scenario: str, batch: Batch, horizon: int) -> TrainConfig:
-    """The default training with another batch."""
-    return TrainConfig.by_score(
-        scenario=scenario, stores=batch.stores, minibatches=batch.minibatches, horizon=horizon
+    """The learner's default training with another batch."""
+    changed = dict(
+        scenario=scenario, stores=batch.stores, iterations=batch.iterations, horizon=horizon
     )
+    if batch.learner == "score":
+        return TrainConfig.by_score(**changed)
+    return TrainConfig(**changed, rematerialise=batch.again)
 
 
 def started(config: TrainConfig, pair: HeuristicPair, key: PRNGKeyArray) -> Carried:

@@ -74,32 +74,33 @@ def work(batch: Batch, pair: Any, sizes: Sizes) -> Work:
         periods=sizes.horizon * sizes.between,
         call=partial(subject.learned, iterations=sizes.between),
         start=partial(subject.started, config, pair, jax.random.key(LEARN)),
-        more={"minibatches": batch.minibatches, "iterations_a_call": sizes.between},
+        more={"iterations_planned": batch.iterations, "iterations_a_call": sizes.between},
     )
 
 
 def learned(compiled: Compiled, yardstick: Yardstick, deadline: Deadline) -> Row:
-    """Learning until the target is reached, the iterations are over or time is."""
-    sizes = yardstick.sizes
+    """Learning until the planned iterations are over or time is, and when it reached the target."""
+    sizes, planned = yardstick.sizes, compiled.work.more["iterations_planned"]
     jax.block_until_ready(compiled.program(compiled.start()))  # the first call is not timed
     carried = jax.block_until_ready(compiled.start())
     seconds: list[float] = []
     curve: list[list[float]] = []  # iterations, seconds, gain
-    reached = over = False
-    while not (reached or over or (seconds and deadline.is_past)):
+    over = False
+    while not (over or (seconds and deadline.is_past)):
         began = time.perf_counter()
         carried = jax.block_until_ready(compiled.program(carried))
         seconds.append(time.perf_counter() - began)
         gain = yardstick.gains(subject.departments_of(carried), VALIDATE).mean()
         iterations = len(seconds) * sizes.between
         curve.append([iterations, sum(seconds), gain])
-        reached, over = bool(gain >= PERCENT), iterations >= sizes.iterations
+        over = iterations >= planned
+    reached = [after for _, after, gain in curve if gain >= PERCENT]
     confirmed = subject.interval(yardstick.gains(subject.departments_of(carried), EVALUATE))
     return row(compiled.work, seconds, compiled.seconds) | {
         "program_bytes": compiled.asked,
         "target_percent": PERCENT,
-        "reached": reached,
-        "unfinished": not (reached or over),
+        "seconds_to_target": reached[0] if reached else None,
+        "unfinished": not over,
         "iterations": curve[-1][0],
         "learning_seconds": sum(seconds),
         "gain_percent": curve[-1][2],
@@ -110,5 +111,4 @@ def learned(compiled: Compiled, yardstick: Yardstick, deadline: Deadline) -> Row
 
 
 def _key(batch: Batch) -> tuple[str, str, str, int]:
-    name = f"learning to +{PERCENT:g} %, {batch.minibatches} minibatches"
-    return PART, name, SCENARIO, batch.stores
+    return PART, f"learning to +{PERCENT:g} %", SCENARIO, batch.stores

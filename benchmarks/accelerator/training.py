@@ -9,13 +9,11 @@ from benchmarks.accelerator.ledger import Deadline, Ledger
 from benchmarks.accelerator.programs import Work, measured
 from benchmarks.accelerator.sizes import Batch, Sizes
 
-PART, NAME = "training", "training iteration"
-MINIBATCHES = 4
+PART = "training"
 
 
 def measure(ledger: Ledger, deadline: Deadline, sizes: Sizes) -> None:
-    for scenario in sizes.training_scenarios:
-        batches = [Batch(stores, MINIBATCHES) for stores in sizes.training_stores]
+    for scenario, batches in sizes.training.items():
         works = [work(PART, scenario, batch, sizes.horizon) for batch in batches]
         measured(works, ledger, deadline, sizes)
 
@@ -25,12 +23,12 @@ def work(part: str, scenario: str, batch: Batch, horizon: int) -> Work:
     config = subject.config_of(scenario, batch, horizon)
     return Work(
         part=part,
-        name=NAME,
+        name=f"training iteration by {batch.learner}",
         scenario=scenario,
         stores=batch.stores,
         products=subject.params_of(scenario).products,
         periods=horizon,
         call=partial(subject.learned, iterations=1),
         start=partial(subject.started, config, subject.classical(), jax.random.key(0)),
-        more={"minibatches": batch.minibatches},
+        more={"periods_again": batch.again},
     )

@@ -12,10 +12,11 @@ from typing import Any
 import jax
 
 from agents.errors import ConfigError
-from agents.files import open_folder
+from agents.files import open_folder, write_text
 from benchmarks import command, measure
 from benchmarks.accelerator import (
     correctness,
+    page,
     picture,
     profiling,
     seeds,
@@ -43,8 +44,8 @@ class Settings:
     """Measure the project on an accelerator; rows that are there already are not measured again."""
 
     out: Path = Path("benchmarks/accelerator")
-    """Folder for results.json, throughput.png and the tuned pairs; a heuristics.json of a run that
-    lies there is taken, and nothing is tuned."""
+    """Folder for results.json, results.md, throughput.png and the tuned pairs; a heuristics.json
+    of a run that lies there is taken, and nothing is tuned."""
     seconds: float = 420.0
     """After so many seconds nothing new is begun; what is being compiled or timed is finished."""
     tiny: bool = False
@@ -69,6 +70,7 @@ def main(settings: Settings) -> None:
         except Exception:  # the parts behind it may well run
             traceback.print_exc()
             failed.append(name)
+        write_text(folder / "results.md", page.as_markdown(ledger.rows, ledger.machine))
         picture.draw(ledger.rows, ledger.machine, folder / "throughput.png")
         print(f"{name}: until second {time.monotonic() - began:.0f}", flush=True)
     if failed:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from agents.errors import ConfigError, RunError
-from benchmarks.accelerator import differences, picture, profiling, programs, seeds, stepping
+from benchmarks.accelerator import differences, page, picture, profiling, programs, seeds, stepping
 from benchmarks.accelerator.__main__ import Settings, refuse_unknown
 from benchmarks.accelerator.ledger import Deadline, Ledger, said
 from benchmarks.accelerator.programs import Work
@@ -129,6 +129,12 @@ def test_the_picture_is_drawn_of_what_there_is(tmp_path: Path) -> None:
     rows = [programs.row(replace(WORK, stores=each), [1.0], 0.0) for each in (3, 5)]
     picture.draw([*rows, programs.left_out(WORK, "too large")], MACHINE, tmp_path / "a.png")
     assert [each.name for each in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_the_page_that_is_kept_is_that_of_its_data() -> None:
+    kept = Path(page.__file__).with_name("h200.json")
+    body = json.loads(kept.read_text())
+    assert page.as_markdown(body["rows"], body["machine"]) == kept.with_suffix(".md").read_text()
 
 
 def test_calls_are_as_long_as_the_sizes_say() -> None:

@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from agents.devices import ONE, Shards
 from agents.errors import ConfigError
@@ -56,18 +57,26 @@ def compare(
     totals = simulate_each(key, policies, params, stores, periods, burn_in, shards)
     profits = {name: profit_per_period(each, periods) for name, each in totals.items()}
     best = max(baselines, key=lambda name: profits[name].mean())
-    rows = {}
-    for name, each in totals.items():
-        mean, ci95 = interval(profits[name])
-        difference, difference_ci95 = interval(profits[name] - profits[best])
-        rows[name] = {
-            "profit_mean": mean,
-            "profit_ci95": ci95,
-            "difference_to_best_heuristic": difference,
-            "difference_ci95": difference_ci95,
-        } | {kpi: value for kpi, value in kpis(each, periods).items() if kpi != "profit"}
+    rows = {
+        name: money_row(profits[name], profits[best])
+        | {kpi: value for kpi, value in kpis(each, periods).items() if kpi != "profit"}
+        for name, each in totals.items()
+    }
     absent = {name: never_ordered(each, params, periods) for name, each in totals.items()}
     return Comparison(best, rows, absent)
+
+
+def money_row(profits: Float[np.ndarray, " B"], best: Float[np.ndarray, " B"]) -> Row:
+    """A policy's profit in every store, and its paired difference to the best heuristic's, each
+    with its 95 % t-interval."""
+    mean, ci95 = interval(profits)
+    difference, difference_ci95 = interval(profits - best)
+    return {
+        "profit_mean": mean,
+        "profit_ci95": ci95,
+        "difference_to_best_heuristic": difference,
+        "difference_ci95": difference_ci95,
+    }
 
 
 def evaluate(

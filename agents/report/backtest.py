@@ -16,9 +16,8 @@ from matplotlib.axes import Axes
 from agents import files
 from agents.errors import RunError
 from agents.evaluation.backtest import Lived, live
-from agents.evaluation.comparison import check_sizes
+from agents.evaluation.comparison import check_sizes, money_row
 from agents.evaluation.keys import keys_of
-from agents.evaluation.simulation import interval
 from agents.policies.heuristics import STOCK_BLIND
 from agents.report import figures
 from agents.report.figures import COLOURS, INK, Chart
@@ -114,18 +113,14 @@ def _summed(scenario: Scenario, traffic: Traffic, lived: dict[str, Lived]) -> Ba
     """Rows by policy over all days, and by policy and day."""
     totals = {name: np.asarray(each.profit, np.float64).sum(0) for name, each in lived.items()}
     _, best, *_ = lived
-    rows = {}
-    for name, each in lived.items():
-        earned, earned_ci95 = interval(totals[name])
-        difference, difference_ci95 = interval(totals[name] - totals[best])
-        rows[name] = {
-            "profit": earned,
-            "profit_ci95": earned_ci95,
-            "difference_to_best_heuristic": difference,
-            "difference_ci95": difference_ci95,
+    rows = {
+        name: money_row(totals[name], totals[best])
+        | {
             "service_level": float(each.bought.sum() / max(float(each.wanted.sum()), 1e-9)),
             "availability": float(each.available.mean()),
         }
+        for name, each in lived.items()
+    }
     days = pd.concat(
         [
             pd.DataFrame(

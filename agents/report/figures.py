@@ -27,8 +27,8 @@ from jaxsim.files import appearing
 # Okabe and Ito's colours, told apart by all eyes.
 BLUE, ORANGE, GREEN, RED = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, GREY, RULE = "#222222", "#8a8a8a", "#e5e5e5"
-COLOURS = (BLUE, ORANGE, GREEN, RED, "#b0528f", "#3e9bd3")
-DASHES = ("-", "--", ":", "-.", (0, (2, 2)), (0, (5, 1, 1, 1, 1, 1)))
+COLOURS = (BLUE, ORANGE, GREEN, RED, "#b0528f", "#3e9bd3", "#7a6a3a")
+DASHES = ("-", "--", ":", "-.", (0, (2, 2)), (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Lines are told apart by colour and by dash."""
 VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(COLOURS, 1)} | {
     INK: "var(--soft)", GREY: "var(--eye)", RULE: "var(--rule)",

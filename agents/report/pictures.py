@@ -36,7 +36,10 @@ CLOCKS: dict[str, dict] = {
     "slow": {"label": "slow department", "color": BLUE},
 }
 """How the learning rate of each clock is drawn."""
-KNOWN_GROUPS = {"mtma": 0, "joint": 1, "independent": 2, "silo": 3, "single": 4, "mtma-reversed": 5}
+KNOWN_GROUPS = {
+    "mtma": 0, "joint": 1, "independent": 2, "silo": 3, "single": 4, "mtma-reversed": 5,
+    "priced": 6,
+}  # fmt: skip
 """Regimes have the same colour on every page."""
 
 

@@ -91,7 +91,15 @@ class SweepProgress(_Progress):
 
 def policy_table(summary: dict[str, Any]) -> Table:
     """Policies by profit, with intervals and the paired difference to the best heuristic."""
-    sizes, rows = summary["evaluation"], []
+    sizes = summary["evaluation"]
+    title = f"{summary['scenario']}: profit per period with 95 % intervals"
+    alike = f"the same {sizes['stores']:,} stores × {sizes['periods']} periods for all"
+    return _policies(summary, f"{title}\n{alike}")
+
+
+def _policies(summary: dict[str, Any], title: str) -> Table:
+    """The policies of a comparison, best first."""
+    rows = []
     for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):
         gap = f"{row['difference_to_best_heuristic']:+,.2f} ± {_half(row['difference_ci95']):,.2f}"
         against = "best heuristic" if name == summary["best_heuristic"] else gap
@@ -103,9 +111,7 @@ def policy_table(summary: dict[str, Any]) -> Table:
         "service": "{service_level:.3f}",
         "available": "{availability:.3f}",
     }
-    title = f"{summary['scenario']}: profit per period with 95 % intervals"
-    alike = f"the same {sizes['stores']:,} stores × {sizes['periods']} periods for all"
-    table = _table(f"{title}\n{alike}", columns, rows)
+    table = _table(title, columns, rows)
     table.rows[[row["name"] for row in rows].index("learned")].style = "bold"
     return table
 
@@ -135,25 +141,9 @@ def _price(price: dict[str, Any]) -> str:
 
 def backtest_table(summary: dict[str, Any]) -> Table:
     """Policies by what the days would have brought."""
-    columns = {
-        "policy": "{name}",
-        "profit": "{profit:,.2f} ± {half:,.2f}",
-        "against best": "{difference_to_best_heuristic:+,.2f} ± {difference_half:,.2f}",
-        "service": "{service_level:.3f}",
-        "available": "{availability:.3f}",
-    }
-    rows = [
-        row
-        | {
-            "name": name,
-            "half": _half(row["profit_ci95"]),
-            "difference_half": _half(row["difference_ci95"]),
-        }
-        for name, row in sorted(summary["policies"].items(), key=lambda each: -each[1]["profit"])
-    ]
     title = f"{summary['scenario']}: what {summary['days']} days from {summary['first_day']}"
     copies = f"profit of all days, {summary['stores']} shops with customers of their own"
-    return _table(f"{title} would have brought\n{copies}, 95 % intervals", columns, rows)
+    return _policies(summary, f"{title} would have brought\n{copies}, 95 % intervals")
 
 
 def absence_lines(summary: dict[str, Any], products: Sequence[str]) -> list[str]:

@@ -60,7 +60,7 @@ def _choice_shares(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
         (weights, needs.no_purchase),
         (d_weights, d_needs.no_purchase),
     )
-    entering = entering_share(weights, available, needs) * d_available
+    entering = entering_share(weights, available, needs) * d_available[None]
     return shares, change + entering - shares * needs.sums(entering)
 
 
@@ -69,7 +69,7 @@ def entering_share(
 ) -> Float[Array, "K N"]:
     """v_ki over all else on offer in i's category: the share that an absent product would have, and
     what those who choose a present one are to all others."""
-    total = needs.total(weights * available)
+    total = needs.total(weights * available[None])
     others = jnp.where(available > 0, total - weights, total + weights)
     return jnp.where(others > 1e-6, weights / jnp.maximum(others, 1e-6), 0.0)
 
@@ -88,11 +88,11 @@ def turned_away(
     """
     everything = needs.total(weights)
     leave = jnp.maximum(1.0 - needs.sums(shares), 0.0)
-    return leave / jnp.where(everything > 0, everything, 1.0) * weights * (1.0 - available)
+    return leave / jnp.where(everything > 0, everything, 1.0) * weights * (1.0 - available[None])
 
 
 def _shares(weights: Array, available: Array, needs: Needs) -> Array:
-    offered = weights * available
+    offered = weights * available[None]
     total = needs.total(offered)
     return offered / jnp.where(total > 0, total, 1.0)
 

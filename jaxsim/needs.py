@@ -25,12 +25,13 @@ class Needs:
     @property
     def members(self) -> Bool[Array, "C N"]:
         """Which products are of each category."""
-        return jnp.arange(self.categories)[:, None] == self.category
+        return jnp.arange(self.categories)[:, None] == self.category[None]
 
     @property
     def together(self) -> Bool[Array, "N N"] | None:
         """Which products are of the same category; None where all are."""
-        return None if self.categories == 1 else self.category[:, None] == self.category
+        own = self.category
+        return None if self.categories == 1 else own[:, None] == own[None]
 
     @property
     def outside(self) -> Float[Array, "K _"]:

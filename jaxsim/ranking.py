@@ -25,7 +25,7 @@ def top_slate(scores: Float[Array, "K N"], slots: int) -> Int[Array, "K S"]:
     for _ in range(slots):
         best = first_best(scores)
         chosen.append(best)
-        scores = jnp.where(jnp.arange(scores.shape[-1]) == best[:, None], TAKEN, scores)
+        scores = jnp.where(jnp.arange(scores.shape[-1])[None] == best[:, None], TAKEN, scores)
     return jnp.stack(chosen, -1)
 
 

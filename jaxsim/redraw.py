@@ -40,7 +40,7 @@ def expected(
     if action.draws is None:
         return 0.0, 0.0
     plain, arrivals, spare = map(stop_gradient, (plain, arrivals, spare))
-    products = jnp.arange(params.products)
+    products, spare = jnp.arange(params.products)[None], spare[None]
     shown = [products == action.slate[:, slot, None] for slot in range(params.slots)]
     rates, served = jnp.zeros_like(plain), jnp.zeros(params.products)
     for slot in range(params.slots):

@@ -100,7 +100,7 @@ def cross_response(
     one_more = jnp.concatenate([jnp.zeros((1, params.products)), jnp.eye(params.products)])
 
     def decide(units: Float[Array, " N"]) -> dict[str, Float[Array, "B N"]]:
-        fuller = reached.state.replace(on_hand=reached.state.on_hand + units)
+        fuller = reached.state.replace(on_hand=reached.state.on_hand + units[None])
         action = decisions(key, policy, params, Stores(fuller, reached.memory), burn_in)
         attention = jax.vmap(choice.mean_attention, (0, None))(action.slate, params)
         return {"attention": attention, "order": jnp.round(action.order)}

@@ -133,13 +133,14 @@ def shared_out(
     Slope in units: in proportion to `on_offer`, which also knows whose customers a hidden product
     would have. Rates have no slope here: who turns away is given.
     """
-    return rates / jnp.maximum(rates.sum(0), 1e-30) * units
+    return rates / jnp.maximum(rates.sum(0), 1e-30)[None] * units[None]
 
 
 @shared_out.defjvp
 def _shared_out(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     on_offer = primals[1]
-    return shared_out(*primals), on_offer / jnp.maximum(on_offer.sum(0), 1e-30) * tangents[2]
+    shares = on_offer / jnp.maximum(on_offer.sum(0), 1e-30)[None]
+    return shared_out(*primals), shares * tangents[2][None]
 
 
 def chance_of_one(mean: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -34,7 +34,7 @@ class Demand:
 def reset(key: PRNGKeyArray, params: Params) -> State:
     """A store in operation, in a random period of its season: mean demand in every pipeline row
     within the lead time, and that of a review interval and one period more on hand."""
-    lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time
+    lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time[None]
     n, k = params.products, params.segments
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.needs)
     level = (params.arrivals * params.season.mean(-1)) @ shares
@@ -114,7 +114,7 @@ def order(
     units = params.pack * slopes.whole_units(action.order / params.pack)
     units = jnp.clip(units, 0.0, params.order_cap)
     ordered = jnp.where(due, units, 0.0)
-    row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time
+    row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time[None]
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
     at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
     state, served = _put_on_hand(state, at_once)
@@ -137,7 +137,7 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
         mean = jnp.maximum(mean + chance.more, 0.0)
     asked = slopes.drawn(inverse, chance.demand, mean)
     entering = choice.entering_share(weights, available, params.needs)
-    plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available
+    plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available[None]
     more_rates, more_served = redraw.expected(
         action, plain, arrivals, (state.on_hand - asked) / shock, params
     )
@@ -148,7 +148,7 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
         turned_away=arrivals[:, None]
         * choice.turned_away(weights, available, shares, params.needs),
         rates=rates + more_rates,
-        on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock),
+        on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock[None]),
         more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
         more_served=more_served * shock,
     )
@@ -245,7 +245,7 @@ def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params:
     fill = slopes.fill_rate(flows.served, flows.asked)
     turned_away = jnp.where(params.charge_missed, demanded.turned_away.sum(-1), 0.0)
     came = demanded.rates.sum(-1) + turned_away
-    fill_of_segment = _ratio((demanded.rates * fill).sum(-1), came, empty=1.0)
+    fill_of_segment = _ratio((demanded.rates * fill[None]).sum(-1), came, empty=1.0)
     goodwill = state.goodwill + params.goodwill_rate * (fill_of_segment - params.goodwill_target)
     memory = params.fatigue_memory
     return state.replace(

@@ -62,7 +62,7 @@ def protected_season(params: Params) -> Float[Array, "C N"]:
     periods: Int[Array, " N"] = params.lead_time + params.review
     whole, rest = periods // length, periods % length
     phase = jnp.arange(length)[:, None]
-    return whole * index.sum() + two_seasons[phase + rest] - two_seasons[phase]
+    return whole[None] * index.sum() + two_seasons[phase + rest[None]] - two_seasons[phase]
 
 
 def replenishment_view(state: State, params: Params, sees_attention: bool = True) -> View:

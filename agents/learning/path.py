@@ -159,7 +159,7 @@ def _walk(
 
     def one_period(carry: tuple[State, Any], x: tuple) -> tuple[tuple[State, Any], Any]:
         period, period_key, more = x
-        states = carry[0].replace(on_hand=carry[0].on_hand + more)
+        states = carry[0].replace(on_hand=carry[0].on_hand + more[None])
         learned = jax.tree.map(
             lambda leaf: jnp.where(period < live, leaf, stop_gradient(leaf)), weights
         )
@@ -223,7 +223,7 @@ def _rewards(trainer: Trainer, flows: Flows, prices: Any, params: Params) -> Flo
         return profit.sum()[None] / money_scale(params)
     mix = trainer.hyperparams.kpi_mix
     own = jnp.stack([replenishment_kpi(flows, params), recommendation_kpi(flows, params)])
-    return (mix * own + (1 - mix) * profit).sum(-1) / money_scale(params)
+    return (mix * own + (1 - mix) * profit[None]).sum(-1) / money_scale(params)
 
 
 def _stirred(trainer: Trainer, key: PRNGKeyArray, states: State, params: Params) -> State:

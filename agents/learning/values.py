@@ -67,10 +67,11 @@ def learn(
         for rho, each in zip(train_state.average, mean, strict=True)
     )
     train_state = train_state.replace(average=average)
-    unit = jnp.stack([_unit(each) for each in average])
+    unit = jnp.stack([_unit(each) for each in average])[None]
     last = jnp.stack(_values(trainer, train_state.targets, ends, params), -1) * unit
-    returns = _returns(trainer, rewards - jnp.stack(average), last) / unit
-    variance = shards.mean(((returns - shards.mean(returns.mean((0, 1)))) ** 2).mean((0, 1)))
+    returns = _returns(trainer, rewards - jnp.stack(average)[None, None], last) / unit[None]
+    centre = shards.mean(returns.mean((0, 1)))[None, None]
+    variance = shards.mean(((returns - centre) ** 2).mean((0, 1)))
     parts = _dealt(trainer, key, (states, returns))
 
     def step(train_state: TrainState, part: tuple) -> tuple[TrainState, Float[Array, " C"]]:

@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         hidden = nn.tanh(nn.Dense(self.width)(features))
         context = jnp.concatenate([hidden.mean(0), view.segment.mean(0), view.store])
         shared = nn.Dense(self.width)(context)
-        hidden = nn.tanh(nn.Dense(self.width, use_bias=False)(hidden) + shared)
+        hidden = nn.tanh(nn.Dense(self.width, use_bias=False)(hidden) + shared[None])
         return hidden, context
 
 
@@ -61,7 +61,7 @@ class Memory(nn.Module):
         if carried is None:
             return None
         if self.kind == "ewma":
-            rates = jnp.asarray(EWMA_MEMORY)
+            rates = jnp.asarray(EWMA_MEMORY)[None, None]
             past = carried.reshape(*view.news.shape, len(EWMA_MEMORY))
             return (rates * past + (1 - rates) * view.news[..., None]).reshape(carried.shape)
         carried, _ = nn.GRUCell(self.width)(carried, view.product)

@@ -58,7 +58,7 @@ class RecommendationActor(nn.Module):
         crowd = jnp.broadcast_to(context, (view.segment.shape[0], context.shape[0]))
         segment = nn.tanh(nn.Dense(self.width // 2)(jnp.concatenate([view.segment, crowd], -1)))
         personal = nn.Dense(1, kernel_init=zero_start)(view.pair)[..., 0]
-        return everybody + segment @ product.T + personal, carried
+        return everybody[None] + segment @ product.T + personal, carried
 
     def start(self, news: int, products: int) -> Carried:
         """See `SlateNetwork.start`."""

@@ -30,7 +30,7 @@ class SlateProblem:
 
     def corrected(self, correction: Float[Array, "K N"]) -> "SlateProblem":
         """With the worth of a sale corrected, in units of `at_stake`."""
-        money = self.at_stake * correction
+        money = self.at_stake[None] * correction
         return self.replace(worth=self.worth + money, plain=self.plain + money)
 
 
@@ -76,7 +76,7 @@ def log_probability(
         normal = jax.nn.log_softmax(logits, -1)
         if slot == 0:
             entropy = -(jnp.exp(normal) * normal).sum(-1)
-        picked = jnp.arange(weights.shape[-1]) == slate[:, slot, None]
+        picked = jnp.arange(weights.shape[-1])[None] == slate[:, slot, None]
         total = total + jnp.where(picked, normal, 0.0).sum(-1)
         weights, free = _shown(problem, weights, free, slate[:, slot], slot)
     return total, entropy
@@ -118,7 +118,7 @@ def place_worth(params: Params) -> Float[Array, ""]:
 
 def boosts(params: Params) -> Float[Array, "S K"]:
     """What showing a product in each slot multiplies its MNL weight by, for each segment."""
-    return jnp.exp(params.slot_weight[:, None] * params.lift)
+    return jnp.exp(params.slot_weight[:, None] * params.lift[None])
 
 
 def market_weights(fatigue: Float[Array, "K N"], params: Params) -> Float[Array, "K N"]:
@@ -141,5 +141,5 @@ def _shown(
     problem: SlateProblem, weights: Array, free: Array, product: Array, slot: int
 ) -> tuple[Array, Array]:
     """Weights and free products once this slot is filled."""
-    picked = jnp.arange(weights.shape[-1]) == product[:, None]
+    picked = jnp.arange(weights.shape[-1])[None] == product[:, None]
     return jnp.where(picked, weights * problem.boost[slot][:, None], weights), free & ~picked

@@ -13,14 +13,8 @@ from gymnax.environments import environment, spaces
 from gymnax.wrappers import LegacyStepAPIWrapper
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from jaxsim.adapters.task import (
-    JOINT,
-    Episode,
-    Task,
-    check_periods,
-    observation_size,
-    params_of,
-)
+from jaxsim.adapters.checks import whole_number
+from jaxsim.adapters.task import JOINT, Episode, Task, not_finite, observation_size, params_of
 from jaxsim.params import Params
 from jaxsim.views import FEATURE_LIMIT
 
@@ -37,14 +31,16 @@ class StoreEnvironment(environment.Environment[Any, Any]):
     """One store. No state is terminal: an episode ends by truncation after `periods`.
 
     store: a scenario's name, a scenario file's path, or `Params`. reward: profit of the period in
-    money. info: `discount` (always 1), `flows` (the period's ledger, `jaxsim.Flows`), and gymnax's
-    `terminated`, `truncated`, `final_observation`.
+    money. info: `discount` (always 1), `flows` (the period's ledger, `jaxsim.Flows`), `not_finite`
+    (how many numbers of the action were NaN or infinite, and so counted as the lowest allowed), and
+    gymnax's `terminated`, `truncated`, `final_observation`.
     """
 
     def __init__(self, store: str | Params = "grocery", task: Task = JOINT, periods: int = 200):
         super().__init__()
         self.task = task
-        self._default = EnvParams(params_of(store), check_periods(periods))
+        length = whole_number("periods", periods, 1)
+        self._default = EnvParams(params_of(store), length)
 
     @property
     def default_params(self) -> EnvParams:
@@ -57,7 +53,11 @@ class StoreEnvironment(environment.Environment[Any, Any]):
         """One period without the reset at an episode's end."""
         obs, state, flows = self.task.advance(key, state, action, params.store)
         obs, state = self._apply_transition_gradient_policy(obs, state)
-        info = {"discount": self.discount(state, params), "flows": flows}
+        info = {
+            "discount": self.discount(state, params),
+            "flows": flows,
+            "not_finite": not_finite(action),
+        }
         return obs, state, flows.profit.sum(), self.is_terminated(state, params), info
 
     def reset_env(self, key: PRNGKeyArray, params: EnvParams) -> tuple[Float[Array, " D"], Episode]:

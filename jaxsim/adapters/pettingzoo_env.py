@@ -12,15 +12,17 @@ from gymnasium.utils import seeding
 from jaxtyping import Float
 from pettingzoo import ParallelEnv
 
-from jaxsim.adapters.gymnasium_env import action_space, observation_space
-from jaxsim.adapters.task import (
-    DEPARTMENTS,
+from jaxsim.adapters.checks import (
     AdapterError,
-    Task,
     check_action,
-    check_periods,
-    params_of,
+    check_process,
+    check_running,
+    check_seed,
+    home,
+    whole_number,
 )
+from jaxsim.adapters.gymnasium_env import action_space, observation_space
+from jaxsim.adapters.task import DEPARTMENTS, Task, params_of
 from jaxsim.params import Params
 
 ByAgent = dict[str, Any]
@@ -37,11 +39,14 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
     """
 
     metadata = {"name": "store_v0", "render_modes": []}  # noqa: RUF012 - pettingzoo's own form
+    render_mode = None
 
     def __init__(
         self, store: str | Params = "grocery", periods: int = 200, normalised: bool = False
     ):
-        self._params, self._periods = params_of(store), check_periods(periods)
+        home()
+        self._periods = whole_number("periods", periods, 1)
+        self._params = params_of(store)
         self._joint = Task(normalised=normalised)
         alone = {each: Task(each, normalised=normalised) for each in DEPARTMENTS}
         self.possible_agents = list(DEPARTMENTS)
@@ -54,6 +59,7 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
             agent: observation_space(task, params) for agent, task in alone.items()
         }
         self._random: np.random.Generator | None = None
+        self._played: int | None = None
 
     def observation_space(self, agent: str) -> spaces.Box:
         """The box [D] of an agent's observations."""
@@ -64,9 +70,12 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
         return self.action_spaces[agent]
 
     def reset(self, seed: int | None = None, options: ByAgent | None = None) -> tuple[ByAgent, ...]:
-        """A new store: observations and infos by agent. `options` is ignored."""
+        """A new store: observations and infos by agent. With the same seed the same episode,
+        without a seed another one each time. `options` is ignored. Raises `AdapterError` for a
+        wrong seed, and in a forked process."""
+        check_process()
         if seed is not None or self._random is None:
-            self._random, _ = seeding.np_random(seed)
+            self._random, _ = seeding.np_random(check_seed(seed))
         reset_key, self._key = jax.random.split(jax.random.key(self._random.integers(2**31)))
         obs, self._episode = self._joint.begin(reset_key, self._params)
         self.agents = list(DEPARTMENTS)
@@ -76,10 +85,9 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
     def step(self, actions: ByAgent) -> tuple[ByAgent, ...]:
         """One period: observations, rewards, terminations, truncations and infos by agent.
 
-        Raises `AdapterError` for missing or wrong actions, and after the episode's end.
+        Raises `AdapterError` for missing or wrong actions, and outside an episode.
         """
-        if not self.agents:
-            raise AdapterError("step: the episode is over; allowed: reset first")
+        check_running(self._played, self._periods)
         joint = np.concatenate([self._checked(agent, actions) for agent in DEPARTMENTS])
         key = jax.random.fold_in(self._key, self._played)
         obs, self._episode, flows = self._joint.advance(key, self._episode, joint, self._params)
@@ -103,4 +111,4 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
     def _by_agent(self, joint: Any) -> ByAgent:
         """Splits the joint observation, which is the departments' one after the other."""
         first = self.observation_spaces[DEPARTMENTS[0]].low.size
-        return dict(zip(DEPARTMENTS, np.split(np.asarray(joint), [first]), strict=True))
+        return dict(zip(DEPARTMENTS, np.split(np.array(joint), [first]), strict=True))

@@ -7,22 +7,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxsim import choice, ranking, scenarios, store, views
+from jaxsim.adapters.checks import AdapterError
 from jaxsim.adapters.partners import NEUTRAL, Partner
-from jaxsim.errors import UserError
 from jaxsim.params import Params
 from jaxsim.records import Action, Flows, State
 from jaxsim.views import FEATURE_LIMIT, View
 
 DEPARTMENTS = ("replenishment", "recommendation")
-
-
-class AdapterError(UserError):
-    """A task, a setting or an action that is not allowed: names the field and what is allowed."""
 
 
 @struct.dataclass
@@ -39,7 +34,8 @@ class Task:
     """Who decides, and in which numbers.
 
     An action is one flat vector [A]: units to order [N], then scores [K·N], segment by segment; the
-    S best scores of a segment are its slate. A task of one department has its own part only.
+    S best scores of a segment are its slate. A task of one department has its own part only. A
+    number that is NaN or infinite counts as the lowest allowed: nothing ordered, shown last.
     Raises `AdapterError` for an unknown department, and for a partner where both are decided.
     """
 
@@ -66,11 +62,12 @@ class Task:
             *(action_bounds(each, params, self.normalised) for each in self.departments),
             strict=True,
         )
-        return jnp.concatenate(low), jnp.concatenate(high)
+        return jnp.float32(jnp.concatenate(low)), jnp.float32(jnp.concatenate(high))
 
     def observe(self, state: State, params: Params) -> Float[Array, " D"]:
-        """The views of the deciding departments, flat."""
-        return jnp.concatenate([observation(each, state, params) for each in self.departments])
+        """The views of the deciding departments, flat; float32 also where JAX has 64 bits."""
+        seen = [observation(each, state, params) for each in self.departments]
+        return jnp.concatenate(seen).astype(jnp.float32)
 
     @partial(jax.jit, static_argnums=0)
     def begin(self, key: PRNGKeyArray, params: Params) -> tuple[Float[Array, " D"], Episode]:
@@ -98,7 +95,7 @@ class Task:
         low, high = self.bounds(params)
         if action.shape != low.shape:
             raise AdapterError(f"action: has shape {action.shape}; allowed: {low.shape}")
-        action = jnp.clip(action, low, high)
+        action = jnp.clip(jnp.where(jnp.isfinite(action), action, low), low, high)
         n, memory = params.products, episode.memory
         if self.decides == "both":
             return Action(self._order(action[:n], params), slates(action[n:], params)), memory
@@ -171,18 +168,6 @@ def params_of(store: str | Params) -> Params:
     return scenarios.get(store).params() if isinstance(store, str) else store
 
 
-def check_periods(periods: int) -> int:
-    """The periods of an episode. Raises `AdapterError` unless they are 1 or more."""
-    if not isinstance(periods, int) or periods < 1:
-        raise AdapterError(f"periods: {periods!r}; allowed: a whole number, 1 or more")
-    return periods
-
-
-def check_action(name: str, action: Any, shape: tuple[int, ...]) -> Float[np.ndarray, " A"]:
-    """A NumPy action as float32. Raises `AdapterError` for a wrong shape, NaN or infinity."""
-    numbers = np.asarray(action, np.float32)
-    if numbers.shape != shape:
-        raise AdapterError(f"{name}: has shape {numbers.shape}; allowed: {shape}")
-    if not np.isfinite(numbers).all():
-        raise AdapterError(f"{name}: holds NaN or infinity; allowed: finite numbers")
-    return numbers
+def not_finite(action: Float[Array, " A"]) -> Int[Array, ""]:
+    """How many numbers of an action are NaN or infinite, and so replaced by the lowest allowed."""
+    return (~jnp.isfinite(action)).sum(dtype=jnp.int32)

@@ -115,7 +115,8 @@ def anything(tables: Tables, day: Day, grid: Grid) -> Allowed:
 def sales_profit(flows: Flows, params: Params) -> Float[Array, "..."]:
     """Profit of a period without its orders. Units that wait are paid for when demand occurs, not
     when they are served, which leaves the average unchanged."""
-    return (flows.profit + params.price * flows.waiting).sum(-1)
+    price = jnp.broadcast_to(params.price, flows.waiting.shape)
+    return (flows.profit + price * flows.waiting).sum(-1)
 
 
 def optimum(

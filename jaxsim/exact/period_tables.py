@@ -141,9 +141,10 @@ def _evening(
 
 def _index(net: Float[Array, "... N"], shelf: Grid) -> Int[Array, "..."]:
     """Position of net stocks in the table; a backlog beyond the largest counts as the largest."""
-    units = jnp.maximum(net + jnp.asarray(shelf.owed), 0.0).astype(jnp.int32)
+    owed = jnp.broadcast_to(jnp.asarray(shelf.owed), net.shape)
+    units = jnp.maximum(net + owed, 0.0).astype(jnp.int32)
     strides = np.cumprod((1, *shelf.stock_shape[:0:-1]))[::-1]
-    return (units * jnp.asarray(strides.copy())).sum(-1)
+    return (units * jnp.broadcast_to(jnp.asarray(strides.copy()), units.shape)).sum(-1)
 
 
 def _state(net: Float[Array, " N"], fatigue: Float[Array, "K N"], params: Params) -> State:

@@ -41,7 +41,7 @@ class ExactPolicy:
         return Action(order=self.orders[at], slate=self.slates[at]), memory
 
     def _position(self, state: State) -> tuple[Array, ...]:
-        remembered = jnp.abs(self.attention - state.fatigue).sum((1, 2)).argmin()
+        remembered = jnp.abs(self.attention - state.fatigue[None]).sum((1, 2)).argmin()
         units = [remembered, *(state.on_hand - state.backlog + jnp.asarray(self.grid.owed))]
         for product, rows in enumerate(self.grid.rows):
             units += list(state.pipeline[:rows, product])

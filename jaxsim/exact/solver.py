@@ -167,7 +167,7 @@ def _tomorrow(value: Array, order: Int[Array, " N"], grid: Grid) -> Array:
             value = jnp.take(value, order[product], first + lead - 2)
             size = grid.shape[axis]
             arriving = jnp.arange(grid.order[product] + 1)
-            reached = jnp.minimum(jnp.arange(size)[:, None] + arriving, size - 1)
+            reached = jnp.minimum(jnp.arange(size)[:, None] + arriving[None], size - 1)
             value = jnp.moveaxis(jnp.take(value, reached, axis), axis + 1, first)
     return value
 

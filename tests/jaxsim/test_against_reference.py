@@ -41,6 +41,7 @@ def fast_paths(params, state, actions, seed):
 
     keys = jax.random.split(jax.random.key(seed), FAST_PATHS)
     now, flows = jax.device_get(jax.jit(jax.vmap(path))(keys))
+    penalty = np.asarray(params.penalty)
     return {
         "asked": flows.asked,
         "served": flows.served,
@@ -57,9 +58,9 @@ def fast_paths(params, state, actions, seed):
         "market": now.market,
         "revenue": flows.revenue.sum(-1),
         "holding": flows.holding.sum(-1),
-        "waiting_cost": (params.penalty * flows.backlog).sum(-1),
+        "waiting_cost": (penalty * flows.backlog).sum(-1),
         "overflow": flows.overflow.sum(-1),
-        "hidden_cost": (flows.penalty - params.penalty * (flows.lost + flows.backlog)).sum(-1),
+        "hidden_cost": (flows.penalty - penalty * (flows.lost + flows.backlog)).sum(-1),
     }
 
 

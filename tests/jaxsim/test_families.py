@@ -25,7 +25,7 @@ COUNTS = jnp.arange(VISITORS + 1)
 
 
 def log_mass(count, mean):
-    share = mean / VISITORS
+    count, share = jnp.broadcast_arrays(count, mean / VISITORS)
     chosen = gammaln(VISITORS + 1.0) - gammaln(count + 1.0) - gammaln(VISITORS - count + 1.0)
     known = chosen + xlogy(count, share) + xlog1py(VISITORS - count, -share)
     return jnp.where(count <= VISITORS, known, -jnp.inf)
@@ -34,8 +34,10 @@ def log_mass(count, mean):
 def inverse(uniform, mean):
     """How many n have P(D ≤ n) < u."""
     reached = jnp.cumsum(jnp.exp(log_mass(COUNTS, jnp.expand_dims(mean, -1))), -1)
-    below = reached[..., :-1] < jnp.expand_dims(sampling.unit_interval(uniform), -1)
-    return below.sum(-1).astype(jnp.float32)
+    reached, uniform = jnp.broadcast_arrays(
+        reached[..., :-1], sampling.unit_interval(uniform)[..., None]
+    )
+    return (reached < uniform).sum(-1).astype(jnp.float32)
 
 
 def tail(least, mean):

@@ -76,7 +76,8 @@ def test_draws_are_whole_and_zero_at_mean_zero(name):
     assert jnp.isfinite(draws).all() and (draws >= 0).all() and (draws == jnp.floor(draws)).all()
     extremes = jnp.array([2.0**-32, 0.5, -0.5, -(2.0**-32)])
     assert (inverse(extremes, jnp.zeros(4)) == 0).all()
-    assert jnp.isnan(inverse(extremes, jnp.full(4, jnp.nan))).all()
+    with jax.debug_nans(False):
+        assert jnp.isnan(inverse(extremes, jnp.full(4, jnp.nan))).all()
 
 
 @pytest.mark.parametrize("name", INVERSES)
@@ -118,7 +119,7 @@ def test_uniforms_and_means_broadcast():
     uniform, mean = jnp.array([[0.2], [-0.2]]), jnp.array([0.0, 3.0, 30.0])
     for inverse in REGISTERED:
         pairs = [[inverse(u, m) for m in mean] for u in uniform[:, 0]]
-        np.testing.assert_array_equal(inverse(uniform, mean), pairs)
+        np.testing.assert_array_equal(inverse(uniform, mean[None]), pairs)
 
 
 def test_standard_normal_in_both_tails():
@@ -219,7 +220,7 @@ def test_sequences_counted_apart_are_as_if_each_were_alone():
     rng = np.random.default_rng(8)
     flows = jnp.asarray(rng.uniform(0, 3, 10), jnp.float32)
     turn = jnp.arange(10) % 2
-    apart = turn[:, None] == turn
+    apart = turn[:, None] == turn[None]
     totals = jnp.where(turn == 0, 4.0, 100.0)  # the first is capped
     for shift in np.float32(rng.uniform(size=50)):
         both = sampling.systematic_counts(jnp.float32(shift), flows, totals, apart)

@@ -97,7 +97,7 @@ def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says(categories)
     plain = jnp.asarray(rng.uniform(0.2, 2.0, (2, 5)), jnp.float32)
     arrivals = jnp.array([3.0, 5.0])
     logits = jnp.asarray(rng.normal(size=(2, 2, 5)), jnp.float32)
-    away = jnp.stack([jnp.arange(5) == slate[:, 1 - slot, None] for slot in (0, 1)])
+    away = jnp.stack([jnp.arange(5)[None] == slate[:, 1 - slot, None] for slot in (0, 1)])
 
     def chances_of(logits):
         return jax.nn.softmax(jnp.where(away, -1e9, logits), -1)
@@ -105,9 +105,9 @@ def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says(categories)
     def by_brute_force(logits):
         chances, total = chances_of(logits), 0.0
         for slot in (0, 1):
-            given = (jnp.arange(5) == slate[:, 1 - slot, None]) * params.slot_weight[1 - slot]
+            given = (jnp.arange(5)[None] == slate[:, 1 - slot, None]) * params.slot_weight[1 - slot]
             for candidate in range(5):
-                shown = given + jnp.eye(5)[candidate] * params.slot_weight[slot]
+                shown = given + jnp.eye(5)[candidate][None] * params.slot_weight[slot]
                 weights = plain * jnp.exp(params.lift[:, None] * shown)
                 shares = choice.choice_shares(weights, jnp.ones(5), params.needs)
                 rates = arrivals[:, None] * shares

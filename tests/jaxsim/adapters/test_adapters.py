@@ -1,8 +1,10 @@
 """The adapters: each keeps its library's contract, and all are the same store underneath."""
 
+import multiprocessing
 import subprocess
 import sys
 from functools import partial
+from typing import Any
 
 import gymnasium
 import jax
@@ -10,16 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from gymnasium.wrappers.vector import JaxToNumpy, RecordEpisodeStatistics
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import JaxToNumpy, NormalizeObservation, RecordEpisodeStatistics
 from gymnax.wrappers import LogWrapper
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from jaxsim import store
+from jaxsim.adapters.checks import AdapterError
 from jaxsim.adapters.gymnasium_env import StoreEnv, StoreVectorEnv
 from jaxsim.adapters.gymnax_env import EnvParams, StoreEnvironment
 from jaxsim.adapters.partners import NEUTRAL, Partner, order_up_to_cover
 from jaxsim.adapters.pettingzoo_env import StoreParallelEnv
-from jaxsim.adapters.task import JOINT, AdapterError, Task, largest_order
+from jaxsim.adapters.task import JOINT, Task, largest_order
 from jaxsim.records import Action
 from tests.random_stores import random_params
 
@@ -63,6 +67,12 @@ def test_a_partner_keeps_its_memory() -> None:
         np.testing.assert_allclose(flows.attention, expected, rtol=1e-6)
 
 
+def stepped(actions: jax.Array) -> None:
+    env = StoreVectorEnv(2, STORE)
+    env.reset(seed=0)
+    env.step(actions)
+
+
 def assert_same(found, expected) -> None:
     """But for the last digit: programs compiled apart may round apart."""
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5), found, expected)
@@ -87,16 +97,41 @@ def test_the_neutral_recommender_shows_what_each_segment_likes_best() -> None:
     [
         (lambda: Task("pricing"), "decides: 'pricing'; allowed: both, replenishment"),
         (lambda: Task(partner=Partner(len, len)), "partner: given"),
-        (lambda: StoreEnv("pair", periods=0), "periods: 0; allowed"),
-        (lambda: StoreVectorEnv(0, "pair"), "num_envs: 0; allowed"),
-        (lambda: StoreEnv("pair").step(np.zeros(6)), "step: the episode is over"),
-        (lambda: StoreParallelEnv("pair").step({}), "step: the episode is over"),
+        (lambda: StoreEnv(STORE, periods=0), "periods: 0; allowed: a whole number, 1 or more"),
+        (lambda: StoreEnvironment(STORE, periods=2.5), "periods: 2.5; allowed"),
+        (lambda: StoreVectorEnv(0, STORE), "num_envs: 0; allowed"),
+        (lambda: StoreVectorEnv(True, STORE), "num_envs: True; allowed"),
+        (lambda: StoreVectorEnv(1, STORE, autoreset_mode="Disabled"), "'Disabled'; .* NextStep, S"),
+        (lambda: StoreEnv(STORE).reset(seed=-1), "seed: -1; allowed: a whole number, 0 or more"),
+        (lambda: StoreParallelEnv(STORE).reset(seed=[1]), r"seed: \[1\]; allowed"),
+        (lambda: StoreEnv(STORE).step(np.zeros(16)), "step: no episode has begun; .* reset first"),
+        (lambda: StoreVectorEnv(1, STORE).step(jnp.zeros((1, 16))), "step: no episode has begun"),
+        (lambda: StoreParallelEnv(STORE).step({}), "step: no episode has begun"),
+        (lambda: stepped(jnp.zeros((1, 16))), r"actions: has shape \(1, 16\); allowed: \(2, 16\)"),
         (lambda: play(JOINT, jnp.zeros(3)), r"action: has shape \(3,\); allowed: \(16,\)"),
     ],
 )
 def test_mistakes_name_field_value_and_what_is_allowed(task, said) -> None:
     with pytest.raises(AdapterError, match=said):
         task()
+
+
+def test_a_number_that_is_not_finite_is_the_lowest_allowed() -> None:
+    broken = jnp.array([jnp.nan, 1.0, jnp.inf, -jnp.inf])
+    found, meant = play(COUNTING, broken), play(COUNTING, jnp.array([-1.0, 1.0, -1.0, -1.0]))
+    jax.tree.map(np.testing.assert_array_equal, found, meant)
+    scores = SCORES.ravel().at[3].set(jnp.nan)
+    found, meant = play(RECOMMENDATION, scores), play(RECOMMENDATION, scores.at[3].set(-1.0))
+    jax.tree.map(np.testing.assert_array_equal, found, meant)
+
+
+def test_observations_have_32_bits_where_jax_has_64() -> None:
+    with jax.enable_x64(True):
+        for task in (JOINT, RECOMMENDATION):
+            obs, _ = jax.eval_shape(partial(Task.begin, task), KEY, STORE)
+            assert {obs.dtype, *(bound.dtype for bound in task.bounds(STORE))} == {
+                np.dtype(np.float32)
+            }
 
 
 # gymnax
@@ -175,8 +210,70 @@ def test_gymnasium_refuses_bad_actions(action, said) -> None:
         env.step(action)
 
 
+def forked(env: StoreEnv, said: Any) -> None:
+    try:
+        env.reset()
+    except AdapterError as error:
+        said.send(str(error))
+    said.close()
+
+
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="has no fork")
+def test_a_forked_process_is_told_how_to_be_started() -> None:
+    heard, said = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(
+        target=forked, args=(StoreEnv(STORE), said)
+    )
+    process.start()
+    said.close()
+    assert 'context="spawn"' in heard.recv()
+    process.join()
+
+
+def test_gymnasium_gives_arrays_of_their_own_and_knows_numpy_numbers() -> None:
+    env = StoreEnv(STORE, periods=np.int64(2))
+    obs, _ = env.reset(seed=np.int64(3))
+    kept = obs.copy()
+    after, *_, truncated, _ = env.step(env.action_space.sample())
+    assert obs.dtype == after.dtype == np.float32 and truncated is False
+    obs -= 1.0
+    after -= 1.0
+    np.testing.assert_array_equal(env.reset(seed=3)[0], kept)
+    assert (env.reset()[0] != kept).any()  # without a seed, another episode
+
+
+def test_vector_keeps_a_broken_action_to_itself() -> None:
+    """One of its numbers, one period: all else is as if it had been the lowest allowed."""
+    env = StoreVectorEnv(np.int32(3), STORE, RECOMMENDATION, periods=4)
+    fine = jnp.tile(SCORES.ravel(), (3, 1))
+    lowest, broken = (fine.at[1, 5].set(number) for number in (-1.0, jnp.nan))
+    played = []
+    for first in (lowest, broken):
+        env.reset(seed=0)
+        played.append([env.step(actions) for actions in (first, fine, fine)])
+    np.testing.assert_array_equal(played[1][0][-1].pop("not_finite"), [0, 1, 0])
+    played[0][0][-1].pop("not_finite")
+    jax.tree.map(np.testing.assert_array_equal, *played)
+
+
+def test_vector_begins_anew_in_the_next_step() -> None:
+    env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=1)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    env.reset(seed=4)
+    actions = jnp.tile(SCORES.ravel(), (3, 1))
+    last, rewards, _, truncated, _ = env.step(actions)
+    assert truncated.all() and rewards.any()
+    obs, rewards, _, truncated, info = env.step(jnp.full_like(actions, jnp.nan))
+    assert not truncated.any() and not rewards.any() and info == {}
+    assert (obs != last).any()
+    assert env.step(actions)[3].all()
+
+
 def test_vector_stays_in_jax_and_begins_anew_in_the_same_step() -> None:
-    env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2)
+    mode = AutoresetMode.SAME_STEP
+    env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2, autoreset_mode=mode)
+    assert env.metadata["autoreset_mode"] is mode
     first, _ = env.reset(seed=4)
     actions = jax.device_put(jnp.tile(SCORES.ravel(), (3, 1)), jax.devices()[0])
     obs, rewards, terminated, truncated, info = env.step(actions)
@@ -193,15 +290,20 @@ def test_vector_stays_in_jax_and_begins_anew_in_the_same_step() -> None:
 
 
 def test_vector_wrappers_apply() -> None:
-    env = RecordEpisodeStatistics(JaxToNumpy(StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2)))
+    stores = JaxToNumpy(StoreVectorEnv(3, STORE, RECOMMENDATION, periods=2))
+    env = NormalizeObservation(RecordEpisodeStatistics(stores))
     obs, _ = env.reset(seed=0)
     assert env.observation_space.contains(obs)
-    rewards = []
-    for _ in range(2):
+    lengths, earned = [], np.zeros(3)
+    for _ in range(6):  # two episodes, and the steps that begin new ones
         _, reward, _, _, info = env.step(env.action_space.sample())
-        rewards.append(reward)
+        earned += reward
+        if "episode" in info:
+            lengths.append(info["episode"]["l"].tolist())
+            np.testing.assert_allclose(info["episode"]["r"], earned, rtol=1e-5)
+            earned[:] = 0
     assert isinstance(obs, np.ndarray) and isinstance(reward, np.ndarray)
-    np.testing.assert_allclose(info["episode"]["r"], sum(rewards), rtol=1e-5)
+    assert lengths == [[2, 2, 2]] * 2
 
 
 # PettingZoo
@@ -215,7 +317,8 @@ def test_pettingzoo_checkers_pass(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_pettingzoo_is_the_joint_task_in_two_parts() -> None:
     env, joint = StoreParallelEnv(STORE, periods=3), StoreEnv(STORE, periods=3)
-    seen, _ = env.reset(seed=8)
+    seen, _ = env.reset(seed=np.int64(8))
+    assert all(obs.flags.writeable and obs.dtype == np.float32 for obs in seen.values())
     both, _ = joint.reset(seed=8)
     orders = np.array([1.0, 0.0, 2.0, 0.0])
     actions = {"replenishment": orders, "recommendation": np.asarray(SCORES).ravel()}

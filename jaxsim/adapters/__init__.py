@@ -1,5 +1,6 @@
 """The store behind the interfaces of other libraries; each adapter needs the extra of its name.
 
 `jaxsim.make(name, interface=...)` makes them. Their settings: `task`, who decides what (see
-`jaxsim.adapters.task.Task`); `periods` until truncation; `normalised` for PettingZoo.
+`jaxsim.adapters.task.Task`); `periods` until truncation; `normalised` for PettingZoo;
+`autoreset_mode` for Gymnasium's batches.
 """

@@ -43,12 +43,14 @@ def check_process() -> None:
         )
 
 
-def check_running(played: int | None, periods: int) -> None:
-    """Raises `AdapterError` for a step before the first reset (None) or after the last period."""
+def check_running(played: int | None, periods: int) -> int:
+    """The periods played. Raises `AdapterError` for a step before the first reset (None), or after
+    the last period."""
     if played is None:
         raise AdapterError("step: no episode has begun; allowed: reset first")
     if played >= periods:
         raise AdapterError("step: the episode is over; allowed: reset first")
+    return played
 
 
 def check_action(name: str, action: Any, shape: tuple[int, ...]) -> Float[np.ndarray, " A"]:

@@ -104,11 +104,11 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
         self, action: Float[np.ndarray, " A"]
     ) -> tuple[Float[np.ndarray, " D"], float, bool, bool, Info]:
         """One period. Raises `AdapterError` for a wrong action, and outside an episode."""
-        check_running(self._played, self._periods)
+        played = check_running(self._played, self._periods)
         action = check_action("action", action, self.action_space.shape)
-        key = jax.random.fold_in(self._key, self._played)
+        key = jax.random.fold_in(self._key, played)
         obs, self._episode, flows = self._task.advance(key, self._episode, action, self._params)
-        self._played += 1
+        self._played = played + 1
         ledger = {name: np.asarray(value) for name, value in vars(flows).items()}
         profit = float(ledger["profit"].sum())
         return np.array(obs), profit, False, self._played >= self._periods, {"ledger": ledger}
@@ -172,7 +172,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
         never = jnp.zeros(self.num_envs, bool)
         if self._played == self._periods:
             return self._start(), jnp.zeros(self.num_envs), never, never, {}
-        check_running(self._played, self._periods)
+        played = check_running(self._played, self._periods)
         if np.shape(actions) != self.action_space.shape:
             raise AdapterError(
                 f"actions: has shape {np.shape(actions)}; allowed: {self.action_space.shape}"
@@ -180,7 +180,7 @@ class StoreVectorEnv(VectorEnv[Float[Array, "B D"], Float[Array, "B A"], Array])
         obs, self._episodes, flows, refused = _advance_all(
             self._task, self._keys(), self._episodes, actions, self._params
         )
-        self._played += 1
+        self._played = played + 1
         info: Info = {"ledger": vars(flows), "not_finite": refused}
         ended = jnp.full(self.num_envs, self._played == self._periods)
         if self._played == self._periods and self._autoreset is AutoresetMode.SAME_STEP:

@@ -87,11 +87,11 @@ class StoreParallelEnv(ParallelEnv[str, Float[np.ndarray, " D"], Float[np.ndarra
 
         Raises `AdapterError` for missing or wrong actions, and outside an episode.
         """
-        check_running(self._played, self._periods)
+        played = check_running(self._played, self._periods)
         joint = np.concatenate([self._checked(agent, actions) for agent in DEPARTMENTS])
-        key = jax.random.fold_in(self._key, self._played)
+        key = jax.random.fold_in(self._key, played)
         obs, self._episode, flows = self._joint.advance(key, self._episode, joint, self._params)
-        self._played += 1
+        self._played = played + 1
         ledger = {name: np.asarray(value) for name, value in vars(flows).items()}
         over = self._played >= self._periods
         self.agents = [] if over else list(DEPARTMENTS)

@@ -94,7 +94,7 @@ def advantages_of(
     values, response = over_experience(critic, weights, seen)
     last_values, _ = jax.vmap(critic.apply, (None, 0, 0))(weights, last, seen.decision[-1])
     following = jnp.concatenate([values[1:], last_values[None]])
-    td_error = seen.reward - average + following - values
+    td_error = seen.reward - average[None, None] + following - values
     residual = td_error - hyperparams.control_variate * (response * seen.chance).sum(-1)
     batch = CriticBatch(seen, values + _summed(residual, gae_lambda), td_error)
     advantage = _summed(residual - _group_mean(residual, static.crn_group), gae_lambda)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsim import choice, store
+from jaxsim import choice, store, views
 from jaxsim.records import Action
 from jaxsim.scenarios import get
 from jaxsim.scenarios.scenario import PRODUCT_FIELDS
@@ -36,6 +36,17 @@ def empty(params):
     return state.replace(
         on_hand=jnp.zeros(1), pipeline=jnp.zeros_like(state.pipeline), period=jnp.int32(0)
     )
+
+
+@pytest.mark.parametrize("categories", [1, 2])
+def test_no_array_gains_an_axis_by_itself(categories):
+    """Traced only: where ranks differ, the axis is written."""
+    params = random_params(0, *SIZE, categories=categories)
+    case = random_state(0, params), random_action(0, params), params
+    with jax.numpy_rank_promotion("raise"):
+        jax.eval_shape(store.reset, jax.random.key(0), params)
+        jax.eval_shape(store.step, jax.random.key(0), *case)
+        jax.eval_shape(views.critic_view, case[0], params)
 
 
 def test_many_stores_at_once_are_the_same_as_one_by_one():

@@ -214,6 +214,15 @@ def test_a_learned_memory_is_carried_and_learned(pair, remembering):
     assert not all(jax.tree.leaves(jax.tree.map(np.array_equal, before, moved)))
 
 
+@pytest.mark.parametrize("settings_of", [TrainConfig, TrainConfig.by_score])
+def test_no_array_gains_an_axis_by_itself(pair, settings_of):
+    """Traced only: where ranks differ, the axis is written."""
+    trainer = settings_of(scenario="pair", stores=4, width=8).trainer(HEURISTIC)
+    with jax.numpy_rank_promotion("raise"):
+        train_state = jax.eval_shape(Trainer.init, trainer, jax.random.key(0), pair)
+        jax.eval_shape(iterate, trainer, train_state, pair)
+
+
 def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     trainer, train_state = mtma
     once = jax.jit(chex.assert_max_traces(iterate, n=1))

@@ -43,6 +43,7 @@ INCLUDED = {
     "README.md": "docs/index.md",
     "RESULTS.md": "docs/results.md",
     "benchmarks/RESULTS.md": "docs/benchmark-results.md",
+    "benchmarks/accelerator/h200.md": "docs/accelerator-results.md",
     "CHANGELOG.md": "docs/changes.md",
     "CONTRIBUTING.md": "docs/contributing.md",
 }

@@ -234,15 +234,15 @@ def test_relative_links_lead_somewhere(page: str) -> None:
             assert anchor in {slug(heading) for heading in headings}, link
 
 
-def test_readme_s_gains_are_those_of_the_study() -> None:
+def test_the_regimes_gains_are_those_of_the_study() -> None:
     rows = pd.read_csv(ROOT / "results" / "study.csv")
     learned = rows[rows["part"] == REGIMES_PART]
     order = [name for name, regime in REGIMES.items() if not regime.charged]
-    assert f"| store | {' | '.join(f'`{name}`' for name in order)} |" in TEXT["README.md"]
+    assert f"| store | {' | '.join(f'`{name}`' for name in order)} |" in TEXT["docs/gains.md"]
     for store, own in learned.groupby("scenario"):
         gains = {name: own.loc[own["regime"] == name, "gain"].mean() for name in order}
         row = " | ".join(f"{gains[name]:+.2f}" for name in order)
-        assert f"| `{store}` | {row} |" in TEXT["README.md"]
+        assert f"| `{store}` | {row} |" in TEXT["docs/gains.md"]
 
 
 def test_field_table_is_the_code() -> None:
@@ -326,11 +326,18 @@ def _same_default(field: str, shown: str) -> bool:
 
 
 def test_the_learners_gains_are_those_of_its_benchmark() -> None:
+    """Every row of the benchmark on its page, and those that the README shows."""
     rows = json.loads((ROOT / "benchmarks" / "learning.json").read_text(encoding="utf-8"))["rows"]
-    assert rows
+    shown = {page: dict(re.findall(GAIN, TEXT[page])) for page in ("docs/gains.md", "README.md")}
+    assert shown["docs/gains.md"].keys() == {row["name"] for row in rows}
+    assert shown["README.md"]
     for row in rows:
         low, high = row["gain_ci95"]
-        gap = f"{row['gap_percent']:.2f} %" if "gap_percent" in row else ""
-        shown = f"| {row['seeds']} | {row['gain']:+.2f} | {low:+.2f} to {high:+.2f} | {gap} |"
-        found = re.search(rf"^\| `{row['name']}` \| .*$", TEXT["README.md"], re.MULTILINE)
-        assert found and found[0].endswith(shown.replace("  ", " ")), row["name"]
+        gap = f" {row['gap_percent']:.2f} %" if "gap_percent" in row else ""
+        numbers = f"{row['seeds']} | {row['gain']:+.2f} | {low:+.2f} to {high:+.2f} |{gap} |"
+        for page in shown.values():
+            assert page.get(row["name"], numbers) == numbers, row["name"]
+
+
+GAIN = re.compile(r"^\| `([\w-]+)` \| [^|]+ \| (\d+ \| \S+ \| \S+ to \S+ \|.* \|)$", re.MULTILINE)
+"""A row's name, and its numbers."""

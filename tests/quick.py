@@ -10,3 +10,4 @@ from packaging.version import Version
 QUICK_COMPILE = "--xla_backend_optimization_level=0"
 if Version(version("jax")) < Version("0.11"):  # later ones end at a flag that they do not know
     QUICK_COMPILE += " --xla_cpu_use_fusion_emitters=false"
+    QUICK_COMPILE += " --xla_cpu_parallel_codegen_split_count=1"  # parts repeat what they share

@@ -1,7 +1,8 @@
 """One small training, however many devices and processes it is spread over, for the tests of that.
 
 `python -m tests.spread OUT ITERATIONS [PORT PROCESS]`: the training; two processes, if a port is
-named. `python -m tests.spread OUT`: what must not depend on how many devices there are.
+named. `python -m tests.spread OUT learner`, or `sweep`: what must not depend on how many devices
+there are.
 """
 
 import dataclasses
@@ -78,8 +79,8 @@ def tell(news: dict[str, float]) -> None:
     print(int(news["iteration"]), flush=True)
 
 
-def compare(out: Path) -> None:
-    """Differences between one device and four, and counts of collectives, as JSON."""
+def compare_learner(out: Path) -> dict:
+    """Differences between one device and four, and counts of collectives."""
     chunks = {count: chunk(out, count) for count in (1, DEVICES)}
     (alone, alone_metrics, _), (spread, metrics, text) = chunks.values()
     customers, store = jax.random.key(1), get("pair").params()
@@ -87,18 +88,21 @@ def compare(out: Path) -> None:
         simulate_each(customers, {"": pair()}, store, 16, 20, 2, Shards(count))[""]
         for count in chunks
     ]
-    swept, swept_metrics = sweep_of(training(out, CHUNK, Shards()))
-    found = {
+    return {
         "learner": apart(alone, spread),
         "metrics": apart(alone_metrics, metrics),
         "totals": apart(*totals),
-        "run of a sweep": apart(alone, swept),
-        "metrics of a sweep": apart(alone_metrics, swept_metrics),
         "collectives": {
             name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES
         },
     }
-    (out / "found.json").write_text(json.dumps(found))
+
+
+def compare_sweep(out: Path) -> dict:
+    """Differences between a training and one of four beside it, each on a device."""
+    alone, alone_metrics, _ = chunk(out, 1)
+    swept, swept_metrics = sweep_of(training(out, CHUNK, Shards()))
+    return {"run": apart(alone, swept), "metrics": apart(alone_metrics, swept_metrics)}
 
 
 def chunk(out: Path, count: int) -> tuple:
@@ -143,9 +147,11 @@ def apart(one: object, other: object) -> float:
     )
 
 
-def main(out: str, iterations: str = "", port: str = "", process: str = "") -> None:
-    if not iterations:
-        return compare(Path(out))
+def main(out: str, iterations: str, port: str = "", process: str = "") -> None:
+    if not iterations.isdigit():
+        compare = {"learner": compare_learner, "sweep": compare_sweep}[iterations]
+        (Path(out) / "found.json").write_text(json.dumps(compare(Path(out))))
+        return
     where = LaunchConfig()
     if port:
         where = LaunchConfig(TrainConfig(), f"localhost:{port}", 2, int(process))

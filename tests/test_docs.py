@@ -71,9 +71,21 @@ def test_python_blocks_run(
     for body in blocks(TEXT[page], "json"):
         (tmp_path / f"{json.loads(body)['name']}.json").write_text(body, encoding="utf-8")
     prepare(page)
-    bodies = [body for body in blocks(TEXT[page], "python") if can_run(body)]
+    bodies = [shortened(body) for body in blocks(TEXT[page], "python") if can_run(body)]
     exec(compile("\n".join(bodies), page, "exec"), {"__name__": page})
     assert "nan" not in capsys.readouterr().out
+
+
+SHOWN = 'TrainConfig("pair", iterations=40, stores=64, tuning_effort=0.25)'
+SHORT = (
+    'TrainConfig("pair", iterations=2, stores=16, horizon=8, tuning_effort=0.1, '
+    "evaluation_stores=16, evaluation_periods=40, burn_in=20, evaluations=1)"
+)
+
+
+def shortened(source: str) -> str:
+    """The same code with the training that pages show made as short as possible."""
+    return source.replace(SHOWN, SHORT)
 
 
 def can_run(body: str) -> bool:
@@ -89,15 +101,19 @@ def prepare(page: str) -> None:
         write("replenishment", department, scenarios.get("grocery"), Path("orders"))
 
 
+@pytest.mark.parametrize("short", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_notebook_runs_from_top_to_bottom(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], short: bool
 ) -> None:
-    """The code of its cells, as it is; what it prints is all in the outputs that are kept."""
+    """The code of its cells; what it prints is all in the outputs that are kept. With a training
+    of a moment, and in `make stress` as it is."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
     notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    exec(compile("\n".join("".join(cell["source"]) for cell in cells), "tour", "exec"), {})
+    code = "\n".join("".join(cell["source"]) for cell in cells)
+    assert SHOWN in code and SHOWN in TEXT["README.md"]
+    exec(compile(shortened(code) if short else code, "tour", "exec"), {})
     kept = "".join("".join(out.get("text", "")) for cell in cells for out in cell["outputs"])
     printed = capsys.readouterr().out
 

@@ -21,6 +21,7 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import scenarios
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario, ScenarioError, parse
+from tests.trees import same
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 PAIR = json.loads((scenarios.FOLDER / "pair.json").read_text())
@@ -37,10 +38,6 @@ def trained(trainer: Trainer, params: Params, length: int = 6) -> tuple[TrainSta
 def finite(tree: object) -> bool:
     leaves = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     return all(np.isfinite(leaf).all() for leaf in leaves)
-
-
-def same(one: object, other: object) -> bool:
-    return all(jax.tree.leaves(jax.tree.map(np.array_equal, one, other)))
 
 
 @pytest.mark.parametrize("wrong", ["loss", "gradient"])

@@ -10,13 +10,15 @@ import pytest
 
 from agents.learning import path, values
 from agents.learning.config import TrainConfig
-from agents.learning.iteration import iterate, iterate_many
+from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.heuristics import HeuristicParams
 from jaxsim.scenarios import get
+from tests.trees import same
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
-TINY = dict(stores=4, horizon=6, tail=2, width=8, critic_epochs=2)
+TINY = dict(stores=16, horizon=12, tail=3, width=8, critic_epochs=2)
+SLOPES = jax.jit(path._slopes)
 
 
 def trainer_of(**settings):
@@ -38,13 +40,15 @@ def mtma(pair):
     return trainer, started(trainer, pair)
 
 
-def same(one, other):
-    return all(jax.tree.leaves(jax.tree.map(np.array_equal, one, other)))
+@pytest.fixture(scope="module")
+def once():
+    """An iteration that refuses to be compiled a second time."""
+    yield jax.jit(chex.assert_max_traces(iterate, n=1))
+    chex.clear_trace_counter()
 
 
-def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
+def test_iterations_compile_once_and_repeat_exactly(pair, mtma, once):
     trainer, train_state = mtma
-    once = jax.jit(chex.assert_max_traces(iterate, n=1))
     runs = []
     for _ in range(2):
         now, metrics = once(trainer, train_state, pair)
@@ -52,7 +56,6 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
         runs.append(jax.device_get(metrics))
     assert all(np.isfinite(value) for value in metrics.values())
     chex.assert_trees_all_equal(*runs)
-    chex.clear_trace_counter()
     updates = [int(getattr(now, f"{clock}_updates")) for clock in ("critic", "fast", "slow")]
     assert updates == [4, 2, 2]
     assert not same(now.replenishment, train_state.replenishment)
@@ -60,12 +63,12 @@ def test_iterations_compile_once_and_repeat_exactly(pair, mtma):
     assert not same(now.targets, now.critics)
 
 
-@pytest.mark.parametrize("regime", ["silo", "priced", "single"])
+@pytest.mark.parametrize("regime", ["priced", "single"])
 def test_a_regime_of_another_shape_learns_finite_numbers(pair, regime):
     trainer = trainer_of(regime=regime)
     train_state, metrics = jax.jit(iterate)(trainer, started(trainer, pair), pair)
     assert all(np.isfinite(value) for value in metrics.values())
-    assert len(train_state.critics) == {"silo": 2, "priced": 2, "single": 1}[regime]
+    assert len(train_state.critics) == {"priced": 2, "single": 1}[regime]
     assert int(train_state.fast_updates) == int(train_state.slow_updates) == 1
 
 
@@ -73,39 +76,41 @@ def test_a_department_with_its_own_aim_follows_the_slope_of_that_alone(pair):
     """As if each learned with the other's weights fixed and its own aim as the whole worth."""
     trainer = trainer_of(regime="silo")
     train_state, key = started(trainer, pair), jax.random.key(5)
-    weights = train_state.averaged
+    none = jnp.zeros((trainer.static.horizon, pair.products))
 
     @jax.jit
-    def both(train_state):
-        _, descent, _, _ = path._slopes(trainer, train_state, key, pair)
-        walk = partial(path._walk, trainer, train_state, key, pair)
-        none = jnp.zeros((trainer.static.horizon, pair.products))
-        own = [jax.grad(lambda w, at=at: -walk(w, none)[0][at])(weights) for at in (0, 1)]
-        return descent, {
-            "replenishment": own[0]["replenishment"], "recommendation": own[1]["recommendation"],
-        }  # fmt: skip
+    @jax.grad
+    def descent_of(weights, aims):
+        worths, _ = path._walk(trainer, train_state, key, pair, weights, none)
+        return -(jnp.stack(worths) * aims).sum()
 
-    found, expected = both(train_state)
-    chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-6)
+    _, found, _, _ = SLOPES(trainer, train_state, key, pair)
+    for department, aims in (("replenishment", [1.0, 0.0]), ("recommendation", [0.0, 1.0])):
+        alone = descent_of(train_state.averaged, jnp.array(aims))[department]
+        chex.assert_trees_all_close(found[department], alone, rtol=1e-4, atol=1e-6)
 
 
-def test_recommendation_that_is_charged_all_it_earns_has_nothing_to_learn(pair):
-    trainer = trainer_of(regime="priced")
-    train_state = started(trainer, pair)
-    slopes, key = jax.jit(path._slopes), jax.random.key(6)
-    _, charged_cost, _, _ = slopes(trainer, train_state, key, pair)
-    _, charged_all, _, _ = slopes(trainer, train_state.replace(prices=pair.price), key, pair)
+@pytest.fixture(scope="module")
+def priced(pair):
+    trainer = trainer_of(regime="priced", stores=1024)
+    return trainer, started(trainer, pair)
+
+
+def test_recommendation_that_is_charged_all_it_earns_has_nothing_to_learn(pair, priced):
+    trainer, train_state = priced
+    key = jax.random.key(6)
+    _, charged_cost, _, _ = SLOPES(trainer, train_state, key, pair)
+    _, charged_all, _, _ = SLOPES(trainer, train_state.replace(prices=pair.price), key, pair)
     assert any(leaf.any() for leaf in jax.tree.leaves(charged_cost["recommendation"]))
     assert not any(leaf.any() for leaf in jax.tree.leaves(charged_all["recommendation"]))
     assert same(charged_cost["replenishment"], charged_all["replenishment"])
 
 
-def test_stock_is_charged_what_one_more_unit_earns(pair):
+def test_stock_is_charged_what_one_more_unit_earns(pair, priced):
     """Against one unit more and one less of the first product in the second period, in every
     store: within a fifth, as a slope leaves out how slates answer."""
-    trainer = trainer_of(regime="priced", stores=1024)
-    train_state, key = started(trainer, pair), jax.random.key(7)
-    _, _, of_stock, _ = jax.jit(path._slopes)(trainer, train_state, key, pair)
+    (trainer, train_state), key = priced, jax.random.key(7)
+    _, _, of_stock, _ = SLOPES(trainer, train_state, key, pair)
     unit = jnp.zeros((trainer.static.horizon, pair.products)).at[1, 0].set(1.0)
     walk = jax.jit(partial(path._walk, trainer, train_state, key, pair, train_state.averaged))
     more, less = (walk(sign * unit)[0][0] for sign in (1.0, -1.0))
@@ -117,9 +122,7 @@ def test_stock_is_charged_what_one_more_unit_earns(pair):
 def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
     _, train_state = mtma
     slopes = [
-        jax.jit(partial(path._slopes, trainer_of(rematerialise=again)))(
-            train_state, jax.random.key(2), pair
-        )[1]
+        SLOPES(trainer_of(rematerialise=again), train_state, jax.random.key(2), pair)[1]
         for again in (False, True)
     ]
     chex.assert_trees_all_close(*slopes, rtol=1e-4, atol=1e-6)
@@ -128,7 +131,7 @@ def test_periods_computed_again_on_the_way_back_have_the_same_slope(pair, mtma):
 def order_slope(horizon, tail, train_state, params):
     """Of the whole path's worth, in the weights of the orders."""
     trainer = trainer_of(horizon=horizon, tail=tail)
-    _, descent, _, _ = jax.jit(path._slopes)(trainer, train_state, jax.random.key(3), params)
+    _, descent, _, _ = SLOPES(trainer, train_state, jax.random.key(3), params)
     return jax.tree.map(lambda leaf: (horizon - tail) * leaf, descent["replenishment"])
 
 
@@ -155,15 +158,14 @@ def test_a_critic_that_explains_nothing_leaves_the_slope_alone(pair, mtma):
         lambda leaf: leaf + 0.2 * jnp.float32(noise.standard_normal(leaf.shape)),
         train_state.targets,
     )
-    slopes = jax.jit(path._slopes)
     key = jax.random.key(4)
-    _, quiet, _, _ = slopes(trainer, train_state, key, pair)
-    _, still, _, _ = slopes(trainer, train_state.replace(targets=wild), key, pair)
+    _, quiet, _, _ = SLOPES(trainer, train_state, key, pair)
+    _, still, _, _ = SLOPES(trainer, train_state.replace(targets=wild), key, pair)
     assert same(quiet, still)
     trusted = train_state.replace(
         targets=wild, explained=(jnp.float32(1.0),), average=(jnp.float32(1.0),)
     )
-    assert not same(quiet, slopes(trainer, trusted, key, pair)[1])
+    assert not same(quiet, SLOPES(trainer, trusted, key, pair)[1])
 
 
 def test_goodwill_alone_is_stirred_and_only_where_stores_have_any(pair):
@@ -176,13 +178,11 @@ def test_goodwill_alone_is_stirred_and_only_where_stores_have_any(pair):
     assert same(stirred.replace(goodwill=states.goodwill), states)
 
 
-def test_a_slope_climbs_from_a_bad_start(pair):
+def test_a_slope_climbs_from_a_bad_start(pair, once):
     """Far too little stock: after 40 short iterations orders have risen and more is earned."""
-    config = TrainConfig(
-        scenario="pair", stores=16, horizon=12, tail=3, width=8, iterations=40,
-    )  # fmt: skip
-    trainer = config.trainer(HEURISTIC.replace(safety=-1.5))
-    train_state = started(trainer, pair)
-    _, metrics = jax.jit(partial(iterate_many, iterations=40))(trainer, train_state, pair)
-    profit = np.asarray(metrics["profit"])
-    assert profit[-10:].mean() > profit[:10].mean() + 1.0
+    trainer = trainer_of(iterations=40).replace(heuristic=HEURISTIC.replace(safety=-1.5))
+    now, profit = started(trainer, pair), []
+    for _ in range(40):
+        now, metrics = once(trainer, now, pair)
+        profit.append(float(metrics["profit"]))
+    assert np.mean(profit[-10:]) > np.mean(profit[:10]) + 1.0

@@ -9,7 +9,7 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import store
 from jaxsim.scenarios import get
 
-STORES, PERIODS = 2048, 24
+STORES, PERIODS = 1024, 24
 
 
 @jax.jit

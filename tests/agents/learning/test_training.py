@@ -13,13 +13,14 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.scenarios import get
 
 TUNED = TunedPair("margin+base-stock", HeuristicPair(HeuristicParams(safety=0.5)), 0.0)
+SMALL = TrainConfig.by_score(
+    stores=8, horizon=8, width=4, iterations=10, evaluations=1,
+    evaluation_stores=64, evaluation_periods=40, burn_in=10,
+)  # fmt: skip
 
 
 def test_a_check_that_is_no_number_keeps_nothing_and_the_next_one_keeps():
-    config = TrainConfig(
-        stores=8, horizon=4, width=4, evaluation_stores=4, evaluation_periods=5, burn_in=0
-    )
-    training = prepared(config, get("pair").params(), [TUNED])
+    training = prepared(SMALL, get("pair").params(), [TUNED])
     start = training.start()
     worthless = training.params.replace(price=jnp.full(2, jnp.nan))
     after, earned = _checked(replace(training, params=worthless), start)
@@ -31,10 +32,7 @@ def test_a_check_that_is_no_number_keeps_nothing_and_the_next_one_keeps():
 
 def test_what_was_learned_is_adopted_only_where_it_beats_the_start():
     """Steps so large that nothing sensible is left: the tuned pair's own decisions are kept."""
-    config = TrainConfig(
-        stores=8, horizon=8, width=4, iterations=10, fast_rate=50.0, slow_rate=50.0,
-        averaging=1.0, evaluation_stores=64, evaluation_periods=40, burn_in=10, evaluations=1,
-    )  # fmt: skip
+    config = replace(SMALL, fast_rate=50.0, slow_rate=50.0)
     training = prepared(config, get("pair").params(), [TUNED])
     start = training.start()
     *_, (end, news) = chunks(training, training.compiled(start.train_state), start)

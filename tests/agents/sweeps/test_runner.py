@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import agents
 import train
 from agents import files
 from agents.errors import RunError
 from agents.learning.config import TrainConfig
+from agents.runs.pipeline import Result
 from agents.study import insights, study
 from agents.study.study import StudyConfig, Variant, reproduce
 from agents.sweeps import runner, sweep_folder
@@ -74,19 +76,13 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone() -> Result:
     """The last run of the sweep on its own."""
-    folder = tmp_path_factory.mktemp("alone")
     pair = scenarios.get("pair")
     dearer = pair.model_copy(
         update={"holding": [2 * each for each in pair.params().holding.tolist()]}
     )
-    dearer.save(folder / "dearer.json")
-    settings = SMALL | dict(scenario=folder / "dearer.json", seed=SEED, entropy_coef=ENTROPY)
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
-    flags.append("--learner=score")
-    assert train.main([*flags, f"--out={folder / 'run'}"]) == 0
-    return folder / "run"
+    return agents.train(TrainConfig.by_score(seed=SEED, entropy_coef=ENTROPY, **SMALL), dearer)
 
 
 def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
@@ -106,7 +102,7 @@ def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
 
 def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):
     row = pd.read_csv(swept[0] / "runs.csv").iloc[-1]
-    summary = json.loads((alone / "summary.json").read_text())
+    summary = alone.summary
     learned = summary["policies"]["learned"]
     assert row["seed"] == SEED and row["store_periods"] == summary["store_periods"]
     assert row["best_heuristic"] == summary["best_heuristic"]
@@ -125,7 +121,7 @@ def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):
 def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
     curves = pd.read_parquet(swept[0] / "curves.parquet")
     assert curves.groupby("run").size().tolist() == [4] * 4
-    metrics = pd.read_csv(alone / "metrics.csv")
+    metrics = alone.metrics
     mine = curves[curves["run"] == 3].reset_index(drop=True)
     shared = [column for column in metrics.columns if column in mine.columns]
     assert {"profit", "greedy_profit", "critic_loss", "slow_updates"} <= set(shared)

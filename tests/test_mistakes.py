@@ -1,0 +1,67 @@
+"""What a user gets wrong on the command line is said in one line, and leaves nothing behind."""
+
+import pytest
+
+import train
+
+MISTAKES = {
+    "unknown verb": (["tarin"], "verb: 'tarin'; did you mean train? allowed: train, sweep"),
+    "unknown flag": (["--sede", "1"], "--sede: no such flag; did you mean --seed? python train.py"),
+    "flag of another verb": (["scenarios", "--seed", "1"], "--seed: no such flag; python train.py"),
+    "flag of a setting within": (["sweep", "--stors=3"], "--stors: no such flag; did you mean"),
+    "unknown regime": (["--regime", "mtm"], "regime: 'mtm'; did you mean mtma? allowed: silo, "),
+    "unknown department": (
+        ["export", "run", "--out", "x", "--department=replenish"], "did you mean replenishment?",
+    ),
+    "unknown scenario": (["--scenario", "grocry"], "did you mean grocery?"),
+    "no such file": (["--scenario", "none.json"], "none.json"),
+    "setting out of range": (["--stores", "0"], "stores: 0; allowed: 1 or more"),
+    "parts that do not fit": (
+        ["--learner", "score", "--minibatches", "3"], "minibatches: 3; allowed: a divisor",
+    ),
+    "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
+    "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
+    "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
+    "no such run": (["evaluate", "nowhere"], "nowhere: no run"),
+    "no stores": (["evaluate", "run", "--stores", "0"], "stores: 0; allowed: 2 or more"),
+    "fewer": (["evaluate", "run", "--stores", "-16"], "stores: -16; allowed: 2 or more"),
+    "no periods": (["evaluate", "run", "--periods", "0"], "periods: 0; allowed: 1 or more"),
+    "no burn-in": (["evaluate", "run", "--burn-in", "-3"], "burn_in: -3; allowed: 0 or more"),
+    "no run to export": (
+        ["export", "nowhere", "--department", "replenishment", "--out", "alone"],
+        "nowhere: no run",
+    ),
+    "no run to report": (["report", "nowhere"], "nowhere: no run"),
+    "nothing to report": (["report"], "runs: none given"),
+    "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
+    "no run to try": (
+        ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere/scenario.json",
+    ),
+    "no transactions": (
+        ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_line_and_leaves_nothing(arguments, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and said in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_only_the_parser_can_tell_ends_with_code_two(capsys):
+    with pytest.raises(SystemExit) as leaving:
+        train.main(["--stores", "many"])
+    assert leaving.value.code == 2
+
+
+def test_renamed_flags_go_on_working_and_say_their_new_name(capsys):
+    config = train.parse(["--trace", "0.8", "--critic-passes=2"]).training
+    assert (config.gae_lambda, config.critic_epochs) == (0.8, 2)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("--trace is now --gae-lambda;") and len(said) == 2
+    grid = train.parse(["sweep", "--grid", "others=0.2,1"]).grid
+    assert grid == ("cross_product_credit=0.2,1",)

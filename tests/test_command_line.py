@@ -36,7 +36,7 @@ SMALL = [
     *("--scenario", "pair", "--seed", "7", "--iterations", "22", "--stores", "32"),
     *("--horizon", "8", "--width", "8", "--evaluation-stores", "32"),
     *("--evaluation-periods", "40", "--burn-in", "20", "--evaluations", "2"),
-    *("--tuning-effort", "0.1", "--save-seconds", "0"),  # after every chunk of 2 iterations
+    *("--tuning-effort", "0.04", "--save-seconds", "0"),  # after every chunk of 2 iterations
 ]
 AGAIN = ["--stores", "32", "--periods", "40", "--burn-in", "20"]
 """An evaluation of the same size."""

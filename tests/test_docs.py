@@ -78,8 +78,8 @@ def test_python_blocks_run(
 
 SHOWN = 'TrainConfig("pair", iterations=40, stores=64, tuning_effort=0.25)'
 SHORT = (
-    'TrainConfig("pair", iterations=2, stores=16, horizon=8, tuning_effort=0.1, '
-    "evaluation_stores=16, evaluation_periods=40, burn_in=20, evaluations=1)"
+    'TrainConfig("pair", iterations=2, stores=32, horizon=8, width=8, tuning_effort=0.04, '
+    "evaluation_stores=32, evaluation_periods=40, burn_in=20, evaluations=1)"
 )
 
 
@@ -118,7 +118,8 @@ def test_the_notebook_runs_from_top_to_bottom(
     printed = capsys.readouterr().out
 
     def words(text):
-        return re.findall(r"[^\W\d]{2,}", text)
+        found = re.findall(r"[^\W\d]{2,}", text)
+        return sorted(found) if short else found  # who earns most, so short, is chance
 
     assert words(printed) == words(kept) and "nan" not in printed
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from agents import files
 from agents.errors import ConfigError
+from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig, count_devices
 from agents.learning.regimes import REGIMES
 from agents.learning.settings import StaticConfig
@@ -144,7 +145,9 @@ def reproduce(
     if seeds < 2:
         raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
     programs = programs_of(found, config.folder, seeds)
-    stores = Stores(files.open_folder(config.folder) / sweep_folder.STORES, progress.announce)
+    effort = Effort().times(found[0].config.tuning_effort)
+    kept = files.open_folder(config.folder) / sweep_folder.STORES
+    stores = Stores(kept, progress.announce, effort)
     for number, program in enumerate(() if config.finished_only else programs, 1):
         progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
         sweep_folder.open_sweep(program.folder, program.settings)

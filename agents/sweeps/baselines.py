@@ -42,6 +42,7 @@ class Stores:
 
     folder: Path
     announce: Callable[[str], None]
+    effort: Effort
 
     def tune(self, stores: list[Scenario]) -> None:
         """Tunes every pair on the stores that are new."""
@@ -49,7 +50,7 @@ class Stores:
         new = {place: new[place] for place in new if not (place / run_folder.HEURISTICS).exists()}
         for number, (place, store) in enumerate(new.items(), 1):
             self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
-            pairs = tune(store.params())
+            pairs = tune(store.params(), self.effort)
             run_folder.write_heuristics(files.open_folder(place), pairs)
 
     def tuned(self, store: Scenario) -> list[TunedPair]:
@@ -85,7 +86,7 @@ class Stores:
         return Baseline(body["name"], np.asarray(body["profits"]), measured)
 
     def _place(self, store: Scenario) -> Path:
-        effort = asdict(Effort())
+        effort = asdict(self.effort)
         return self.folder / files.key_of(store=store.model_dump(mode="json"), effort=effort)
 
 
@@ -119,7 +120,7 @@ def heuristic_row(run: PlannedRun, best: Baseline) -> dict[str, Any]:
     return (
         {"scenario": run.scenario.name, "heuristic": best.name, "seed": run.config.seed}
         | store
-        | {"store_periods": Effort().store_periods}
+        | {"store_periods": Effort().times(run.config.tuning_effort).store_periods}
         | _profit(best.profits)
         | _other_kpis(best.kpis)
     )

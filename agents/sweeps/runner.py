@@ -18,6 +18,7 @@ import tyro
 from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Totals, profit_per_period
+from agents.evaluation.tuning import Effort
 from agents.learning import compilation
 from agents.learning.config import TrainConfig, count_devices
 from agents.learning.trainer import Trainer
@@ -91,7 +92,8 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
     which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
     sweep_folder.open_sweep(folder, training | which)
 
-    stores = Stores(folder / sweep_folder.STORES, progress.announce)
+    effort = Effort().times(config.training.tuning_effort)
+    stores = Stores(folder / sweep_folder.STORES, progress.announce, effort)
     return train_planned(folder, planned, config.together, limit, stores, progress, devices)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.evaluation.simulation import profit_per_period, simulate_each
-from agents.evaluation.tuning import tune
+from agents.evaluation.tuning import Effort, tune
 from agents.policies.heuristics import (
     RECOMMENDERS,
     HeuristicPair,
@@ -22,6 +22,7 @@ from jaxsim.scenarios import get
 from jaxsim.views import stock_of
 
 PLAIN = HeuristicParams("margin", safety=1.0, fractile=0.5, spread=0.1, cap=1.0, gap=2.0)
+QUANTITY, LEVELS = jax.jit(order_quantity), jax.jit(levels_ordering)
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +91,11 @@ def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule
     stock = stock_of(state, params)
 
     def quantity(level):
-        return order_quantity(level, stock, state, heuristic, params)
+        return QUANTITY(level, stock, state, heuristic, params)
 
     for more in np.linspace(-9.0, 9.0, 37):
         order = quantity(stock.position + more)
-        lower, upper = levels_ordering(order, stock, state, heuristic, params)
+        lower, upper = LEVELS(order, stock, state, heuristic, params)
         for inside in (lower + 0.01, (lower + upper) / 2, upper - 0.01):
             np.testing.assert_array_equal(quantity(inside), order)
         ends = [(lower, -UNLIMITED / 2, -0.01), (upper, UNLIMITED / 2, 0.01)]
@@ -128,7 +129,7 @@ def test_balancing_penalty_runs_from_nothing_to_one():
 def test_tuning_finds_the_published_policies_of_lost_sales():
     # The demand estimate stays at the true mean, as the published costs assume.
     params = get("lost-sales").params().replace(forecast_memory=jnp.float32(1.0))
-    tuned = tune(params, key=jax.random.key(0))
+    tuned = tune(params, Effort().times(0.5), jax.random.key(0))
     assert {pair.name for pair in tuned} == {
         f"popularity+{rule}" for rule in ("base-stock", "capped", "s-S")
     }

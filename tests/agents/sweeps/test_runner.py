@@ -16,6 +16,7 @@ import agents
 import train
 from agents import files
 from agents.errors import RunError
+from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig
 from agents.runs.pipeline import Result
 from agents.study import insights, study
@@ -30,8 +31,9 @@ from jaxsim import scenarios
 
 SMALL = dict(
     iterations=4, stores=16, horizon=4, width=8, replenishment_memory="none",
-    evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2,
+    evaluation_stores=16, evaluation_periods=30, burn_in=10, evaluations=2, tuning_effort=0.04,
 )  # fmt: skip
+EFFORT = Effort().times(SMALL["tuning_effort"])
 SEED, ENTROPY = 3, 0.03
 
 
@@ -132,7 +134,7 @@ def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
 
 def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
     folder, runs = swept[0], planned(swept[0])
-    stores = Stores(folder / sweep_folder.STORES, lambda _: None)
+    stores = Stores(folder / sweep_folder.STORES, lambda _: None, EFFORT)
     rows = pd.read_csv(folder / "runs.csv")
     for run in (runs[0], runs[-1]):
         departments = runner.kept_departments(folder, run, stores)
@@ -142,7 +144,7 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
 
 
 def test_what_is_kept_is_found_again_by_its_settings_and_its_version_alone(swept, monkeypatch):
-    stores = Stores(swept[0] / sweep_folder.STORES, lambda _: None)
+    stores = Stores(swept[0] / sweep_folder.STORES, lambda _: None, EFFORT)
     store = planned(swept[0])[0].scenario
     assert len(stores.tuned(store)) == 15
     with pytest.raises(RunError, match="no pairs of this version for the store 'pair'"):

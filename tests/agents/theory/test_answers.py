@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import shutil
 import struct
 from pathlib import Path
 
@@ -18,16 +19,20 @@ from tests.conftest import Browser
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory) -> tuple[Path, str]:
-    """The same study over fewer stores: its folder, and what was said."""
+    """The same study over fewer and smaller stores: its folder, and what was said."""
     folder, said = tmp_path_factory.mktemp("theory"), io.StringIO()
+    registry = shutil.copytree(scenarios.FOLDER, tmp_path_factory.mktemp("registry") / "files")
+    pair = scenarios.get("pair")
+    pair.model_copy(update={"arrivals": [1.5, 1.5]}).save(registry / "pair.json")
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setattr(scenarios, "FOLDER", registry)
         shrink(patch)
         assert train.main(["theory", "--out", str(folder)]) == 0
     return folder, said.getvalue()
 
 
 def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "TOLERANCE", 1e-3)
+    monkeypatch.setattr(answers, "TOLERANCE", 1e-4)
     monkeypatch.setattr(classical, "lost_sales_grid", lambda: [("poisson", 4.0, 1)])
     monkeypatch.setattr(classical, "LEAD_TIMES", (1,))
     for what in ("margin", "holding", "demand", "lead_time"):
@@ -43,6 +48,8 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(foresight, "RATES", (0.05,))
     monkeypatch.setattr(foresight, "PENALTIES", (0.0, 4.0))
     monkeypatch.setattr(foresight, "STORES", 128)
+    monkeypatch.setattr(foresight, "PERIODS", 200)
+    monkeypatch.setattr(foresight, "BURN_IN", 50)
 
 
 def test_the_verb_writes_what_it_promises(done):

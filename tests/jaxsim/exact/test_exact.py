@@ -152,7 +152,7 @@ def test_three_products_of_two_categories_with_slates_of_two(pair):
     of_product = {field: getattr(params, field) for field in PRODUCT_FIELDS}
     three = params.replace(
         **{field: jnp.append(leaf, leaf[0]) for field, leaf in of_product.items()},
-        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([0.9]),
+        utility=jnp.array([[0.3, -0.7, 0.0]]), arrivals=jnp.array([0.5]),
         slot_weight=jnp.array([1.0, 0.6]), category=jnp.array([0, 1, 0]),
         no_purchase=jnp.ones((1, 2)),
     )  # fmt: skip

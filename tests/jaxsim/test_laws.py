@@ -1,5 +1,7 @@
 """Laws that hold in every store, whatever is decided: units, customers and money are conserved."""
 
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -17,7 +19,9 @@ PERIODS = 6
 step = jax.jit(store.step)
 
 
+@cache
 def path(seed: int, size: tuple) -> tuple[Params, list[State], list[Flows]]:
+    """A store, and some days of it; every law is held against the same."""
     params = random_params(seed, *size)
     states, ledger = [random_state(seed + 1, params)], []
     for period in range(PERIODS):
@@ -52,7 +56,7 @@ def assert_whole(states: list[State], ledger: list[Flows]) -> None:
 
 every_store = pytest.mark.parametrize("size", SIZES)
 many = settings(max_examples=60, deadline=None, derandomize=True)
-seeds = st.integers(0, 2**20)
+seeds = st.integers(0, 59)
 
 
 @every_store

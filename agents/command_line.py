@@ -25,6 +25,7 @@ from agents.learning.health import NumbersError
 from agents.report import tables
 from agents.report.backtest import BACKTEST, BacktestConfig, backtest
 from agents.report.pictures import draw_run
+from agents.report.terminal import one_line, open_console, show
 from agents.report.theory import write_theory
 from agents.report.writing import ReportConfig, write_report
 from agents.runs import processes, run_folder
@@ -37,7 +38,8 @@ from agents.sweeps.grid import parse_grid
 from agents.sweeps.runner import SweepConfig, run_sweep
 from agents.theory.answers import TheoryConfig, study
 from jaxsim import scenarios
-from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
+from jaxsim.calibration.calibrate import calibrate, portable_query
+from jaxsim.calibration.settings import CalibrateConfig
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,10 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
             result = train_in_folder(config, progress.announce, progress.update)
         if result is None or not is_first():
             return
-        console.print("[dim]writing the report[/dim]")
+        console.print("writing the report", style="dim")
         draw_run(config, result)
         write_report(ReportConfig((config.folder,)))
-        console.print(tables.policy_table(result.summary))
+        show(console, tables.policy_table(result.summary))
         _print_absences(result.summary, run_folder.read_scenario(config.folder).products, console)
         console.print(tables.closing_line(result.summary, config.folder), soft_wrap=True)
 
@@ -92,7 +94,7 @@ def run_many(config: SweepConfig, console: Console) -> None:
     with tables.SweepProgress(console) as progress:
         rows = run_sweep(config, progress)
     write_report(ReportConfig((config.folder,)))
-    console.print(tables.sweep_table(rows, list(parse_grid(config.grid))))
+    show(console, tables.sweep_table(rows, list(parse_grid(config.grid))))
     console.print(f"Every run's numbers are in {config.folder}.", soft_wrap=True)
 
 
@@ -103,7 +105,7 @@ def run_report(config: ReportConfig, console: Console) -> None:
 def run_reproduce(config: StudyConfig, console: Console) -> None:
     with tables.SweepProgress(console) as progress:
         rows = reproduce(config, progress)
-    console.print(tables.study_table(rows))
+    show(console, tables.study_table(rows))
     console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
 
 
@@ -126,15 +128,15 @@ def run_evaluate(config: EvaluateConfig, console: Console) -> None:
         for name, policy in ((LEARNED, departments), (best.name, best.policy))
     }
     write_json(open_folder(config.run) / "evaluation.json", summary)
-    console.print(tables.policy_table(summary))
+    show(console, tables.policy_table(summary))
     _print_absences(summary, scenario.products, console)
-    console.print(tables.price_table(summary, scenario.products))
+    show(console, tables.price_table(summary, scenario.products))
     console.print(tables.closing_line(summary, config.run), soft_wrap=True)
 
 
 def run_backtest(config: BacktestConfig, console: Console) -> None:
     found = backtest(config)
-    console.print(tables.backtest_table(found.summary))
+    show(console, tables.backtest_table(found.summary))
     files = ", ".join(f"{BACKTEST}.{kind}" for kind in ("json", "csv", "png"))
     console.print(f"Day by day: {files} in {config.run}.", soft_wrap=True)
 
@@ -150,22 +152,25 @@ def run_export(config: ExportConfig, console: Console) -> None:
 
 
 def run_calibrate(config: CalibrateConfig, console: Console) -> None:
-    calibration = calibrate(config)
-    console.print(tables.calibration_table(calibration))
+    if config.print_sql:
+        print(portable_query(config), end="")
+        return
+    calibration = calibrate(config, lambda said: show(console, tables.reading_table(said)))
+    show(console, tables.calibration_table(calibration))
     command = f"python train.py --scenario {config.out}"
     console.print(f"wrote {config.out}; train on it with: {command}", soft_wrap=True)
 
 
 def run_scenarios(_: ScenariosConfig, console: Console) -> None:
-    console.print(tables.scenario_table([scenarios.get(name) for name in scenarios.names()]))
+    show(console, tables.scenario_table([scenarios.get(name) for name in scenarios.names()]))
 
 
 def run_theory(config: TheoryConfig, console: Console) -> None:
     open_folder(config.out)
-    found = study(lambda what: console.print(f"[dim]{what}[/dim]"))
+    found = study(lambda what: console.print(what, style="dim"))
     write_theory(found, config.out)
     for table in tables.theory_tables(found):
-        console.print(table)
+        show(console, table)
     console.print(f"Everything is in {config.out}.", soft_wrap=True)
 
 
@@ -207,13 +212,14 @@ def main(arguments: list[str]) -> int:
     """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
     mistake, 1 for a training whose numbers went wrong or that lost a process, 128 and the signal's
     number for a signal."""
+    terminal = open_console()
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax also raises what it logs there
     try:
         config = parse(arguments)
         run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
-        run(config, Console())
+        run(config, terminal)
     except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
+        print(f"error: {one_line(str(mistake))}", file=sys.stderr)
         return 2
     except (NumbersError, PeerError) as wrong:
         print(f"error: {wrong}", file=sys.stderr)

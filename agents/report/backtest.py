@@ -23,9 +23,8 @@ from agents.report import figures
 from agents.report.figures import COLOURS, INK, Chart
 from agents.runs import run_folder
 from agents.runs.pipeline import LEARNED, load_departments
-from jaxsim.calibration.calibrate import COLUMNS
 from jaxsim.calibration.traffic import Traffic, traffic_of
-from jaxsim.calibration.transactions import parse_columns, read_transactions
+from jaxsim.calibration.transactions import TransactionsConfig, read_transactions
 from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario
 
@@ -33,16 +32,12 @@ BACKTEST = "backtest"
 """The name of its files."""
 
 
-@dataclass(frozen=True)
-class BacktestConfig:
+@dataclass(frozen=True, kw_only=True)
+class BacktestConfig(TransactionsConfig):
     """Replay the days of a transactions file that a store was not fitted to."""
 
     run: Annotated[Path, tyro.conf.Positional]
     """Folder of the run whose departments, and tuned pairs, are tried."""
-    transactions: Path
-    """The file that the run's store was fitted to, or a later one of the same shop."""
-    columns: tuple[str, ...] = COLUMNS
-    """The file's columns, as in `calibrate`."""
     beside: tuple[Path, ...] = ()
     """Folders of other runs on the same store, such as a silo, whose departments are tried too."""
     train_days: int = 0
@@ -73,8 +68,8 @@ def backtest(config: BacktestConfig) -> Backtest:
     config.validate()
     scenario = run_folder.read_scenario(config.run)
     policies = _policies(config, scenario)
-    table = read_transactions(config.transactions, parse_columns(config.columns))
-    traffic = traffic_of(table, scenario, config.train_days)
+    sales = read_transactions(config, products=tuple(scenario.products))
+    traffic = traffic_of(sales.table, scenario, config.train_days)
     key, params = keys_of(config.seed)["evaluate"], scenario.params()
     first = jnp.asarray(int(traffic.days[0].dayofweek), jnp.int32)
     market = jnp.asarray(traffic.market, jnp.float32)

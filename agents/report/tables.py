@@ -14,6 +14,7 @@ from rich.table import Table
 from agents.learning.config import TrainConfig
 from agents.sweeps.runner import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
+from jaxsim.calibration.reader import Said
 from jaxsim.scenarios.scenario import Scenario
 
 NEWS = (
@@ -28,7 +29,7 @@ class _Progress:
     about ten of them."""
 
     def __init__(self, console: Console) -> None:
-        columns = TextColumn("{task.description}"), BarColumn(bar_width=20)
+        columns = TextColumn("{task.description}", markup=False), BarColumn(bar_width=20)
         times = TimeElapsedColumn(), TimeRemainingColumn()
         self._console, self._total, self._printed = console, 0, 0.0
         self._bar = Progress(*columns, *times, console=console, disable=not console.is_terminal)
@@ -40,7 +41,7 @@ class _Progress:
     def announce(self, what: str) -> None:
         """One line on what comes next."""
         self._bar.update(self._now, description=what)
-        self._console.print(f"[dim]{what}[/dim]", soft_wrap=True)
+        self._console.print(what, style="dim", soft_wrap=True)
 
     def _advance(self, done: float, far: str, news: str) -> None:
         """`far` says how much is done in words."""
@@ -208,10 +209,18 @@ def study_table(rows: pd.DataFrame) -> Table:
     return _table(title, columns, (row.dropna() for _, row in rows.iterrows()))
 
 
+def reading_table(said: Sequence[Said]) -> Table:
+    """What was read, and what was assumed of each column."""
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for line in said:
+        table.add_row(*line)
+    return table
+
+
 def calibration_table(calibration: Calibration) -> Table:
     """What was fitted and how it does on the days it has not seen."""
-    rows = [{"what": what, "value": value} for what, value in calibration.report.items()]
-    return _table(calibration.scenario.name, {"calibration": "{what}", "": "{value:,.4g}"}, rows)
+    rows = [{"what": what, "value": _figures(value)} for what, value in calibration.report.items()]
+    return _table(calibration.scenario.name, {"calibration": "{what}", "": "{value}"}, rows)
 
 
 def scenario_table(known: list[Scenario]) -> Table:
@@ -279,6 +288,11 @@ def _cell(pattern: str, row: Mapping[str, Any]) -> str:
     except KeyError:
         return ""
     return "–" if text == "nan" else text
+
+
+def _figures(value: float) -> str:
+    """Four significant figures, and whole numbers whole."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def _half(interval: tuple[float, float]) -> float:

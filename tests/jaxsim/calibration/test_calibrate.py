@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
-from jaxsim.calibration.transactions import CalibrationError, parse_columns, read_transactions
+from jaxsim.calibration.calibrate import calibrate
+from jaxsim.calibration.columns import CalibrationError
+from jaxsim.calibration.settings import CalibrateConfig
+from jaxsim.calibration.transactions import read_transactions
 from jaxsim.choice import choice_shares
 from jaxsim.scenarios.scenario import load
 
@@ -112,8 +114,12 @@ def test_days_held_out_choose_nothing(csv, transactions):
 
 WRONG_FILES = {
     "day": ("day", "not a day", "'day' has not a day in row 2; allowed: dates"),
-    "money": ("paid", "4,00", "'paid' has 4,00 in row 2; allowed: numbers from 0"),
-    "negative": ("cost", "-1", "'cost' has -1.0 in row 2; allowed: numbers from 0"),
+    "money": (
+        "paid",
+        "4,00",
+        "'paid' has 4,00 in row 2; allowed: one decimal sign, but it has 4.0 in row",
+    ),
+    "negative": ("cost", "-1", "'cost' has -1 in row 2; allowed: numbers from 0"),
     "card": ("card", None, "'card' is empty in row 2"),
 }
 
@@ -132,7 +138,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         (tmp_path / name).write_bytes(b"")
         refused(config(tmp_path / name), "cannot be read")
     (tmp_path / "sales.xlsx").write_bytes(b"")
-    refused(config(tmp_path / "sales.xlsx"), "allowed: a .csv")
+    refused(config(tmp_path / "sales.xlsx"), "allowed: .csv, .tsv")
     (tmp_path / "header.csv").write_text("day,sku,paid,cost,card,age,shelf\n")
     refused(config(tmp_path / "header.csv"), "has no rows")
 
@@ -144,6 +150,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
         ({"columns": ("when=day",)}, "allowed: ROLE=COLUMN"),
         ({"columns": ("date=dya", "product=sku", "price=paid")}, "did you mean day?"),
         ({"products": 9}, "allowed: 1 to 4"),
+        ({"aggregated": Path("ready.csv")}, "allowed: one of the two"),
         ({"train_days": 519}, "train_days: 519"),
         ({"holding_a_day": -0.1}, "holding_a_day: -0.1; allowed: 0 to 1"),
         ({"lead_times": (99,)}, "lead_time"),
@@ -197,8 +204,7 @@ def sold_a_day(scenario) -> np.ndarray:
 
 
 def test_dates_may_have_the_day_first(csv, transactions):
-    columns = parse_columns(COLUMNS)
-    dates = read_transactions(csv, columns)["date"]
+    sales = read_transactions(config(csv)).table
     days = pd.to_datetime(transactions["day"]).dt.strftime("%d/%m/%Y")
     transactions.assign(day=days).to_csv(csv, index=False)
-    pd.testing.assert_series_equal(read_transactions(csv, columns)["date"], dates)
+    pd.testing.assert_frame_equal(read_transactions(config(csv)).table, sales)

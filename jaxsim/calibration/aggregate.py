@@ -1,0 +1,158 @@
+"""The small table between a shop's records and a store: purchases by day, segment and product.
+
+One query makes it, of standard SQL, so that a warehouse can run it where the records are.
+"""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from jaxsim.calibration.columns import CalibrationError, check_columns
+from jaxsim.calibration.source import database, named, open_parts, quoted
+
+COLUMNS = ("day", "segment", "product", "category", "purchases", "paid", "cost", "visitors")
+EMPTY_ALLOWED = ("product", "category", "cost", "visitors")
+
+QUERY = """\
+-- Purchases by day, segment and product, of products sold on two days in three of those to fit;
+-- rows without a product are of all products, and have the number of customers.
+WITH bought AS (
+  SELECT {date} AS day, {segment} AS segment, {product} AS product, {category} AS category,
+         {customer} AS customer, {price} AS paid, {cost} AS cost
+  FROM {table}
+  WHERE {kept}
+),
+days AS (
+  SELECT day, ROW_NUMBER() OVER (ORDER BY day) AS number, COUNT(*) OVER () AS all_days
+  FROM (SELECT DISTINCT day FROM bought) AS each_day
+),
+history AS (SELECT day FROM days WHERE {fitted}),
+steady AS (
+  SELECT product
+  FROM (SELECT DISTINCT product, day FROM bought) AS sold
+  WHERE day IN (SELECT day FROM history)
+  GROUP BY product
+  HAVING 3 * COUNT(*) >= 2 * (SELECT COUNT(*) FROM history)
+),
+visits AS (
+  SELECT day, segment, COUNT(customer) AS visitors
+  FROM (SELECT DISTINCT day, segment, customer FROM bought) AS seen
+  GROUP BY day, segment
+),
+totals AS (
+  SELECT day, segment, COUNT(*) AS purchases, SUM(paid) AS paid, SUM(cost) AS cost
+  FROM bought
+  GROUP BY day, segment
+)
+SELECT day, segment, product, category, COUNT(*) AS purchases, SUM(paid) AS paid,
+       SUM(cost) AS cost, NULL AS visitors
+FROM bought
+WHERE product IN ({chosen})
+GROUP BY day, segment, product, category
+UNION ALL
+SELECT totals.day, totals.segment, NULL, NULL, totals.purchases, totals.paid, totals.cost,
+       {visitors}
+FROM totals JOIN visits ON visits.day = totals.day AND visits.segment = totals.segment
+"""
+
+
+def query_for(
+    columns: dict[str, str],
+    table: str = "transactions",
+    train_days: int = 0,
+    products: tuple[str, ...] = (),
+) -> str:
+    """The query over a table with a row per purchase. columns: its column for each role. Rows
+    without a payment are left out. train_days: days to fit on, 0 for the first three quarters.
+    products: those to keep; by default all that sell nearly every day."""
+    price, cost = "price", "cost"
+    amount = {
+        role: f"CAST({named(columns[role])} AS DECIMAL(18, 6))"
+        for role in ("price", "cost", "quantity")
+        if role in columns
+    }
+    pieces = f" * {amount['quantity']}" if "quantity" in columns else ""
+    kept = [f"{named(columns[role])} > 0" for role in ("price", "quantity") if role in columns]
+    chosen = ", ".join(map(quoted, products)) or "SELECT product FROM steady"
+    return QUERY.format(
+        date=f"CAST({named(columns['date'])} AS DATE)",
+        segment=_label(columns.get("segment")),
+        product=_text(columns["product"]),
+        category=_label(columns.get("group")),
+        customer=_text(columns["customer"]) if "customer" in columns else "NULL",
+        price=amount[price] + pieces,
+        cost=amount[cost] + pieces if cost in amount else "NULL",
+        table=table,
+        kept=" AND ".join(kept),
+        fitted=f"number <= {train_days}" if train_days else "4 * number <= 3 * all_days + 3",
+        chosen=chosen,
+        visitors="visits.visitors" if "customer" in columns else "NULL",
+    )
+
+
+def read_aggregated(path: Path) -> pd.DataFrame:
+    """The table that the query makes, from CSV or Parquet: a row for each day, segment and product,
+    and one for each day and segment with all products together, whose product is missing. Columns:
+    day, segment, product, category, purchases, paid and cost (money), visitors (customers; missing
+    where there are no customers). Raises `CalibrationError`."""
+    with tempfile.TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
+        parts = open_parts(path, Path(scratch), connection)
+        header = [name.lower() for name in parts[0].header]
+        check_columns({name: name for name in COLUMNS}, header, path)
+        places = {name: f"nullif(trim(c{header.index(name)}), '')" for name in COLUMNS}
+        for part in parts:
+            if [name.lower() for name in part.header] != header:
+                raise CalibrationError(f"aggregated: {part.path} has other columns than the first")
+        numbers = dict.fromkeys(COLUMNS[4:], "DOUBLE") | {"day": "DATE"}
+        cells = [
+            f"{f'TRY_CAST({place} AS {numbers[name]})' if name in numbers else place} AS {name}"
+            for name, place in places.items()
+        ]
+        given = [f"{place} AS given_{name}" for name, place in places.items()]
+        union = " UNION ALL ".join(f"({part.query})" for part in parts)
+        try:
+            connection.execute(
+                f"CREATE TABLE ready AS SELECT {', '.join(cells + given)} FROM ({union})"
+            )
+        except duckdb.InvalidInputException as error:
+            said = str(error).splitlines()[0]
+            raise CalibrationError(f"aggregated: {path} cannot be read ({said})") from None
+        _check(connection, path, parts[0].row)
+        kept = ", ".join(COLUMNS)
+        table = connection.sql(f"SELECT {kept} FROM ready ORDER BY ALL").df()
+    if table["product"].notna().all() or table["product"].isna().all():
+        raise CalibrationError(
+            f"aggregated: {path} needs rows with a product, and a row without one for each day and "
+            "segment; python train.py calibrate --print-sql prints the query that makes them"
+        )
+    table["day"] = table["day"].astype("datetime64[us]")
+    numbers = ["purchases", "paid", "cost", "visitors"]
+    return table.astype(dict.fromkeys(numbers, float))
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, row: Callable[[int], int]) -> None:
+    for name in COLUMNS:
+        empty = "" if name in EMPTY_ALLOWED else f" OR {name} IS NULL"
+        numeric = f" OR {name} < 0 OR NOT isfinite({name})" if name in COLUMNS[4:] else ""
+        wrong = connection.sql(
+            f"SELECT rowid, given_{name} FROM ready WHERE (given_{name} IS NOT NULL AND {name} IS "
+            f"NULL){empty}{numeric} ORDER BY rowid LIMIT 1"
+        ).fetchall()
+        for found in wrong:
+            allowed = "a date" if name == "day" else "a name" if not numeric else "numbers from 0"
+            raise CalibrationError(
+                f"aggregated: {path}: column {name!r} has {found[1] or 'nothing'} in row "
+                f"{row(found[0])}; allowed: {allowed}"
+            )
+
+
+def _text(column: str) -> str:
+    return f"TRIM(CAST({named(column)} AS VARCHAR))"
+
+
+def _label(column: str | None) -> str:
+    """A segment or a category: `unknown` in an empty cell, `all` where there is no column."""
+    return "'all'" if column is None else f"COALESCE(NULLIF({_text(column)}, ''), 'unknown')"

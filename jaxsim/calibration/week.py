@@ -1,0 +1,20 @@
+"""The weekdays on which a shop is closed."""
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+WEEKDAYS = ["Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"]
+
+
+def closed_weekdays(
+    busy: Float[np.ndarray, " D"], weekday: Int[np.ndarray, " D"]
+) -> Bool[np.ndarray, " 7"]:
+    """True for the weekdays, Monday first, on which nothing happens as a rule: the median day has
+    no visitors, or no purchases."""
+    medians = [np.median(busy[weekday == day]) if (weekday == day).any() else 0 for day in range(7)]
+    return np.array(medians) == 0
+
+
+def named_weekdays(which: Bool[np.ndarray, " 7"]) -> str:
+    """Saturdays and Sundays."""
+    return " and ".join(name for name, chosen in zip(WEEKDAYS, which, strict=True) if chosen)

@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.files import writing
+from agents.report.fonts import fitting_fonts
 from jaxsim.files import appearing
 
 # Okabe and Ito's colours, told apart by all eyes.
@@ -77,7 +78,8 @@ class Chart:
             if len(labels) > 1:
                 columns = 1 if max(map(len, labels)) > 20 else 2
                 axes.legend(ncols=columns, loc="lower left", bbox_to_anchor=(0, 1))
-            figure.savefig(written, format="svg")
+            with fitting_fonts(figure):
+                figure.savefig(written, format="svg")
         ends = filter(None, map(_ends, labels, handles))
         return Markup(_embedded(written.getvalue(), f"{self.title}: {'; '.join(ends)}"))
 
@@ -102,7 +104,7 @@ def write_png(
             axes.set_xlabel("")
         figure.legend(keys.values(), keys, loc="outside lower center", ncols=6)
         figure.suptitle(title)
-        with writing(path), appearing(path) as temporary:
+        with writing(path), appearing(path) as temporary, fitting_fonts(figure):
             figure.savefig(temporary, format="png")
 
 

@@ -220,7 +220,10 @@ def reading_table(said: Sequence[Said]) -> Table:
 def calibration_table(calibration: Calibration) -> Table:
     """What was fitted and how it does on the days it has not seen."""
     rows = [{"what": what, "value": _figures(value)} for what, value in calibration.report.items()]
-    return _table(calibration.scenario.name, {"calibration": "{what}", "": "{value}"}, rows)
+    title = f"{calibration.scenario.name}: the days that were not fitted"
+    table = _table(title, {"": "{what}", "value": "{value}"}, rows)
+    table.columns[0].no_wrap = False
+    return table
 
 
 def scenario_table(known: list[Scenario]) -> Table:

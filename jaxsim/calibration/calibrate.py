@@ -192,7 +192,7 @@ def _scenario(
         utility=[_rounded(row) for row in np.log(within) + special.logit(buying)],
         no_purchase=1.0,
         lift=config.lift,
-        slot_weight=list(config.slot_weight),
+        slot_weight=list(config.slot_weight[: len(past.products)]),
         season=[_rounded(row) for row in fitted.season],
         substitution=config.substitution,
         hide_stockouts=config.hide_stockouts,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import duckdb
 
@@ -225,8 +225,11 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
                 )
             with archive.open(inside[0]) as packed:
                 yield packed
+    elif name.endswith(".gz"):
+        with gzip.open(path) as packed:
+            yield cast(IO[bytes], packed)
     else:
-        with (gzip.open if name.endswith(".gz") else Path.open)(path, "rb") as packed:
+        with path.open("rb") as packed:
             yield packed
 
 

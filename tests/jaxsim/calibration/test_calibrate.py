@@ -117,7 +117,7 @@ WRONG_FILES = {
     "money": (
         "paid",
         "4,00",
-        "'paid' has 4,00 in row 2; allowed: one decimal sign, but it has 4.0 in row",
+        "'paid' has 4,00 in row 2; allowed: one decimal sign",
     ),
     "negative": ("cost", "-1", "'cost' has -1 in row 2; allowed: numbers from 0"),
     "card": ("card", None, "'card' is empty in row 2"),

@@ -1,0 +1,42 @@
+"""Tables on narrow terminals, on those that know few letters, and in pipes."""
+
+import io
+import sys
+
+import pytest
+
+from agents.report.tables import policy_table
+from agents.report.terminal import one_line, open_console, show
+
+NAME = "[red]茶_$x$ :smile:"
+SIZES = {"stores": 256, "periods": 200}
+ROW = {
+    "profit_mean": 1e9, "profit_ci95": (0.9e9, 1.1e9), "difference_to_best_heuristic": -1e9,
+    "difference_ci95": (-1e9, 0.0), "service_level": 0.9, "availability": 0.8,
+}  # fmt: skip
+SUMMARY = {
+    "scenario": NAME, "evaluation": SIZES, "best_heuristic": "myopic",
+    "policies": {"learned": ROW, "myopic": ROW},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("columns", ["60", None])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_money_shows_whole_on_any_terminal(monkeypatch, columns, encoding):
+    printed = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns:
+        monkeypatch.setenv("COLUMNS", columns)
+    show(open_console(), policy_table(SUMMARY))
+    printed.flush()
+    text = printed.buffer.getvalue().decode(encoding)
+    sign = "+/-" if encoding == "ascii" else "±"
+    assert f"1,000,000,000.00 {sign} 100,000,000.00" in text
+    assert f"-1,000,000,000.00 {sign} 500,000,000.00" in text
+    tea = "茶" if encoding == "utf-8" else "\\u8336"
+    assert f"[red]{tea}_$x$ :smile:" in text and "\x1b" not in text
+
+
+def test_what_a_name_holds_stays_in_its_line():
+    assert one_line("a\nb\x1b[31m é") == "a\\nb\\x1b[31m é"

@@ -39,7 +39,7 @@ def split(days: pd.DatetimeIndex, train_days: int) -> int:
         raise CalibrationError(
             f"train_days: {train} of {span}; allowed: at least 28, and 7 days left"
         )
-    raise CalibrationError(f"transactions: {span}; needed: about 38, 28 to fit and a quarter left")
+    raise CalibrationError(f"transactions: {span}; allowed: 38 or more, or 35 with --train-days 28")
 
 
 def whole_days(

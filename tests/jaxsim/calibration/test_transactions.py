@@ -84,7 +84,7 @@ def test_a_day_is_the_shop_s_own_however_it_is_written(tmp_path, way, told):
 
 def test_numbered_days_need_a_calendar(tmp_path):
     path = written(tmp_path / "sales.csv", rows(lambda day: str((day - START).days + 1)))
-    with pytest.raises(CalibrationError, match="1 to 40, which look like day numbers.*--first-day"):
+    with pytest.raises(CalibrationError, match=r"1 to 40, .* day numbers.*--first-day"):
         read(path)
     assert purchases(read(path, first_day=START)) == WHOLE
 
@@ -92,7 +92,7 @@ def test_numbered_days_need_a_calendar(tmp_path):
 def test_an_order_of_day_and_month_that_no_date_decides_is_asked_for(tmp_path):
     early = [[f"{day:%d/%m/%Y}", "tea", "2"] for day in DAYS if day.day <= 12]
     path = written(tmp_path / "sales.csv", early)
-    with pytest.raises(CalibrationError, match="day first or month first.*--date-order dmy or mdy"):
+    with pytest.raises(CalibrationError, match=r"day first or month first.*--date-order"):
         read(path)
     assert read(path, date_order="dmy").table["day"].max() == pd.Timestamp("2024-04-12")
 
@@ -242,7 +242,7 @@ def test_the_table_that_a_database_makes_gives_the_same_store_to_the_last_digit(
     count = 3000
     table = pd.DataFrame(
         {
-            "Day": pd.to_datetime(rng.choice(DAYS, count)), "SKU": rng.choice(["007", "tea"], count),
+            "Day": pd.to_datetime(rng.choice(DAYS, count)), "SKU": rng.choice(["07", "b"], count),
             "Paid": rng.integers(80, 320, count) / 100, "Pieces": rng.integers(-1, 3, count),
             "Card": rng.integers(0, 400, count), "Age": rng.choice(["old", "young", ""], count),
         }

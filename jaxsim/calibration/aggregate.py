@@ -123,10 +123,10 @@ def read_aggregated(path: Path) -> pd.DataFrame:
         _check(connection, path, parts[0].row)
         kept = ", ".join(COLUMNS)
         table = connection.sql(f"SELECT {kept} FROM ready ORDER BY ALL").df()
-    if table["product"].notna().all() or table["product"].isna().all():
+    if table["product"].notna().all():
         raise CalibrationError(
-            f"aggregated: {path} needs rows with a product, and a row without one for each day and "
-            "segment; python train.py calibrate --print-sql prints the query that makes them"
+            f"aggregated: {path} needs a row without a product for each day and segment; "
+            "python train.py calibrate --print-sql prints the query that makes them"
         )
     table["day"] = table["day"].astype("datetime64[us]")
     numbers = ["purchases", "paid", "cost", "visitors"]

@@ -35,6 +35,9 @@ from jaxsim.scenarios.scenario import Scenario, parse
 WEEKS = 520
 """Simulated weeks that the report averages a scenario's sales over."""
 
+LEAST_OPEN = 0.2
+"""Least share of days with sales: below, a date is taken to be mistaken."""
+
 MOST_BUYING = 0.98
 """Largest share of a segment's visitors who buy: where there were more purchases, arrivals are
 raised."""
@@ -88,6 +91,12 @@ def history_of(table: pd.DataFrame, config: CalibrateConfig) -> History:
     products, prices and segments nor which of the first days are gaps. `table`: as
     `jaxsim.calibration.aggregate.read_aggregated` gives it. Raises `CalibrationError`."""
     days = pd.date_range(table["day"].min(), table["day"].max())
+    opened = table["day"].nunique()
+    if opened < len(days) * LEAST_OPEN:
+        raise CalibrationError(
+            f"transactions: sales on only {opened} of the {len(days)} days from {days[0]:%Y-%m-%d} "
+            f"to {days[-1]:%Y-%m-%d}; allowed: on one in five or more; is a date mistaken?"
+        )
     train = split(days, config.train_days)
     counts = count(table, days, days[train], config)
     whole = whole_days(counts.visitors.sum(1), counts.weekday, train)

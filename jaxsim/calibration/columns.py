@@ -66,7 +66,7 @@ def usual_columns(header: list[str], path: Path) -> dict[str, str]:
         elif claims:
             found[role] = claims[0]
         elif role in NEEDED:
-            unclear[role] = f"one of {', '.join(header)}"
+            unclear[role] = f"one of {_listed(header)}"
     if unclear:
         role, choices = next(iter(unclear.items()))
         known = " ".join(f"{each}={found.get(each, 'ITS_COLUMN')!s}" for each in NEEDED)
@@ -91,8 +91,13 @@ def check_columns(columns: dict[str, str], header: list[str], path: Path) -> Non
             hint = f"did you mean {near}? " if near else ""
             raise CalibrationError(
                 f"{path}: no column {column!r} for {role}; {hint}it has: "
-                f"{', '.join(header)}; say --columns {role}=ONE_OF_THEM"
+                f"{_listed(header)}; say --columns {role}=ONE_OF_THEM"
             )
+
+
+def _listed(header: list[str], most: int = 40) -> str:
+    names = [name if len(name) <= most else f"{name[:most]}..." for name in header[:most]]
+    return ", ".join([*names, "..."] if len(header) > most else names)
 
 
 def _claims(header: list[str], ranks: Iterable[str]) -> list[str]:

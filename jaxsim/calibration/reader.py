@@ -129,7 +129,9 @@ class Reader:
                 self._refuse_empty("customer", "a name or number")
         for role in NAMES:
             if role in self.columns:
-                number = self._one(f'SELECT count(DISTINCT "{role}") FROM texts WHERE {FILLED}')
+                number = self._one(
+                    f'SELECT count(*) FROM (SELECT DISTINCT "{role}" FROM texts WHERE {FILLED})'
+                )
                 said.append(Said(role, self.columns[role], f"text, {number:,} different"))
         told = {line.what for line in said} | set(self.columns)
         return said + [Said(role, "", found) for role, found in MISSING.items() if role not in told]

@@ -89,9 +89,8 @@ def open_parts(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection)
             parquet = each.name.lower().endswith(TABLES)
             parts.append(_table(each, copy, connection) if parquet else _text(each, copy))
         except (OSError, EOFError, zipfile.BadZipFile, csv.Error, duckdb.Error) as error:
-            raise CalibrationError(
-                f"transactions: {each} cannot be read ({_first_line(error)})"
-            ) from None
+            why = _first_line(error).replace(str(copy), each.name)
+            raise CalibrationError(f"transactions: {each} cannot be read ({why})") from None
     return parts
 
 
@@ -162,6 +161,8 @@ def _text(path: Path, copy: Path) -> Part:
             shutil.copyfileobj(text, plain, CHUNK)
     with copy.open(encoding="utf-8-sig", newline="") as text:
         sample = text.read(SAMPLE)
+    if "\0" in sample:
+        raise CalibrationError(f"transactions: {path} cannot be read (it is no text)")
     marked = sample[:4].lower() == "sep=" and sample[4:5] in SEPARATORS
     if marked:
         separator, sample = sample[4], sample.split("\n", 1)[-1]

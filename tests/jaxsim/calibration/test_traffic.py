@@ -57,5 +57,5 @@ def test_a_file_of_another_shop_is_refused():
 
 @pytest.mark.parametrize(("days", "train"), [(30, 0), (60, 54), (60, 27)])
 def test_days_on_both_sides_are_needed(days, train):
-    with pytest.raises(CalibrationError, match="allowed: .*28"):
+    with pytest.raises(CalibrationError, match=r"allowed: .*28"):
         split(pd.date_range("2024-01-01", periods=days), train)

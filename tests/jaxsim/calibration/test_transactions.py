@@ -231,6 +231,15 @@ def test_a_shop_that_changed_for_good_has_no_gaps(shrank):
     assert list(np.flatnonzero(~history_of(table, SETTINGS).whole)) == [40, 41, 42]
 
 
+def test_a_history_that_cannot_be_fitted_is_refused_by_what_is_wrong_with_it():
+    days = [START + timedelta(days=number) for number in range(60)]
+    with pytest.raises(CalibrationError, match="sales on only 61 of the 2060 days.*mistaken"):
+        history_of(opened([*days, START + timedelta(days=2059)], lambda _: 30), SETTINGS)
+    table = opened(days, lambda _: 30)
+    with pytest.raises(CalibrationError, match="no product was sold on five in six of the 45 days"):
+        history_of(table[table["product"].isna()], SETTINGS)
+
+
 def test_daily_totals_are_no_purchases():
     days = [START + timedelta(days=number) for number in range(60)]
     with pytest.raises(CalibrationError, match="one row a product and day"):

@@ -233,7 +233,7 @@ def test_a_shop_that_changed_for_good_has_no_gaps(shrank):
 
 def test_a_history_that_cannot_be_fitted_is_refused_by_what_is_wrong_with_it():
     days = [START + timedelta(days=number) for number in range(60)]
-    with pytest.raises(CalibrationError, match="sales on only 61 of the 2060 days.*mistaken"):
+    with pytest.raises(CalibrationError, match=r"sales on only 61 of the 2060 days.*mistaken"):
         history_of(opened([*days, START + timedelta(days=2059)], lambda _: 30), SETTINGS)
     table = opened(days, lambda _: 30)
     with pytest.raises(CalibrationError, match="no product was sold on five in six of the 45 days"):

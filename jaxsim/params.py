@@ -12,7 +12,7 @@ UNLIMITED = 1e9
 
 @struct.dataclass
 class Params:
-    """One store. All fields but the last two are traced arrays, so that stores can differ under
+    """One store. All fields but the last three are traced arrays, so that stores can differ under
     `jax.vmap` and numbers can be differentiated.
 
     N products, K customer segments, C categories, S slate slots, W periods in a season (7 for a
@@ -35,6 +35,9 @@ class Params:
     backlogged: Bool[Array, " N"]  # unmet demand waits (else it substitutes or is lost)
     stall: Float[Array, " N"]  # probability that the pipeline does not move this period
     volume: Float[Array, " N"]  # room taken per unit left over
+    shelf_life: Int[Array, " N"]  # periods in which a fresh unit can be sold; 0: it keeps
+    arrival_age: Int[Array, " N"]  # periods of its shelf life that are over when a unit arrives
+    disposal: Float[Array, " N"]  # money per unit wasted, beside its cost
     demand_noise: Float[Array, " N"]  # σ of the mean-one lognormal shock on a product's demand
     category: Int[Array, " N"]  # 0 to C − 1: customers choose within each on its own
 
@@ -48,6 +51,7 @@ class Params:
     substitution: Float[Array, ""]  # probability that unmet demand that cannot wait chooses again
     hide_stockouts: Bool[Array, ""]  # products with nothing on hand cannot be chosen
     charge_missed: Bool[Array, ""]  # penalty and goodwill also know whom hidden products cost
+    fresh_share: Float[Array, ""]  # of buyers who take the freshest unit; the others the oldest
 
     # What changes slowly
     market_persistence: Float[Array, ""]  # ρ of the hidden log market state
@@ -69,6 +73,8 @@ class Params:
     # Static: a change compiles again
     family: str = struct.field(pytree_node=False, default="poisson")  # of `jaxsim.families`
     max_lead_time: int = struct.field(pytree_node=False, default=1)  # L, rows of the pipeline
+    # A, rows of stock by age; 0: goods keep, and nothing of ageing is compiled.
+    max_shelf_life: int = struct.field(pytree_node=False, default=0)
 
     @property
     def products(self) -> int:
@@ -91,6 +97,11 @@ class Params:
         half a pack cannot be ordered. Here and not where stores are made, since `replace` checks
         nothing."""
         return self.pack * jnp.floor(self.max_order / self.pack)
+
+    @property
+    def ages(self) -> bool:
+        """Whether goods may age in this store."""
+        return self.max_shelf_life > 0
 
     @property
     def season_length(self) -> int:

@@ -1,6 +1,7 @@
 """What a period of a store is made of: its state, the decision, the chance it meets, the ledger.
 
-N products, K segments, S slots of a slate, L rows of the pipeline.
+N products, K segments, S slots of a slate, L rows of the pipeline, A periods that goods keep at
+most.
 """
 
 from flax import struct
@@ -21,6 +22,9 @@ class State:
     sold: Float[Array, " N"]  # units of the last period, but those that had been waiting
     lost: Float[Array, " N"]  # units of the last period
     period: Int[Array, ""]
+    # Units on hand by the periods after this one in which they can still be sold: row 0 is wasted
+    # tonight if not sold. Goods that keep are in no row. None where nothing ages.
+    expiring: Float[Array, "A N"] | None = None
 
 
 @struct.dataclass
@@ -44,6 +48,8 @@ class Chance:
     stall: Float[Array, " N"]  # uniform in [0, 1)
     market: Float[Array, ""]  # standard normal innovation
     spill: Float[Array, ""]  # uniform in [0, 1): the shift of systematic sampling
+    # Uniform in [0, 1): rounds how many buyers take the freshest. None where nothing ages.
+    fresh: Float[Array, " N"] | None = None
     # Customers more than the model brings, in the mean of first-choice demand: what one is worth.
     more: Float[Array, " N"] | None = None
 
@@ -62,7 +68,9 @@ class Flows:
     - `missed`: customers that absence cost, whether they saw it (`lost`) or bought nothing because
       a product with nothing on hand was hidden from them. The latter are an expectation, so this is
       no whole number;
-    - `left`: ending on-hand, after the period's sales and before the next morning's receipts.
+    - `wasted`: units that are too old to be sold after this period, thrown away in its evening;
+    - `left`: ending on-hand, after the period's sales and waste and before the next morning's
+      receipts.
     """
 
     ordered: Float[Array, " N"]
@@ -76,6 +84,7 @@ class Flows:
     waiting: Float[Array, " N"]  # unmet demand that joins the backlog
     lost: Float[Array, " N"]  # unmet demand that bought nothing, by first choice
     missed: Float[Array, " N"]  # lost, and those who would have bought it had it not been hidden
+    wasted: Float[Array, " N"]  # too old after the period's sales
     left: Float[Array, " N"]  # ending on-hand
     backlog: Float[Array, " N"]  # waiting after the period's sales
     attention: Float[Array, " N"]  # given by the slates, mean over arriving customers
@@ -86,6 +95,7 @@ class Flows:
     holding: Float[Array, " N"]
     penalty: Float[Array, " N"]
     overflow: Float[Array, " N"]  # shared among products by the room they take
+    disposal: Float[Array, " N"]  # of what is wasted; its cost was paid with the order
     profit: Float[Array, " N"]  # revenue less all other money terms
 
     @property

@@ -106,6 +106,40 @@ def _counts(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 @jax.custom_jvp
+def rounded(shift: Float[Array, "*shape"], mean: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """A whole number with this expectation, `mean` rounded up or down by `shift`, uniform in
+    [0, 1); slope 1 in the mean."""
+    whole = jnp.floor(mean)
+    return whole + jnp.where(shift < mean - whole, 1.0, 0.0)
+
+
+@rounded.defjvp
+def _rounded(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    return rounded(*primals), tangents[1]
+
+
+@jax.custom_jvp
+def kept(counted: Float[Array, "*#shape"], left: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
+    """Units left of the oldest ones: `counted`, those up to some age less what was taken of the
+    oldest, but 0 or more, and at most all that is `left`.
+
+    Slope: the mean of one unit more and one unit less. In `counted` 1 between the ends, half at an
+    end; in `left` 1 where it binds, half at a tie.
+    """
+    return jnp.clip(counted, 0.0, left)
+
+
+@kept.defjvp
+def _kept(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    counted, left = primals
+    at_an_end = jnp.equal(counted, 0.0) | jnp.equal(counted, left)
+    inside = (counted >= 0.0) & (counted <= left)
+    in_counted = jnp.where(inside, jnp.where(at_an_end, 0.5, 1.0), 0.0)
+    in_left = jnp.where(counted > left, 1.0, jnp.where(jnp.equal(counted, left), 0.5, 0.0))
+    return kept(*primals), in_counted * tangents[0] + in_left * tangents[1]
+
+
+@jax.custom_jvp
 def fill_rate(
     served: Float[Array, "*shape"], asked: Float[Array, "*shape"]
 ) -> Float[Array, "*shape"]:

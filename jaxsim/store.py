@@ -1,4 +1,4 @@
-"""One period of one store: order, demand, fulfil, evolve, receive, account.
+"""One period of one store: order, demand, fulfil, expire, evolve, receive, account.
 
 A `State` is what policies decide on, so `step` begins after the decision and ends with the next
 morning's receipts. Pure functions of one store; `jax.vmap` makes thousands of them. Equations:
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaxsim import choice, families, redraw, sampling, slopes
+from jaxsim import ageing, choice, families, redraw, sampling, slopes
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
@@ -38,7 +38,7 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
     n, k = params.products, params.segments
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.needs)
     level = (params.arrivals * params.season.mean(-1)) @ shares
-    return State(
+    state = State(
         on_hand=jnp.ceil(level * (params.review + 1)),
         pipeline=jnp.where(lead_rows, jnp.round(level), 0.0),
         backlog=jnp.zeros(n),
@@ -49,19 +49,22 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
         sold=jnp.round(level),
         lost=jnp.zeros(n),
         period=jax.random.randint(key, (), 0, params.season_length),
+        expiring=jnp.zeros((params.max_shelf_life, n)) if params.ages else None,
     )
+    return ageing.shelve(state, params) if params.ages else state
 
 
 def draw(key: PRNGKeyArray, params: Params) -> Chance:
     """The chance of one period, independent of state and action."""
     n = params.products
-    uniforms = sampling.open_uniform(key, (3 * n + 2,))
+    uniforms = sampling.open_uniform(key, ((4 if params.ages else 3) * n + 2,))
     return Chance(
         demand=uniforms[:n],
         shock=sampling.standard_normal(uniforms[n : 2 * n]),
         stall=sampling.unit_interval(uniforms[2 * n : 3 * n]),
         market=sampling.standard_normal(uniforms[3 * n]),
         spill=sampling.unit_interval(uniforms[3 * n + 1]),
+        fresh=sampling.unit_interval(uniforms[3 * n + 2 :]) if params.ages else None,
     )
 
 
@@ -78,8 +81,11 @@ def advance(chance: Chance, state: State, action: Action, params: Params) -> tup
     state, ordered, early, served_early = order(state, action, params)
     demanded = demand(chance, state, action, params)
     left, backlog, flows = fulfil(chance, state, demanded, params)
+    expiring = None
+    if params.ages:
+        left, expiring, flows = ageing.expire(chance, state, left, flows, params)
     next_state = evolve(chance, state, demanded, flows, params)
-    next_state = next_state.replace(on_hand=left, backlog=backlog)
+    next_state = next_state.replace(on_hand=left, backlog=backlog, expiring=expiring)
     next_state, late, served_late = receive(chance, next_state, params)
     flows = flows.replace(
         ordered=ordered, received=early + late, backlog_served=served_early + served_late
@@ -98,7 +104,7 @@ def receive(
     arriving = jnp.where(moves, state.pipeline[0], 0.0)
     moved = jnp.concatenate([state.pipeline[1:], jnp.zeros_like(state.pipeline[:1])])
     state = state.replace(pipeline=jnp.where(moves, moved, state.pipeline))
-    state, served = _put_on_hand(state, arriving)
+    state, served = _put_on_hand(state, arriving, params)
     return state, arriving, served
 
 
@@ -117,7 +123,7 @@ def order(
     row = jnp.arange(1, params.max_lead_time + 1)[:, None] == params.lead_time[None]
     state = state.replace(pipeline=state.pipeline + jnp.where(row, ordered, 0.0))
     at_once = jnp.where(params.lead_time == 0, ordered, 0.0)
-    state, served = _put_on_hand(state, at_once)
+    state, served = _put_on_hand(state, at_once, params)
     return state, ordered, at_once, served
 
 
@@ -205,8 +211,9 @@ def second_choices(
 
 
 def account(flows: Flows, params: Params) -> Flows:
-    """The money of a period: Σ p·sales − c·q − f·1{q>0} − h·left − b·(missed or waiting), less
-    overflow·(Σ volume·left − capacity)⁺ for what does not fit the warehouse."""
+    """The money of a period: Σ p·sales − c·q − f·1{q>0} − h·left − b·(missed or waiting)
+    − disposal·wasted, less overflow·(Σ volume·left − capacity)⁺ for what does not fit the
+    warehouse."""
     sold = flows.served + flows.substituted + flows.backlog_served
     room = params.volume * flows.left
     beyond = jnp.maximum(room.sum() - params.capacity, 0.0)
@@ -216,6 +223,7 @@ def account(flows: Flows, params: Params) -> Flows:
     holding = params.holding * flows.left
     missed = jnp.where(params.charge_missed, flows.missed, flows.lost)
     penalty = params.penalty * (missed + flows.backlog)
+    disposal = params.disposal * flows.wasted if params.ages else jnp.zeros_like(revenue)
     overflow = params.overflow * beyond * _ratio(room, room.sum())
     return flows.replace(
         sold=sold,
@@ -225,17 +233,19 @@ def account(flows: Flows, params: Params) -> Flows:
         holding=holding,
         penalty=penalty,
         overflow=overflow,
-        profit=revenue - purchase - order_cost - holding - penalty - overflow,
+        disposal=disposal,
+        profit=revenue - purchase - order_cost - holding - penalty - overflow - disposal,
     )
 
 
 def profit_on_sale(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
-    """Profit with each unit's cost charged when it is sold instead of when it is ordered.
+    """Profit with each unit's cost charged when it is sold, or wasted, instead of when it is
+    ordered.
 
     Stock is carried at cost, a potential: the average profit and the best policy are the same
     (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
     """
-    return flows.profit + params.cost * (flows.ordered - flows.sold)
+    return flows.profit + params.cost * (flows.ordered - flows.sold - flows.wasted)
 
 
 def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params: Params) -> State:
@@ -267,15 +277,18 @@ def season_index(params: Params) -> Float[Array, " C"]:
 
 _FILLED_LATER = (
     "ordered", "received", "backlog_served", "sold", "revenue", "purchase", "order_cost",
-    "holding", "penalty", "overflow", "profit",
+    "holding", "penalty", "overflow", "disposal", "wasted", "profit",
 )  # fmt: skip
 
 
-def _put_on_hand(state: State, units: Float[Array, " N"]) -> tuple[State, Float[Array, " N"]]:
+def _put_on_hand(
+    state: State, units: Float[Array, " N"], params: Params
+) -> tuple[State, Float[Array, " N"]]:
     """Adds units to stock and serves the backlog; returns the state and the units served."""
     stock = state.on_hand + units
     served = jnp.minimum(stock, state.backlog)
-    return state.replace(on_hand=stock - served, backlog=state.backlog - served), served
+    state = state.replace(on_hand=stock - served, backlog=state.backlog - served)
+    return ageing.shelve(state, params) if params.ages else state, served
 
 
 def _substitute(

@@ -17,6 +17,7 @@ def random_params(
     max_lead_time: int,
     family: str = "poisson",
     categories: int = 1,
+    max_shelf_life: int = 0,
 ) -> Params:
     """A store drawn from everything the model allows."""
     rng = np.random.default_rng(seed)
@@ -62,8 +63,9 @@ def random_params(
         overflow=maybe(rng.uniform(0, 2)),
         forecast_memory=0.8,
     )
+    fields |= _ages(seed, n, max_shelf_life)
     whole, flags = (
-        ("lead_time", "review", "category"),
+        ("lead_time", "review", "category", "shelf_life", "arrival_age"),
         ("backlogged", "hide_stockouts", "charge_missed"),
     )
     arrays = {
@@ -72,7 +74,20 @@ def random_params(
         )
         for name, value in fields.items()
     }
-    return Params(family=family, max_lead_time=max_lead_time, **arrays)
+    sizes = {"max_lead_time": max_lead_time, "max_shelf_life": max_shelf_life}
+    return Params(family=family, **sizes, **arrays)
+
+
+def _ages(seed: int, products: int, longest: int) -> dict[str, np.ndarray | float]:
+    """Some products keep, others have any shelf life; some arrive with part of it over."""
+    rng = np.random.default_rng(seed + 10**6)
+    life = rng.integers(0, longest + 1, products)
+    return dict(
+        shelf_life=life,
+        arrival_age=np.minimum(rng.integers(0, 3, products), np.maximum(life - 1, 0)),
+        disposal=rng.uniform(0, 2, products),
+        fresh_share=rng.choice([0.0, 0.4, 1.0]),
+    )
 
 
 def one_need(segments: int, products: int, no_purchase: float = 1.0) -> Needs:
@@ -99,7 +114,18 @@ def random_state(seed: int, params: Params) -> State:
         lost=rng.poisson(1, n),
     )
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in floats.items()}
-    return State(period=jnp.asarray(rng.integers(0, 12), jnp.int32), **arrays)
+    state = State(period=jnp.asarray(rng.integers(0, 12), jnp.int32), **arrays)
+    return _aged(rng, state, params) if params.ages else state
+
+
+def _aged(rng: np.random.Generator, state: State, params: Params) -> State:
+    """Units on hand of any age that their product can have on the shelf."""
+    rows = np.zeros((params.max_shelf_life, params.products))
+    life = np.asarray(params.shelf_life - params.arrival_age)
+    for product in np.flatnonzero(np.asarray(params.shelf_life) > 0):
+        row = rng.integers(0, life[product], int(state.on_hand[product]))
+        np.add.at(rows[:, product], row, 1)
+    return state.replace(expiring=jnp.asarray(rows, jnp.float32))
 
 
 def random_action(seed: int, params: Params) -> Action:

@@ -27,11 +27,13 @@ def charged_margin(
 
 
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
-    """Margin of the first choices it serves, less holding, ordering, overflow and penalties.
+    """Margin of the first choices it serves, less holding, ordering, overflow, penalties and
+    what is wasted, at cost and disposal.
 
     Where sold-out products can be asked for, this equals minus the cost and the lost margin, up to
     a term that the other department decides. Where they are hidden, a lost customer is not seen:
     a penalty on those that are seen would reward empty shelves.
     """
     served_margin = (params.price - params.cost) * (flows.served + flows.backlog_served)
-    return served_margin - flows.holding - flows.overflow - flows.order_cost - flows.penalty
+    stock = flows.holding + flows.overflow + params.cost * flows.wasted + flows.disposal
+    return served_margin - stock - flows.order_cost - flows.penalty

@@ -40,11 +40,12 @@ Review = Annotated[int, Field(ge=1, le=365, strict=True)]
 
 PRODUCT_FIELDS = (
     "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
-    "pack", "backlogged", "stall", "volume", "demand_noise",
+    "pack", "backlogged", "stall", "volume", "shelf_life", "arrival_age", "disposal",
+    "demand_noise",
 )  # fmt: skip
 SEGMENT_FIELDS = ("arrivals", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
-    "substitution", "hide_stockouts", "charge_missed", "market_persistence", "market_noise",
+    "substitution", "hide_stockouts", "charge_missed", "fresh_share", "market_persistence", "market_noise",
     "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory",
     "capacity", "overflow", "forecast_memory",
 )  # fmt: skip
@@ -57,8 +58,8 @@ class Scenario(BaseModel):
     per segment with a number for each category, in the order in which the categories first appear.
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
-    out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a slate larger
-    than the catalogue. A `max_order` between whole packs is not refused: the store rounds it down
+    out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a shelf life above
+    `max_shelf_life` or not above `arrival_age`, a slate larger than the catalogue. A `max_order` between whole packs is not refused: the store rounds it down
     (`Params.order_cap`), so that half of a cap of 5 is a cap of 2. Units and meanings:
     `jaxsim.params.Params`.
     """
@@ -70,6 +71,7 @@ class Scenario(BaseModel):
     sources: list[str] = []
     family: str = "poisson"
     max_lead_time: Annotated[int, Field(ge=1, le=64, strict=True)]
+    max_shelf_life: Periods = 0
     products: Annotated[list[str], Field(min_length=1, max_length=100_000)]
     segments: Annotated[list[str], Field(min_length=1, max_length=10_000)]
     category: list[str] = []
@@ -86,6 +88,9 @@ class Scenario(BaseModel):
     backlogged: bool | list[bool] = False
     stall: Memory | list[Memory] = 0.0
     volume: Rate | list[Rate] = 1.0
+    shelf_life: Periods | list[Periods] = 0
+    arrival_age: Periods | list[Periods] = 0
+    disposal: Money | list[Money] = 0.0
     demand_noise: Sigma | list[Sigma] = 0.0
 
     arrivals: Rate | list[Rate]
@@ -97,6 +102,7 @@ class Scenario(BaseModel):
     substitution: Share = 0.0
     hide_stockouts: bool = False
     charge_missed: bool = True
+    fresh_share: Share = 0.0
 
     market_persistence: Memory = 0.0
     market_noise: Sigma = 0.0
@@ -157,6 +163,7 @@ class Scenario(BaseModel):
             raise ValueError(
                 f"lead_time: {longest}; allowed: 0 to max_lead_time={self.max_lead_time}"
             )
+        self._check_ages()
         slots = self.slot_weight
         if len(slots) > len(self.products):
             raise ValueError(
@@ -175,6 +182,19 @@ class Scenario(BaseModel):
             names = getattr(self, field)
             if len(set(names)) != len(names):
                 raise ValueError(f"{field}: names repeat; allowed: distinct names")
+
+    def _check_ages(self) -> None:
+        longest = int(np.max(self.shelf_life))
+        if longest > self.max_shelf_life:
+            raise ValueError(
+                f"shelf_life: {longest}; allowed: 0 to max_shelf_life={self.max_shelf_life}"
+            )
+        life, age = np.broadcast_arrays(np.array(self.shelf_life), np.array(self.arrival_age))
+        if (late := (life > 0) & (age >= life)).any():
+            raise ValueError(
+                f"shelf_life: {life[late].max()} of goods that arrive {age[late].max()} periods "
+                "old; allowed: above arrival_age, or 0 for goods that keep"
+            )
 
     def params(self) -> Params:
         """The store as arrays: numbers broadcast to their full shapes, float32 and int32."""
@@ -196,7 +216,12 @@ class Scenario(BaseModel):
             field: jnp.broadcast_to(jnp.asarray(body[field], _dtype(field)), shape)
             for field, shape in shapes.items()
         }
-        return Params(family=self.family, max_lead_time=self.max_lead_time, **arrays)
+        return Params(
+            family=self.family,
+            max_lead_time=self.max_lead_time,
+            max_shelf_life=self.max_shelf_life,
+            **arrays,
+        )
 
     def save(self, path: str | Path) -> None:
         """Writes the scenario as readable JSON, complete or not at all. Raises `OSError`."""
@@ -207,7 +232,7 @@ class Scenario(BaseModel):
 
 
 def _dtype(field: str) -> type:
-    if field in ("lead_time", "review", "category"):
+    if field in ("lead_time", "review", "category", "shelf_life", "arrival_age"):
         return jnp.int32
     return bool if field in ("backlogged", "hide_stockouts", "charge_missed") else jnp.float32
 

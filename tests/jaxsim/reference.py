@@ -14,6 +14,7 @@ class ReferenceStore:
     """One store on the morning of a day, after its receipts."""
 
     on_hand: np.ndarray
+    lives: list[list[int]]  # by product that ages: periods left of each unit, oldest first
     pipeline: np.ndarray
     backlog: np.ndarray
     market: float
@@ -23,8 +24,13 @@ class ReferenceStore:
 
 
 def start_from(state) -> ReferenceStore:
+    rows = np.zeros((0, len(state.on_hand))) if state.expiring is None else state.expiring
     return ReferenceStore(
         on_hand=np.array(state.on_hand, float),
+        lives=[
+            [life for life, units in enumerate(row) for _ in range(int(units))]
+            for row in np.array(rows).T
+        ],
         pipeline=np.array(state.pipeline, float),
         backlog=np.array(state.backlog, float),
         market=float(state.market),
@@ -46,7 +52,7 @@ def one_period(rng, day, order, slate, p):
             packs = min(np.round(order[i] / p.pack[i]), np.floor(p.max_order[i] / p.pack[i]))
             ordered[i] = max(packs, 0) * p.pack[i]
         if p.lead_time[i] == 0:
-            served_waiting[i] += _put(day, i, ordered[i])
+            served_waiting[i] += _put(day, i, ordered[i], p)
         else:
             day.pipeline[p.lead_time[i] - 1, i] += ordered[i]
 
@@ -98,6 +104,7 @@ def one_period(rng, day, order, slate, p):
             if choice < n and day.on_hand[choice] > 0:
                 day.on_hand[choice] -= 1
                 substituted[choice] += 1
+    wasted = [_evening(rng, day, i, served[i] + substituted[i], p) for i in range(n)]
     left, owed = day.on_hand.copy(), day.backlog.copy()
     fill = np.where(asked > 0, served / np.maximum(asked, 1), 1.0)
     for segment in range(k):
@@ -114,13 +121,14 @@ def one_period(rng, day, order, slate, p):
             arriving = day.pipeline[0, i]
             day.pipeline[:-1, i] = day.pipeline[1:, i]
             day.pipeline[-1, i] = 0
-            served_waiting[i] += _put(day, i, arriving)
+            served_waiting[i] += _put(day, i, arriving, p)
 
     sold = served + substituted + served_waiting
     lost = asked.sum() - served.sum() - waiting.sum() - substituted.sum()
     happened = {
         "asked": asked, "served": served, "substituted": substituted, "sold": sold,
         "waiting": waiting, "ordered": ordered, "left": left, "on_hand": day.on_hand,
+        "wasted": wasted, "disposal": (p.disposal * wasted).sum(),
         "owed": day.backlog, "lost": lost, "missed": lost + away.sum(),
         "goodwill": day.goodwill, "market": day.market,
         "revenue": (p.price * sold).sum(),
@@ -132,9 +140,26 @@ def one_period(rng, day, order, slate, p):
     return day, happened
 
 
-def _put(day, i, units):
+def _evening(rng, day, i, bought, p):
+    """Units of those sold are taken one by one, from either end; what is too old is thrown away."""
+    if p.shelf_life[i] == 0:
+        return 0
+    share = p.fresh_share * bought
+    fresh = int(share) + (rng.random() < share - int(share))
+    for takes_fresh in rng.permutation(np.arange(int(bought)) < fresh):
+        day.lives[i].pop(-1 if takes_fresh else 0)
+    wasted = day.lives[i].count(0)
+    day.lives[i] = [life - 1 for life in day.lives[i] if life > 0]
+    day.on_hand[i] -= wasted
+    return wasted
+
+
+def _put(day, i, units, p):
     stock = day.on_hand[i] + units
     served = min(stock, day.backlog[i])
+    if p.shelf_life[i] > 0:
+        new = int(stock - served - day.on_hand[i])
+        day.lives[i] = sorted(day.lives[i] + [p.shelf_life[i] - p.arrival_age[i] - 1] * new)
     day.on_hand[i], day.backlog[i] = stock - served, day.backlog[i] - served
     return served
 

@@ -13,7 +13,7 @@ from jaxsim.params import Params
 from jaxsim.records import Flows, State
 from tests.random_stores import random_action, random_params, random_state
 
-SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric", 2)]
+SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric", 2, 3)]
 PERIODS = 6
 
 step = jax.jit(store.step)
@@ -46,9 +46,10 @@ def assert_whole(states: list[State], ledger: list[Flows]) -> None:
     units = [leaf for s in states for leaf in (s.on_hand, s.pipeline, s.backlog)]
     names = (
         "ordered", "received", "asked", "served", "substituted", "backlog_served", "sold",
-        "waiting", "lost", "left", "backlog",
+        "waiting", "lost", "wasted", "left", "backlog",
     )  # fmt: skip
     units += [getattr(flows, name) for flows in ledger for name in names]
+    units += [s.expiring for s in states if s.expiring is not None]
     for each in units:
         assert (each >= 0).all()
         np.testing.assert_array_equal(each, np.round(each))
@@ -67,10 +68,26 @@ def test_units_are_conserved_exactly(size, seed):
     for before, after, flows in zip(states, states[1:], ledger, strict=False):
         start = before.on_hand + before.pipeline.sum(0)
         end = after.on_hand + after.pipeline.sum(0)
-        np.testing.assert_array_equal(start + flows.ordered, end + flows.sold)
+        np.testing.assert_array_equal(start + flows.ordered, end + flows.sold + flows.wasted)
         np.testing.assert_array_equal(
             before.backlog + flows.waiting, after.backlog + flows.backlog_served
         )
+
+
+@many
+@given(seed=seeds)
+def test_what_ages_is_on_hand_by_age_and_only_it_is_wasted(seed):
+    params, states, ledger = path(seed, SIZES[-1])
+    ages = params.shelf_life > 0
+    life = params.shelf_life - params.arrival_age
+    for before, after, flows in zip(states, states[1:], ledger, strict=False):
+        np.testing.assert_array_equal(after.expiring.sum(0), np.where(ages, after.on_hand, 0))
+        beyond = np.arange(params.max_shelf_life)[:, None] >= np.maximum(life, 0)
+        assert (after.expiring[beyond] == 0).all()
+        assert (flows.wasted[~ages] == 0).all()
+        at_once = np.where((params.lead_time == 0) & (life == 1), flows.ordered, 0)
+        assert (flows.wasted <= before.expiring[0] + at_once).all()
+        np.testing.assert_allclose(flows.disposal, params.disposal * flows.wasted)
 
 
 @every_store
@@ -153,6 +170,7 @@ def test_profit_is_what_the_units_say(size, seed):
             - params.cost * flows.ordered
             - params.order_cost * (flows.ordered > 0)
             - params.holding * flows.left
+            - params.disposal * flows.wasted
             - params.penalty
             * ((flows.missed if params.charge_missed else flows.lost) + flows.backlog)
         ).sum() - float(params.overflow) * max(room - float(params.capacity), 0.0)

@@ -1,14 +1,16 @@
 """Every unit event: its value is the store's, its slope what one unit more or less would do."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
 
-from jaxsim import choice, families, redraw, slopes
-from jaxsim.records import Action
-from tests.random_stores import random_params
+from jaxsim import ageing, choice, families, redraw, slopes, store
+from jaxsim.records import Action, Flows
+from tests.random_stores import random_params, random_state
 
 
 def slope_of(function, *at):
@@ -125,3 +127,65 @@ def test_drawing_a_slot_anew_changes_mean_demand_as_brute_force_says(categories)
     )
     np.testing.assert_allclose(mine, right, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(by_redraw(logits), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("counted", "left", "in_counted", "in_left"),
+    [
+        (-2, 3, 0.0, 0.0), (0, 3, 0.5, 0.0), (2, 3, 1.0, 0.0), (3, 3, 0.5, 0.5), (5, 3, 0.0, 1.0),
+        (2, 0, 0.0, 1.0), (-1, 0, 0.0, 0.0),
+    ],
+)  # fmt: skip
+def test_what_is_kept_of_the_oldest(counted, left, in_counted, in_left):
+    """Both slopes are the mean of one unit more and one less, where both are possible."""
+
+    def kept(counted, left):
+        return min(max(counted, 0), left)
+
+    assert float(slopes.kept(jnp.float32(counted), jnp.float32(left))) == kept(counted, left)
+    assert slope_of(slopes.kept, counted, left) == [in_counted, in_left]
+    assert in_counted == (kept(counted + 1, left) - kept(counted - 1, left)) / 2
+    if left > 0:
+        assert in_left == (kept(counted, left + 1) - kept(counted, left - 1)) / 2
+
+
+def test_rounding_at_random_keeps_the_mean_and_passes_its_slope_on():
+    shift = (jnp.arange(1000) + 0.5) / 1000
+    for mean in (0.0, 1.0, 2.3, 7.0):
+        found = slopes.rounded(shift, jnp.full(1000, mean))
+        assert float(found.mean()) == pytest.approx(mean, abs=2e-3) and set(map(float, found)) <= {
+            np.floor(mean), np.ceil(mean),
+        }  # fmt: skip
+    assert (
+        float(jax.grad(lambda mean: slopes.rounded(jnp.float32(0.4), mean))(jnp.float32(2.3)))
+        == 1.0
+    )
+
+
+@pytest.mark.parametrize("fresh_share", [0.0, 1.0])
+def test_the_slopes_of_ageing_are_the_differences_that_a_unit_makes(fresh_share):
+    """Waste, and what is left by age, in stock of each age and in sales: the mean of one unit more
+    and one less, on every shelf of up to three units of each of two ages that does not sell out."""
+    params = random_params(0, 1, 1, 1, 1, max_shelf_life=2).replace(
+        shelf_life=jnp.array([2]), fresh_share=jnp.float32(fresh_share)
+    )
+    chance = store.draw(jax.random.key(0), params)
+    empty = Flows(**{field.name: jnp.zeros(1) for field in dataclasses.fields(Flows)})
+    blank = random_state(0, params)
+
+    @jax.jit
+    def evening(units):
+        *rows, bought = units
+        state = blank.replace(on_hand=sum(rows)[None], expiring=jnp.stack(rows)[:, None])
+        left = state.on_hand - bought
+        flows = empty.replace(served=bought[None])
+        left, older, flows = ageing.expire(chance, state, left, flows, params)
+        return jnp.concatenate([flows.wasted, left, older[0]])
+
+    slopes_of, units = jax.jit(jax.jacobian(evening)), jnp.eye(3)
+    for shelf in np.ndindex(4, 4):
+        for bought in range(1, sum(shelf)):
+            at = jnp.array([*shelf, bought], jnp.float32)
+            made = jnp.stack([evening(at + one) - evening(at - one) for one in units], -1) / 2
+            possible = np.array([*shelf, bought]) > 0
+            np.testing.assert_array_equal(slopes_of(at)[:, possible], made[:, possible])

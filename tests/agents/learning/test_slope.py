@@ -9,7 +9,8 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import store
 from jaxsim.scenarios import get
 
-STORES, PERIODS = 1024, 24
+STORES, PERIODS = 2048, 24
+PERISHABLE = {"max_shelf_life": 3, "shelf_life": [2, 3], "disposal": 1.0, "fresh_share": 0.3}
 
 
 @jax.jit
@@ -37,21 +38,19 @@ def earned(safety, params):
 
 
 @pytest.mark.parametrize(
-    ("scenario", "penalty", "safety", "step", "off"),
+    ("scenario", "changes", "safety", "step", "off"),
     [
-        ("lost-sales", None, 0.3, 0.2, 0.03),
-        ("pair", None, -0.6, 0.2, 0.15),
-        ("pair", 4.0, -0.6, 0.4, 0.1),  # also for customers whom hidden products cost
-        ("boutique", None, 0.2, 0.2, 0.15),
+        ("lost-sales", {}, 0.3, 0.2, 0.03),
+        ("pair", {"penalty": 4.0}, -0.6, 0.4, 0.1),  # also for customers whom hidden products cost
+        ("pair", PERISHABLE, 0.4, 0.507, 0.1),  # a step of one unit
+        ("boutique", {}, 0.2, 0.2, 0.15),
     ],
 )
 def test_the_slope_in_each_safety_factor_is_that_of_finite_differences(
-    scenario, penalty, safety, step, off
+    scenario, changes, safety, step, off
 ):
     """Within a stated error of its length, in the mean over stores."""
-    params = get(scenario).params()
-    if penalty is not None:
-        params = params.replace(penalty=jnp.full(params.products, penalty))
+    params = get(scenario).model_copy(update=changes).params()
     at = jnp.full(params.products, safety)
     slope = np.asarray(jax.jit(jax.grad(earned))(at, params))
     differences = np.array(

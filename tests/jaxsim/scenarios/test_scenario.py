@@ -19,6 +19,18 @@ PAIR = json.loads((scenarios.FOLDER / "pair.json").read_text())
 WRONG = {
     "negative price": ({"price": [10.0, -1.0]}, ["price[1]", "-1", "0"]),
     "lead time beyond the pipeline": ({"lead_time": 9}, ["lead_time", "9", "max_lead_time"]),
+    "shelf life beyond the rows": ({"shelf_life": 4}, ["shelf_life", "4", "max_shelf_life=0"]),
+    "expired on arrival": (
+        {
+            "max_shelf_life": 2,
+            "shelf_life": 2,
+            "max_lead_time": 3,
+            "lead_time": 3,
+            "arrival_age": 3,
+        },
+        ["shelf_life", "2", "3 periods old", "above arrival_age"],
+    ),
+    "paid for waste": ({"disposal": -0.5}, ["disposal", "-0.5", "0"]),
     "fraction of a period": ({"lead_time": 1.5}, ["lead_time", "1.5", "integer"]),
     "slate beyond the catalogue": ({"slot_weight": [1.0, 0.5, 0.2]}, ["slot_weight", "3", "2"]),
     "rising slot weights": ({"slot_weight": [1.0, 1.0001]}, ["slot_weight", "1.0001"]),

@@ -1,0 +1,43 @@
+"""Goods that age: stock by the periods that are left to it, sales from it, waste.
+
+A periods that goods keep at most, N products. Source: this project; docs/model.md.
+"""
+
+from itertools import accumulate
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxsim import slopes
+from jaxsim.params import Params
+from jaxsim.records import Chance, Flows, State
+
+
+def shelve(state: State, params: Params) -> State:
+    """Units on hand that are in no row of `State.expiring` yet, as deliveries are, go into the row
+    of goods that have just arrived; those of products that keep go into none."""
+    row = params.shelf_life - params.arrival_age - 1
+    arrivals = jnp.arange(params.max_shelf_life)[:, None] == row[None, :]
+    new = state.on_hand - state.expiring.sum(0)
+    return state.replace(expiring=state.expiring + jnp.where(arrivals, new[None, :], 0.0))
+
+
+def expire(
+    chance: Chance, state: State, left: Float[Array, " N"], flows: Flows, params: Params
+) -> tuple[Float[Array, " N"], Float[Array, "A N"], Flows]:
+    """What was sold is taken from the rows, the oldest units by most buyers and the freshest by a
+    share of them; what is too old is wasted; the rest is a period older.
+
+    In whatever order both kinds of buyers come, the same units are left: those between the oldest
+    and the freshest that were taken. Returns units left [N] and by row [A, N], and the ledger.
+    """
+    bought = flows.served + flows.substituted
+    fresh = slopes.rounded(chance.fresh, params.fresh_share * bought)
+    oldest = bought - fresh
+    counted = jnp.stack(list(accumulate(state.expiring)))
+    kept = slopes.kept(counted - oldest[None, :], left[None, :])
+    kept = jnp.where(params.shelf_life[None, :] > 0, kept, 0.0)
+    wasted = kept[0]
+    older = jnp.concatenate([kept[1:] - kept[:-1], jnp.zeros_like(kept[:1])])
+    left = left - wasted
+    return left, older, flows.replace(left=left, wasted=wasted)

@@ -1,5 +1,7 @@
 """The columns of each department's view in words, in the order of `jaxsim.views`."""
 
+from jaxsim.params import Params
+
 _MONEY = [
     "(price - cost) / price",
     "2 u / (u + holding) - 1, u = price - cost + penalty",
@@ -12,6 +14,11 @@ _CALENDAR = [
     "season index today - 1",
     "season index tomorrow - 1",
     "room taken / capacity, at most 2",
+]
+_EXPIRY = [
+    *(f"expiring row {row} / (d + 1)" for row in (0, 1, 2)),
+    "expiring rows below lead_time / (d + 1)",
+    "(cost + disposal) / price",
 ]
 COLUMNS = {
     "replenishment": {
@@ -64,4 +71,15 @@ COLUMNS = {
         "store": _CALENDAR,
     },
 }
-"""By department and part of its `View`."""
+"""By department and part of its `View`, in stores whose goods keep."""
+
+
+def columns_of(department: str, params: Params) -> dict[str, list[str]]:
+    """The columns of a department's view of this store, by part of its `View`."""
+    columns = COLUMNS[department]
+    if not params.ages:
+        return columns
+    *product, last = columns["product"]
+    if department == "replenishment":  # today's attention comes last, after its whole view
+        return columns | {"product": [*product, *_EXPIRY, last]}
+    return columns | {"product": [*product, last, *_EXPIRY]}

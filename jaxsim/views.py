@@ -17,6 +17,9 @@ from jaxsim.store import season_index
 PIPELINE_COLUMNS = 4
 """Receipts with a column each; later ones are added to the last column."""
 
+EXPIRY_COLUMNS = 3
+"""Rows of stock by age with a column each, in stores whose goods age."""
+
 REPLENISHMENT_NEWS, RECOMMENDATION_NEWS = 3, 1
 """Columns of `View.news` of each department."""
 
@@ -66,8 +69,9 @@ def protected_season(params: Params) -> Float[Array, "C N"]:
 
 
 def replenishment_view(state: State, params: Params, sees_attention: bool = True) -> View:
-    """What replenishment sees: stock, pipeline, recent sales, lost units and attention, money,
-    calendar; nothing of segments. Without `sees_attention` (a silo) those columns are 0."""
+    """What replenishment sees: stock, what of it expires, pipeline, recent sales, lost units and
+    attention, money, calendar; nothing of segments. Without `sees_attention` (a silo) the columns
+    of attention are 0."""
     stock = stock_of(state, params)
     day = stock.today + 1.0
     margin = params.price - params.cost
@@ -90,6 +94,7 @@ def replenishment_view(state: State, params: Params, sees_attention: bool = True
         due,
         params.stall * 4.0,
         params.demand_noise,
+        *_expiry_columns(state, params),
     ]
     return View(
         product=_columns(columns),
@@ -106,8 +111,8 @@ def with_todays_slates(view: View, attention: Float[Array, " N"]) -> View:
 
 
 def recommendation_view(state: State, params: Params, sees_stock: bool = True) -> View:
-    """What recommendation sees: affinities, margins, fatigue, goodwill, on-hand and the next
-    receipts, calendar. Without `sees_stock` (a silo) the columns of stock are 0."""
+    """What recommendation sees: affinities, margins, fatigue, goodwill, on-hand, what of it expires
+    and the next receipts, calendar. Without `sees_stock` (a silo) the columns of stock are 0."""
     today = stock_of(state, params).today
     day = today + 1.0
     rows = _pipeline_columns(state, params)
@@ -118,11 +123,13 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
         rows[0] / day,
         rows[1] / day,
     ]
+    ages = _expiry_columns(state, params)
     columns = [
         *(column * sees_stock for column in in_stock),
         jnp.log(state.forecast + 0.1),
         *_money_columns(params),
         params.lead_time / 4.0,
+        *(column * sees_stock for column in ages),
     ]
     arrivals = params.arrivals * choice.season_now(state.period, params)
     segment = [
@@ -169,6 +176,20 @@ def _pipeline_columns(state: State, params: Params) -> list[Float[Array, " N"]]:
     rows = [state.pipeline[row] for row in range(seen)]
     rows[-1] = rows[-1] + state.pipeline[seen:].sum(0)
     return rows + [jnp.zeros_like(state.on_hand)] * (PIPELINE_COLUMNS - seen)
+
+
+def _expiry_columns(state: State, params: Params) -> list[Float[Array, " N"]]:
+    """Units that can be sold for the last time in this period, the next and the one after, those
+    that can be no longer than an order placed now takes to arrive, and what a wasted unit costs;
+    none where nothing ages."""
+    if state.expiring is None:
+        return []
+    day, longest = stock_of(state, params).today + 1.0, params.max_shelf_life
+    rows = [state.expiring[row] / day for row in range(min(EXPIRY_COLUMNS, longest))]
+    rows += [jnp.zeros_like(day)] * (EXPIRY_COLUMNS - len(rows))
+    before = jnp.arange(longest)[:, None] < params.lead_time[None, :]
+    gone = jnp.where(before, state.expiring, 0.0).sum(0) / day
+    return [*rows, gone, (params.cost + params.disposal) / (params.price + 1e-6)]
 
 
 def _money_columns(params: Params) -> list[Float[Array, " N"]]:

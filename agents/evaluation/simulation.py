@@ -44,12 +44,15 @@ class Totals:
     sold: Float[Array, " N"]
     shown_sold: Float[Array, " N"]
     left: Float[Array, " N"]
-    stockouts: Float[Array, " N"]  # periods that ended with nothing on hand
+    stockouts: Float[Array, " N"]  # periods that sold all there was
+    wasted: Float[Array, " N"]
     ordered: Float[Array, " N"]
     ordered_squared: Float[Array, " N"]
     asked_squared: Float[Array, " N"]
     cost_of_sold: Float[Array, ""]
     cost_of_left: Float[Array, ""]
+    cost_of_waste: Float[Array, ""]  # what was paid for it, and its disposal
+    disposal: Float[Array, ""]
 
 
 def totals_of(happened: Trajectory, params: Params) -> Totals:
@@ -71,12 +74,15 @@ def totals_of(happened: Trajectory, params: Params) -> Totals:
         sold=flows.sold,
         shown_sold=flows.shown_sold,
         left=flows.left,
-        stockouts=(flows.left <= 0).astype(jnp.float32),
+        stockouts=(flows.left + flows.wasted <= 0).astype(jnp.float32),
+        wasted=flows.wasted,
         ordered=flows.ordered,
         ordered_squared=flows.ordered**2,
         asked_squared=flows.asked**2,
         cost_of_sold=(params.cost * flows.sold).sum(),
         cost_of_left=(params.cost * flows.left).sum(),
+        cost_of_waste=(params.cost * flows.wasted + flows.disposal).sum(),
+        disposal=flows.disposal.sum(),
     )
 
 
@@ -113,11 +119,12 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
     `fill_rate`: first choices sold from stock, over all first choices, those of hidden products who
     left counted. `service_level`: sales to a period's customers, second choices too, over the same.
     `missed`: customers per period whom absence cost, seen or not. `availability`: share of products
-    and periods that begin with stock; `stockout_share`: that end with none. `carried`: share of
-    products that were ever ordered. `turnover`: cost of sales over stock at cost, per period.
-    `shown_share`: share of sales to customers who were shown the product. `bullwhip`: variance of
-    orders over variance of first-choice demand, both summed over products. A share of nothing is
-    NaN: see `UNDEFINED`.
+    and periods that begin with stock; `stockout_share`: that sell all there was. `waste`: units per
+    period that grow too old; `waste_cost`: what was paid for them and for their `disposal`.
+    `carried`: share of products that were ever ordered. `turnover`: cost of sales over stock at
+    cost, per period. `shown_share`: share of sales to customers who were shown the product.
+    `bullwhip`: variance of orders over variance of first-choice demand, both summed over products.
+    A share of nothing is NaN: see `UNDEFINED`.
     """
     t = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), totals)
 
@@ -131,6 +138,9 @@ def kpis(totals: Totals, periods: int) -> dict[str, float]:
         "purchase": mean(t.purchase),
         "holding": mean(t.holding),
         "penalty": mean(t.penalty),
+        "waste": mean(t.wasted.sum(-1)),
+        "waste_cost": mean(t.cost_of_waste),
+        "disposal": mean(t.disposal),
         "demand_value": mean(t.demand_value),
         "fill_rate": _share(t.served, t.wanted),
         "service_level": _share(t.bought, t.wanted),

@@ -30,6 +30,7 @@ FIRST_CHOICE = "mtma"
 APART = "silo"
 SHARES = (
     "fill_rate", "service_level", "availability", "carried", "missed", "shown_share", "turnover",
+    "waste", "waste_cost",
 )  # fmt: skip
 STEPS: dict[str, tuple[str, dict[str, int]]] = {
     "Demand": ("what customers asked for first, at its price", {"demand_value": 1}),
@@ -37,8 +38,9 @@ STEPS: dict[str, tuple[str, dict[str, int]]] = {
     "Cost of goods sold": ("what the units sold were bought for", {"margin": 1, "revenue": -1}),
     "Other purchases": (
         "order costs, and units bought that are still on the shelf",
-        {"revenue": 1, "margin": -1, "purchase": -1},
+        {"revenue": 1, "margin": -1, "purchase": -1, "waste_cost": 1, "disposal": -1},
     ),
+    "Waste": ("goods that grew too old, at cost, and their disposal", {"waste_cost": -1}),
     "Holding": ("keeping stock, and room beyond the warehouse", {"holding": -1}),
     "Penalties": ("charged for each customer lost or waiting", {"penalty": -1}),
 }
@@ -215,9 +217,13 @@ def _bridge(
     mine, other = zip(*pairs, strict=True)
     base, difference = abs(_mean(other, "profit_mean")), _over(differences)
     steps = {
-        label: sum(sign * (_mean(mine, kpi) - _mean(other, kpi)) for kpi, sign in terms.items())
+        label: sum(
+            sign * (_mean(mine, kpi, 0.0) - _mean(other, kpi, 0.0)) for kpi, sign in terms.items()
+        )
         for label, (_, terms) in STEPS.items()
     }
+    if not any(line.get("waste") for line in (*mine, *other)):
+        del steps["Waste"]
     percent = 100 * difference.mean / base if base else math.nan
     return Bridge(better, than, difference, percent, steps)
 
@@ -246,8 +252,9 @@ def _row(name: str, learned: bool, lines: list[Line]) -> PolicyRow:
     )
 
 
-def _mean(lines: Sequence[Line], what: str) -> float:
-    return float(np.mean([line.get(what, math.nan) for line in lines]))
+def _mean(lines: Sequence[Line], what: str, absent: float = math.nan) -> float:
+    """Of a KPI; `absent` stands for it in runs of versions that had none."""
+    return float(np.mean([line.get(what, absent) for line in lines]))
 
 
 def _estimate(line: Line) -> Estimate:

@@ -112,6 +112,8 @@ def _policies(summary: dict[str, Any], title: str) -> Table:
         "service": "{service_level:.3f}",
         "available": "{availability:.3f}",
     }
+    if any(row.get("waste") for row in rows):
+        columns["waste (cost)"] = "{waste:,.2f} ({waste_cost:,.2f})"
     table = _table(title, columns, rows)
     table.rows[[row["name"] for row in rows].index("learned")].style = "bold"
     return table

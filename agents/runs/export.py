@@ -139,6 +139,8 @@ def _blank_state(params: Params) -> State:
     n, k = params.products, params.segments
     shapes = dict.fromkeys(("on_hand", "backlog", "forecast", "sold", "lost"), (n,))
     shapes |= {"pipeline": (params.max_lead_time, n), "goodwill": (k,), "fatigue": (k, n)}
+    if params.ages:
+        shapes["expiring"] = (params.max_shelf_life, n)
     zeros = {field: jnp.zeros(shape) for field, shape in shapes.items()}
     return State(**zeros, market=jnp.zeros(()), period=jnp.zeros((), jnp.int32))
 

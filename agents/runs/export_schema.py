@@ -10,7 +10,7 @@ from agents.policies.recommendation import Recommendation
 from agents.policies.replenishment import Replenishment
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
-from jaxsim.view_columns import COLUMNS
+from jaxsim.view_columns import columns_of
 from jaxsim.views import FEATURE_LIMIT
 
 Department = Replenishment | Recommendation
@@ -50,6 +50,10 @@ def inputs_of(department: Department, params: Params) -> dict[str, Input]:
     fields = {
         "on_hand": _units("on hand after the day's receipts", (n,)),
         "pipeline": _units("on order; row l arrives l + 1 receipts from now", (rows, n)),
+        "expiring": _units(
+            "on hand that is wasted after this period (row 0), after the next (row 1), ...; goods "
+            "that keep are in no row", (params.max_shelf_life, n),
+        ),
         "backlog": _units("owed to waiting customers", (n,)),
         "goodwill": Input(
             "multiplies the customers of each segment", "1", (k,),
@@ -73,7 +77,7 @@ def inputs_of(department: Department, params: Params) -> dict[str, Input]:
             "what the last decision returned; zeros to begin with", "1",
             np.shape(memory), -FEATURE_LIMIT, FEATURE_LIMIT,
         )  # fmt: skip
-    return {name: fields[name] for name in _needed(department)}
+    return {name: fields[name] for name in _needed(department, params)}
 
 
 def schema_of(name: str, department: Department, params: Params, scenario: Scenario) -> dict:
@@ -92,7 +96,7 @@ def schema_of(name: str, department: Department, params: Params, scenario: Scena
         "normalisation": {
             "where": "inside the program: inputs are given raw",
             "clipped_to": [-FEATURE_LIMIT, FEATURE_LIMIT],
-            "features": COLUMNS[name],
+            "features": columns_of(name, params),
         },
         "products": scenario.products,
         "segments": scenario.segments,
@@ -107,18 +111,19 @@ def _units(about: str, shape: tuple[int, ...]) -> Input:
     return Input(about, "units", shape, 0, MOST_UNITS, whole=True)
 
 
-def _needed(department: Department) -> list[str]:
+def _needed(department: Department, params: Params) -> list[str]:
     """A siloed department is not asked for what it does not look at."""
     shared = department.sight != "own half"
+    ages = ["expiring"] if params.ages else []
     if isinstance(department, Replenishment):
-        names = ["on_hand", "pipeline", "backlog", "forecast", "sold", "lost", "period"]
+        names = ["on_hand", "pipeline", *ages, "backlog", "forecast", "sold", "lost", "period"]
         if shared:
             names += ["fatigue", "attention"]
     else:
         names = ["goodwill", "fatigue", "forecast", "period"]
         starts_blind = RECOMMENDERS[int(department.heuristic.recommender)] in STOCK_BLIND
         if shared or not starts_blind:
-            names += ["on_hand", "pipeline"]
+            names += ["on_hand", "pipeline", *(ages if shared else [])]
         if department.network.memory == "ewma":
             names.append("sold")
     return [*names, "memory"] if has_memory(department) else names

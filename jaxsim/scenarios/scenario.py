@@ -45,9 +45,9 @@ PRODUCT_FIELDS = (
 )  # fmt: skip
 SEGMENT_FIELDS = ("arrivals", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
-    "substitution", "hide_stockouts", "charge_missed", "fresh_share", "market_persistence", "market_noise",
-    "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling", "fatigue_memory",
-    "capacity", "overflow", "forecast_memory",
+    "substitution", "hide_stockouts", "charge_missed", "fresh_share", "market_persistence",
+    "market_noise", "goodwill_rate", "goodwill_target", "goodwill_floor", "goodwill_ceiling",
+    "fatigue_memory", "capacity", "overflow", "forecast_memory",
 )  # fmt: skip
 
 
@@ -58,10 +58,10 @@ class Scenario(BaseModel):
     per segment with a number for each category, in the order in which the categories first appear.
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
-    out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a shelf life above
-    `max_shelf_life` or not above `arrival_age`, a slate larger than the catalogue. A `max_order` between whole packs is not refused: the store rounds it down
-    (`Params.order_cap`), so that half of a cap of 5 is a cap of 2. Units and meanings:
-    `jaxsim.params.Params`.
+    out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a shelf life
+    above `max_shelf_life` or not above `arrival_age`, a slate larger than the catalogue. A
+    `max_order` between whole packs is not refused: the store rounds it down (`Params.order_cap`),
+    so that half of a cap of 5 is a cap of 2. Units and meanings: `jaxsim.params.Params`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -38,12 +38,17 @@ def test_interval_is_the_t_interval():
 def test_kpis_of_a_hand_made_ledger():
     fields = {name: jnp.zeros((1, 1)) for name in Totals.__dataclass_fields__}
     for name, value in dict(
-        profit=40.0, revenue=100.0, cost_of_sold=60.0, cost_of_left=30.0
+        profit=40.0,
+        revenue=100.0,
+        cost_of_sold=60.0,
+        cost_of_left=30.0,
+        cost_of_waste=7.0,
+        disposal=2.0,
     ).items():
         fields[name] = jnp.full((1,), value)
     for name, value in dict(
         wanted=20.0, served=15.0, bought=16.0, missed=3.0, sold=16.0, shown_sold=4.0,
-        stockouts=5.0, offered=7.0, ordered=16.0,
+        stockouts=5.0, offered=7.0, ordered=16.0, wasted=4.0,
     ).items():  # fmt: skip
         fields[name] = jnp.full((1, 1), value)
     got = kpis(Totals(**fields), periods=10)
@@ -51,6 +56,7 @@ def test_kpis_of_a_hand_made_ledger():
     assert got["fill_rate"] == 0.75 and got["shown_share"] == 0.25
     assert got["stockout_share"] == 0.5 and got["turnover"] == 2
     assert got["service_level"] == 0.8 and got["availability"] == 0.7
+    assert got["waste"] == 0.4 and got["waste_cost"] == 0.7 and got["disposal"] == 0.2
     assert got["missed"] == pytest.approx(0.3) and got["carried"] == 1
 
 

@@ -17,14 +17,17 @@ from agents.policies.recommendation import Recommendation, RecommendationActor
 from agents.policies.replenishment import Replenishment, ReplenishmentActor
 from agents.runs import serving
 from agents.runs.export import write
-from agents.runs.export_schema import COLUMNS, inputs_of
+from agents.runs.export_schema import inputs_of
 from agents.runs.serving import ServedDepartment, ServingError
 from jaxsim import choice, scenarios, store, views
 from jaxsim.params import Params
 from jaxsim.records import State
+from jaxsim.view_columns import columns_of
 
 SCENARIO = scenarios.get("pair")
 PARAMS = SCENARIO.params()
+PERISHABLE = SCENARIO.model_copy(update={"max_shelf_life": 4, "shelf_life": 4}).params()
+DEPARTMENTS = ("replenishment", "recommendation")
 # The departments are an argument, as in an evaluation: constants might be rounded elsewhere.
 ACT = jax.jit(lambda pair, *inputs: jax.vmap(pair.act, (None, 0, 0, None))(*inputs))
 ADVANCE = jax.jit(jax.vmap(store.step, (0, 0, 0, None)))
@@ -67,9 +70,9 @@ def siloed() -> Departments:
 
 
 def written(pair: Departments, folder: Path) -> dict[str, ServedDepartment]:
-    for name in COLUMNS:
+    for name in DEPARTMENTS:
         write(name, getattr(pair, name), SCENARIO, folder / name)
-    return {name: serving.load(folder / name) for name in COLUMNS}
+    return {name: serving.load(folder / name) for name in DEPARTMENTS}
 
 
 def fields_of(
@@ -185,14 +188,15 @@ def ordering_view(state: State, params: Params) -> views.View:
 
 
 def test_schema_lists_every_column_of_the_views() -> None:
-    state = jax.eval_shape(store.reset, jax.random.key(0), PARAMS)
-    for name, see in (
-        ("replenishment", ordering_view),
-        ("recommendation", views.recommendation_view),
-    ):
-        view = jax.eval_shape(see, state, PARAMS)
-        for part, columns in COLUMNS[name].items():
-            assert len(columns) == getattr(view, part).shape[-1], (name, part)
+    for params in (PARAMS, PERISHABLE):
+        state = jax.eval_shape(store.reset, jax.random.key(0), params)
+        for name, see in (
+            ("replenishment", ordering_view),
+            ("recommendation", views.recommendation_view),
+        ):
+            view = jax.eval_shape(see, state, params)
+            for part, columns in columns_of(name, params).items():
+                assert len(columns) == getattr(view, part).shape[-1], (name, part)
 
 
 def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed) -> None:
@@ -204,6 +208,9 @@ def test_siloed_departments_are_not_asked_for_the_other_half(remembering, siloed
     assert asked(remembering.replenishment) - asked(siloed.replenishment) == {
         "fatigue", "attention",
     }  # fmt: skip
+    ordering, blind = siloed.replenishment, siloed.recommendation
+    for department, ages in ((ordering, {"expiring"}), (blind, set())):
+        assert set(inputs_of(department, PERISHABLE)) - asked(department) == ages
     # One that starts from a rule that looks at stock must be told of it.
     aware = siloed.recommendation.replace(heuristic=remembering.recommendation.heuristic)
     assert asked(aware) == shared - {"sold", "memory"}

@@ -21,7 +21,11 @@ TRAINING_FIELDS = (
     "cross_product_credit", "kpi_mix", "temperature", "temperature_end", "averaging", "discount",
     "target_rate", "fresh_share",
 )  # fmt: skip
-STORE_FIELDS = (*PRODUCT_FIELDS, *SEGMENT_FIELDS, "no_purchase", *SCALAR_FIELDS)
+STORE_FIELDS = tuple(
+    field
+    for field in (*PRODUCT_FIELDS, *SEGMENT_FIELDS, "no_purchase", *SCALAR_FIELDS)
+    if field not in TRAINING_FIELDS  # there `fresh_share` is another share, of stores
+)
 Grid = dict[str, list[Any]]
 
 
@@ -54,22 +58,28 @@ def planned_runs(
 ) -> list[PlannedRun]:
     """Every combination of the grid, with seeds config.seed, config.seed + 1, … each.
 
-    All stores get room for the longest lead time of the grid, as a program has one shape.
+    All stores get room for the longest lead time and shelf life of the grid, as a program has one
+    shape.
     Raises `ConfigError`, `ScheduleError` or `ScenarioError`.
     """
-    lead_times = (value for value in grid.get("lead_time", []) if isinstance(value, int))
-    longest = max(scenario.max_lead_time, *lead_times, 1)
+    room = {"max_lead_time": max(scenario.max_lead_time, *_whole(grid, "lead_time"), 1)}
+    if "shelf_life" in grid:
+        room["max_shelf_life"] = max(scenario.max_shelf_life, *_whole(grid, "shelf_life"), 0)
     runs = []
     for values in itertools.product(*grid.values()):
         settings = dict(zip(grid, values, strict=True))
         store = {field: value for field, value in settings.items() if field in STORE_FIELDS}
-        changed = _with(scenario, store | {"max_lead_time": longest})
+        changed = _with(scenario, store | room)
         training = {field: value for field, value in settings.items() if field not in store}
         for seed in range(config.seed, config.seed + seeds):
             run = dataclasses.replace(config, seed=seed, **training)
             run.validate()
             runs.append(PlannedRun(len(runs), run, changed, settings))
     return runs
+
+
+def _whole(grid: Grid, field: str) -> list[int]:
+    return [value for value in grid.get(field, []) if isinstance(value, int)]
 
 
 def _check_field(field: str) -> None:

@@ -266,6 +266,19 @@ def theory_tables(found: dict[str, Any]) -> Iterator[Table]:
         },
         found["backlog"],
     )
+    yield _table(
+        "Goods that age: average cost per period (De Moor, Gijsbrechts and Boute, 2022)",
+        {
+            "shelf life": "{shelf_life}",
+            "experiment": "{experiment}",
+            "lead time": "{lead_time}",
+            "issuing": "{issuing}",
+            "optimum": "{optimal_cost:.4f}",
+            "simulated": "{simulated_cost:.3f}",
+            "best base-stock": "{base_stock_cost:.4f} ({base_stock})",
+        },
+        found["perishable"],
+    )
     columns = {"decided": "{name}", "profit": "{profit:.3f}", "short of the optimum": "{lost:.2%}"}
     yield _table("The pair store", columns, deciders)
     gaps = {"myopic": "myopic_gap", "stock-blind": "stock_blind_gap", "silo": "silo_gap"}

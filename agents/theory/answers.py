@@ -15,6 +15,7 @@ import numpy as np
 
 from agents.theory.coordination import value_rows
 from agents.theory.foresight import foresight_rows, goodwill_rows, overstock_rows
+from agents.theory.perishables import perishable_rows, poisson_rows
 from agents.theory.restricted import benchmarks_of, best_base_stock
 from jaxsim import responses, scenarios
 from jaxsim.exact import classical
@@ -52,6 +53,8 @@ def study(announce: Callable[[str], None]) -> dict[str, Any]:
         "newsvendor": classical.newsvendor_row(TOLERANCE),
         "mnl": classical.mnl_row(),
     }
+    announce("goods that age: 36 products")
+    found |= {"perishable": list(perishable_rows()), "perishable_poisson": list(poisson_rows())}
     announce("the pair store, and how its best policy answers")
     tables = Tables(pair)
     joint = optimum(tables, tolerance=TOLERANCE)

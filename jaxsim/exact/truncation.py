@@ -36,7 +36,7 @@ def require_solvable(params: Params, discount: float) -> None:
     slates only, and its only chance demand."""
     neutral = {
         "review": 1, "pack": 1, "stall": 0, "demand_noise": 0, "market_noise": 0,
-        "goodwill_rate": 0,
+        "goodwill_rate": 0, "shelf_life": 0,
     }  # fmt: skip
     if has_fatigue(params):
         neutral["fatigue_memory"] = 0

@@ -11,9 +11,9 @@ import pytest
 
 import train
 from agents.report.theory import REPORT, THEORY
-from agents.theory import answers, coordination, foresight
+from agents.theory import answers, coordination, foresight, perishables
 from jaxsim import scenarios
-from jaxsim.exact import classical
+from jaxsim.exact import classical, known_perishables
 from tests.conftest import Browser
 
 
@@ -35,6 +35,8 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "TOLERANCE", 1e-4)
     monkeypatch.setattr(classical, "lost_sales_grid", lambda: [("poisson", 4.0, 1)])
     monkeypatch.setattr(classical, "LEAD_TIMES", (1,))
+    monkeypatch.setattr(known_perishables, "instances", lambda: [(2, 1)])
+    monkeypatch.setattr(perishables, "PERIODS", 100)
     for what in ("margin", "holding", "demand", "lead_time"):
         monkeypatch.setitem(coordination.CURVES, what, ())
     monkeypatch.setitem(coordination.CURVES, "lift", (0.6, 1.2))
@@ -60,6 +62,10 @@ def test_the_verb_writes_what_it_promises(done):
     assert round(row["optimal_cost"], 2) == row["published"] == 4.04
     assert {"family", "penalty", "lead_time", "best_base_stock_cost"} <= set(row)
     assert {"penalty", "lead_time", "base_stock", "cost"} <= set(found["backlog"][0])
+    (row,) = found["perishable"]
+    assert round(row["optimal_cost"], 5) == 15.92061 and row["issuing"] == "LIFO"
+    assert {"shelf_life", "experiment", "lead_time", "base_stock_cost", "base_stock"} <= set(row)
+    assert len(found["perishable_poisson"]) == 4
     assert {"joint", "silo", "stock_blind", "myopic"} <= set(found["pair"])
     assert len(found["value_of_coordination"]) == 2 + 4
     for row in found["value_of_coordination"]:

@@ -8,6 +8,7 @@ import jax
 from agents.evaluation.simulation import interval, profit_per_period, simulate
 from jaxsim.exact import known_perishables as known
 from jaxsim.exact.perishable import Perishable, base_stock, best_base_stock, best_orders, chain_of
+from jaxsim.exact.perishable_rules import best_rules
 
 SEED = 0
 STORES, PERIODS, BURN_IN = 256, 1000, 50
@@ -36,11 +37,16 @@ def perishable_row(shelf_life: int, experiment: int) -> dict[str, Any]:
 
 
 def poisson_rows() -> Iterator[dict[str, Any]]:
-    """The same for a shelf life of 2 and Poisson demand of mean 4, with and without a unit cost."""
-    for lifo in (False, True):
-        for cost in (0.0, 3.0):
-            averages, *_ = _averages(known.poisson(lifo, cost), "poisson")
-            yield {"shelf_life": 2, "cost": cost} | averages
+    """The same averages for a shelf life of 2 and Poisson demand of mean 4, with and without a unit
+    cost; and of order rules, each with the settings that are best for it."""
+    for lifo, cost in known.poisson_instances():
+        product = known.poisson(lifo, cost)
+        averages, *_ = _averages(product, "poisson")
+        rules = {
+            rule: {"settings": settings, "cost": of_rule}
+            for rule, (settings, of_rule) in best_rules(product).items()
+        }
+        yield {"shelf_life": 2, "cost": cost} | averages | {"rules": rules}
 
 
 def _averages(product: Perishable, family: str) -> tuple[dict[str, Any], Any, Any]:

@@ -53,6 +53,11 @@ def published(shelf_life: int, experiment: int) -> Perishable:
     )
 
 
+def poisson_instances() -> list[tuple[bool, float]]:
+    """Whether the freshest unit is sold first, and the unit cost, of four more products."""
+    return list(itertools.product((False, True), (0.0, 3.0)))
+
+
 def poisson(lifo: bool, cost: float) -> Perishable:
     """A product of shelf life 2 with Poisson demand of mean 4; all else as above."""
     demand = stats.poisson(4.0).pmf(np.arange(MOST))

@@ -13,7 +13,7 @@ import train
 from agents.report.theory import REPORT, THEORY
 from agents.theory import answers, coordination, foresight, perishables
 from jaxsim import scenarios
-from jaxsim.exact import classical, known_perishables
+from jaxsim.exact import classical, known_perishables, perishable_rules
 from tests.conftest import Browser
 
 
@@ -36,6 +36,8 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(classical, "lost_sales_grid", lambda: [("poisson", 4.0, 1)])
     monkeypatch.setattr(classical, "LEAD_TIMES", (1,))
     monkeypatch.setattr(known_perishables, "instances", lambda: [(2, 1)])
+    monkeypatch.setattr(known_perishables, "poisson_instances", lambda: [(False, 0.0)])
+    monkeypatch.setattr(perishable_rules, "LEVELS", range(4, 8))
     monkeypatch.setattr(perishables, "PERIODS", 100)
     for what in ("margin", "holding", "demand", "lead_time"):
         monkeypatch.setitem(coordination.CURVES, what, ())
@@ -65,7 +67,8 @@ def test_the_verb_writes_what_it_promises(done):
     (row,) = found["perishable"]
     assert round(row["optimal_cost"], 5) == 15.92061 and row["issuing"] == "LIFO"
     assert {"shelf_life", "experiment", "lead_time", "base_stock_cost", "base_stock"} <= set(row)
-    assert len(found["perishable_poisson"]) == 4
+    (row,) = found["perishable_poisson"]
+    assert round(row["rules"]["projected usable level"]["cost"], 6) == 5.001848
     assert {"joint", "silo", "stock_blind", "myopic"} <= set(found["pair"])
     assert len(found["value_of_coordination"]) == 2 + 4
     for row in found["value_of_coordination"]:

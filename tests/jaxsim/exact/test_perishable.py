@@ -7,6 +7,7 @@ import pytest
 from agents.evaluation.simulation import interval, profit_per_period, simulate
 from jaxsim import families
 from jaxsim.exact import known_perishables as known
+from jaxsim.exact import perishable_rules as rules
 from jaxsim.exact.perishable import base_stock, best_base_stock, best_orders, chain_of
 
 AVERAGES = {
@@ -48,6 +49,35 @@ def test_poisson_demand(lifo, cost, answers):
     product = known.poisson(lifo, cost)
     level, of_base_stock = best_base_stock(product)
     assert (round(best_orders(product).cost, 6), level, round(of_base_stock, 6)) == answers
+
+
+@pytest.mark.parametrize(
+    ("lifo", "cost", "settings", "costs"),
+    [
+        (False, 0.0, [(9,), (6, 10, 7), (9, 4), (5.24,)], [5.254661, 5.001879, 5.037471, 5.001848]),
+        (
+            True,
+            3.0,
+            [(5,), (3, 7, 5), (5, 3), (2.61,)],
+            [16.334742, 16.216332, 16.310163, 16.183672],
+        ),
+    ],
+)
+def test_order_rules(lifo, cost, settings, costs):
+    """Costs of the best settings, by another program; near settings are not better."""
+    product = known.poisson(lifo, cost)
+    every = (rules.with_expected_waste, rules.low_stock, rules.capped, rules.usable_level)
+    for rule, at, answer in zip(every, settings, costs, strict=True):
+
+        def average(*at, rule=rule):
+            return chain_of(product, rule(product, *at)).average()
+
+        assert round(average(*at), 6) == answer
+        step = 0.3 if rule is rules.usable_level else 1
+        for which in range(len(at)):
+            for by in (-step, step):
+                near = [each + by * (place == which) for place, each in enumerate(at)]
+                assert average(*near) > answer - 1e-6
 
 
 @pytest.mark.parametrize("lifo", [False, True])

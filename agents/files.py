@@ -49,10 +49,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, body: Any) -> None:
-    """A document, readable. JSON has no word for numbers that are not finite: they become null, and
-    the writer says why beside them. Raises `RunError`."""
-    text = json.dumps(_finite(body), indent=2, default=_plain, allow_nan=False)
-    write_text(path, text + "\n")
+    """A document, readable. Raises `RunError`."""
+    write_text(path, json_text(body))
+
+
+def json_text(body: Any) -> str:
+    """A document as text. JSON has no word for numbers that are not finite: they become null, and
+    the writer says why beside them."""
+    return json.dumps(_finite(body), indent=2, default=_plain, allow_nan=False) + "\n"
 
 
 def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import orbax.checkpoint as ocp
 
+from agents import checksums
+
 ROOT = Path(__file__).parent.parent
 QUIET = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
 """The environment of a training: this one's, so that compiled programs are found again."""
@@ -40,6 +42,12 @@ def unfinished(run: Path, folder: Path, iteration: int) -> Path:
         if each > iteration:
             shutil.rmtree(folder / "checkpoints" / str(each))
     return folder
+
+
+def resealed(folder: Path, *names: str) -> None:
+    """As if these files had been written so, and not been changed since."""
+    sums = checksums.sums_of(folder) or {}
+    checksums.seal(folder, sums | checksums.digests_of(folder, names))
 
 
 def saved(run: Path) -> list[int]:

@@ -26,6 +26,7 @@ from tests.interrupted import (
     QUIET,
     assert_same,
     files,
+    resealed,
     stopped,
     unfinished,
 )
@@ -74,7 +75,7 @@ def test_a_run_leaves_everything_behind(run):
     kept = {path.name for path in run.iterdir()}
     assert kept == {
         "config.json", "scenario.json", "heuristics.json", "metrics.csv", "summary.json",
-        "checkpoints", "learning.png", "week.png", "report.html", "tensorboard",
+        "checkpoints", "SHA256SUMS", "learning.png", "week.png", "report.html", "tensorboard",
     }  # fmt: skip
 
 
@@ -151,36 +152,24 @@ def test_the_last_three_and_the_best_are_kept(run):
     assert {path.name for path in folder.iterdir()} == {"18", "20", "22", "best"} | best
 
 
-@pytest.mark.parametrize("part", ["state", "about"])
-def test_a_truncated_checkpoint_is_refused(run, tmp_path, part, capsys):
+def test_what_is_damaged_is_named_and_the_same_numbers_are_reached_from_what_is_whole(
+    run, tmp_path, capsys
+):
+    """The newest checkpoint is cut, the one before is another program's, and the last row of the
+    metrics is cut in its middle."""
     folder = unfinished(run, tmp_path / "run", 22)
-    pieces = [each for each in (folder / "checkpoints/22" / part).rglob("*") if each.is_file()]
-    largest = max(pieces, key=lambda each: each.stat().st_size)
+    largest = max((folder / "checkpoints/22/state/d").iterdir(), key=lambda d: d.stat().st_size)
     largest.write_bytes(largest.read_bytes()[: largest.stat().st_size // 2])
-    assert_refused(folder, "checkpoints/22: not a whole checkpoint", capsys)
-
-
-def test_a_foreign_checkpoint_is_refused(run, tmp_path, capsys):
-    folder = unfinished(run, tmp_path / "run", 22)
+    shutil.rmtree(folder / "checkpoints/20")
     with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save((folder / "checkpoints/50").absolute(), {"weights": np.arange(3)})
-    assert_refused(folder, "checkpoints/50: not a", capsys)
-
-
-def test_metrics_that_do_not_reach_the_checkpoint_are_refused(run, tmp_path, capsys):
-    folder = unfinished(run, tmp_path / "run", 22)
-    lines = (folder / "metrics.csv").read_text().splitlines(keepends=True)
-    (folder / "metrics.csv").write_text("".join(lines[:20]))
-    assert_refused(folder, "has 19 rows; allowed: at least the 22 iterations", capsys)
-
-
-def assert_refused(folder: Path, why: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In one line, and nothing in the folder is touched."""
-    before = files(folder)
-    assert train.main([*SMALL, "--out", str(folder)]) == 2
-    error = capsys.readouterr().err
-    assert why in error and error.count("\n") == 1
-    assert files(folder) == before
+        checkpointer.save((folder / "checkpoints/20").absolute(), {"weights": np.arange(3)})
+    (folder / "metrics.csv").write_bytes((folder / "metrics.csv").read_bytes()[:-9])
+    assert train.main([*SMALL, "--out", str(folder)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for each in ("22", "20"):
+        assert f"{each}: not a whole checkpoint" in said and f"now {each}.damaged" in said
+    assert "going on from iteration 18" in said
+    assert_same(folder, run, 22)
 
 
 def test_a_run_is_evaluated_again_to_the_same_numbers(run, capsys):
@@ -226,6 +215,7 @@ def test_what_became_of_the_scenario_file_after_the_training_changes_nothing(run
     shutil.copytree(run, copy)
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"scenario": str(file)}))
+    resealed(copy, "config.json")
     other = {"about": "Another store.", "products": ["new left", "new right"], "price": 99.0}
     scenarios.get("pair").model_copy(update=other).save(file)
     assert train.main(["evaluate", str(copy), *AGAIN]) == 0
@@ -325,16 +315,59 @@ def test_an_unwritable_run_folder_is_refused_before_any_work(tmp_path, capsys):
         assert train.main([*SMALL, "--out", str(tmp_path / "locked" / "run")]) == 2
 
 
-@pytest.mark.parametrize(
-    "damage", ["config.json", "scenario.json", "heuristics.json", "checkpoints"]
-)
-def test_a_damaged_run_is_refused(run, tmp_path, damage, capsys):
-    copy = tmp_path / "run"
-    shutil.copytree(run, copy)
-    if damage == "checkpoints":
-        shutil.rmtree(copy / "checkpoints")
-    else:
-        (copy / damage).write_text("{}")
-    assert train.main(["evaluate", str(copy)]) == 2
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def replaced(path: Path, old: str, new: str) -> None:
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+DAMAGED = {
+    "settings cut short": (lambda run: cut(run / "config.json"), "config.json: not a JSON file"),
+    "another seed": (lambda run: replaced(run / "config.json", '"seed": 7', '"seed": 8'),
+                     "config.json: is not the file that was written"),
+    "a word for a number": (lambda run: replaced(run / "config.json", '"width": 8', '"width": "8"'),
+                            "config.json: width: '8'; allowed: a valid integer"),
+    "no stores": (lambda run: replaced(run / "config.json", '"stores": 32', '"stores": 0'),
+                  "config.json: stores: 0; allowed: 1 or more"),
+    "no regime": (lambda run: replaced(run / "config.json", '"mtma"', "null"),
+                  "config.json: regime: None; allowed: 'silo', "),
+    "another price": (lambda run: replaced(run / "scenario.json", "10.0", "11.0"),
+                      "scenario.json: is not the file that was written"),
+    "no pairs": (lambda run: (run / "heuristics.json").write_text('{"pairs": []}'),
+                 "heuristics.json: pairs: 0 pairs; allowed: each of 15"),
+    "another pair": (lambda run: replaced(run / "heuristics.json", '"safety": ', '"safety": 1'),
+                             "heuristics.json: is not the file that was written"),
+    "an interval of one number": (
+        lambda run: replaced(run / "summary.json", '"ci95": [', '"ci95": [], "x": ['),
+        "summary.json: gain_over_best_heuristic.ci95.0: is missing"),
+    "metrics cut in a row": (lambda run: cut(run / "metrics.csv"),
+                             "metrics.csv: is not the file that was written"),
+    "no checkpoints": (lambda run: shutil.rmtree(run / "checkpoints"), "no checkpoint here"),
+    "no checksums of them": (lambda run: cut(run / "SHA256SUMS"), "SHA256SUMS: is damaged"),
+    "weights of another": (
+        lambda run: shutil.copy(run / "config.json", run / "checkpoints/best/manifest.ocdbt"),
+        "checkpoints/best/manifest.ocdbt: is not the file that was written"),
+    "one file more": (lambda run: (run / "checkpoints/best/more").touch(),
+                      "checkpoints/best/more: is not the file that was written"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("damage", "said"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_run_is_refused_by_its_file(run, tmp_path, damage, said, capsys):
+    copy = shutil.copytree(run, tmp_path / "run")
+    damage(copy)
+    assert train.main(["report", str(copy)]) == 2
     error = capsys.readouterr().err
-    assert str(copy) in error and error.count("\n") == 1
+    assert str(copy) in error and said in error and error.count("\n") == 1
+
+
+def test_a_run_without_checksums_is_read_and_that_is_said(run, tmp_path, caplog):
+    """As builds of version 0.2 left it before there were any."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    (copy / "SHA256SUMS").unlink()
+    assert agents.load(copy).summary == agents.load(run).summary
+    (record,) = caplog.records
+    assert "has no SHA256SUMS, so damage to it would not be noticed" in record.getMessage()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ["policies", "evaluation", "learning", "runs", "sweeps", "theory", "report", "study"]
-GROUND = ("devices", "errors", "files")
+GROUND = ("checksums", "devices", "errors", "files", "schemas")
 UPPER = ("exact", "calibration", "scenarios", "adapters", "environment", "__init__")  # of jaxsim
 
 

@@ -2,15 +2,17 @@
 and curves, but no policies."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from agents import files
-from agents.errors import RunError
+from agents import checksums, schemas
+from agents.errors import RunError, UserError
 from agents.learning.config import TrainConfig
 from agents.report.results import BEST, LEARNED, Finished, command_of
+from agents.runs.run_schemas import Config, config_of
 from agents.sweeps import sweep_folder
 from agents.sweeps.grid import STORE_FIELDS
 from jaxsim import versions
@@ -23,15 +25,19 @@ def is_sweep(folder: Path) -> bool:
 
 def read_sweep(folder: Path) -> list[Finished]:
     """Every finished run of a sweep or of a program of the study. Raises `RunError`."""
-    settings = files.read_json(folder / sweep_folder.SETTINGS)
+    checksums.tell_if_unsealed(folder)
+    checksums.read(folder, sweep_folder.SETTINGS)
+    settings = sweep_folder.read_settings(folder)
     names = (sweep_folder.RUNS, sweep_folder.HEURISTICS, sweep_folder.CURVES)
     try:
-        runs, best, curves = (sweep_folder.read_table(folder / name) for name in names)
+        runs, best, curves = (sweep_folder.read_table(folder, name) for name in names)
         return [
             _finished(row, folder, settings, best, curves[curves["run"] == row["run"]])
             for row in runs.to_dict("records")
         ]
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise RunError(f"{folder}: not a finished sweep of this version ({error})") from None
 
 
@@ -47,7 +53,8 @@ def _finished(
     variant, grid = row.get("variant"), settings.get("grid", {})
     names = [field.name for field in dataclasses.fields(TrainConfig)]
     fields = {name: settings[f"{variant}: {name}" if variant else name] for name in names}
-    shared = TrainConfig(**fields | {"out": folder, "log": tuple(fields["log"])})
+    text = json.dumps(fields | {"out": str(folder)}).encode()
+    shared = config_of(schemas.parse(text, folder / sweep_folder.SETTINGS, Config))
     changed = {field: row[field] for field in grid}
     store = {field: value for field, value in changed.items() if field in STORE_FIELDS}
     training = {field: value for field, value in changed.items() if field not in store}

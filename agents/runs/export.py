@@ -14,6 +14,7 @@ from jax import export as jax_export
 from jaxtyping import Array
 from safetensors.numpy import save
 
+from agents import checksums
 from agents.errors import RunError
 from agents.files import writing
 from agents.learning.regimes import REGIMES
@@ -21,7 +22,7 @@ from agents.policies.replenishment import Replenishment
 from agents.runs import run_folder
 from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
 from agents.runs.pipeline import load_departments
-from agents.runs.serving import PROGRAM, SCHEMA, TENSORS, checksum
+from agents.runs.serving import PROGRAM, SCHEMA, TENSORS
 from jaxsim.files import appearing
 from jaxsim.params import Params
 from jaxsim.records import State
@@ -72,12 +73,11 @@ def write(name: str, department: Department, scenario: Scenario, out: Path) -> N
     out.parent.mkdir(parents=True, exist_ok=True)
     with writing(out, "out"), appearing(out) as folder:
         folder.mkdir()
-        (folder / TENSORS).write_bytes(save(tensors))
-        (folder / PROGRAM).write_bytes(program)
-        sums = {"sha256": {file: checksum(folder / file) for file in (TENSORS, PROGRAM)}}
-        made_with = {"versions": {"jax": jax.__version__}}
-        text = json.dumps(schema | made_with | sums, indent=2, ensure_ascii=False)
-        (folder / SCHEMA).write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(schema | {"versions": {"jax": jax.__version__}}, indent=2)
+        files = {TENSORS: save(tensors), PROGRAM: program, SCHEMA: f"{text}\n".encode()}
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+        checksums.seal(folder, {file: checksums.digest(data) for file, data in files.items()})
 
 
 def tensors_of(department: Department, params: Params) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ A row of metrics is logged at the store-periods it was reached with, as soon as 
 A training that is taken up again goes on in the same log and writes no step twice.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from agents import files
+from agents import checksums, files, schemas
 from agents.errors import ConfigError
 from agents.learning.config import LogName
+from agents.runs.run_schemas import Identities
 
 Write = Callable[[pd.DataFrame], None]
 
@@ -144,9 +144,12 @@ LOGS: dict[LogName, Callable[[Path, Mapping[str, Any], int], AbstractContextMana
 
 
 def _identities(folder: Path) -> dict[str, str]:
-    """Of every service that was asked, the name it gave the run."""
+    """Of every service that was asked, the name it gave the run. Raises `RunError`."""
     path = folder / IDENTITIES
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    found = schemas.parse(checksums.bytes_of(path), path, Identities)
+    return found.model_dump(exclude_none=True)
 
 
 def _remember(folder: Path, name: str, identity: str) -> None:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import jax
 import pandas as pd
 
+from agents import files
 from agents.devices import is_first, placed
 from agents.learning import health
 from agents.learning.train_state import train_state_specs
@@ -25,10 +26,13 @@ from agents.runs.interruption import Interrupted, Interruption
 Progress = Callable[[dict[str, float]], None]
 
 
-def restored(training: Training, checkpoints: Checkpoints) -> Snapshot | None:
-    """Where the training was at its newest checkpoint, if it has one. Raises `RunError`."""
+def restored(
+    training: Training, checkpoints: Checkpoints, announce: Callable[[str], None]
+) -> Snapshot | None:
+    """Where the training was at its newest whole checkpoint, if it has one. Raises `RunError`."""
     shapes = jax.eval_shape(training.trainer.init, training.keys["learn"], training.params)
-    found = checkpoints.restore(Snapshot(shapes, training.departments(shapes).weights))
+    like = Snapshot(shapes, training.departments(shapes).weights)
+    found = checkpoints.restore(like, announce)
     if found is None:
         return None
     place = placed(lambda train_state: train_state, train_state_specs(), training.shards)
@@ -62,7 +66,7 @@ def learn(
         interruption.deferred(),
     ):
         if start.iteration == 0:
-            checkpoints.save(start, is_best=False)
+            checkpoints.save(start, is_best=False, metrics="")
         snapshot, best = start, start.kept_profit
         for snapshot, news in chunks(training, program, start):
             metrics = pd.concat([metrics, news], ignore_index=True)
@@ -77,10 +81,11 @@ def learn(
             )
             stopping = wrong is not None or interruption.asked is not None
             if is_best or due or stopping or snapshot.iteration == config.iterations:
-                run_folder.write_metrics(folder, metrics)
+                text = run_folder.metrics_text(metrics)
+                files.write_text(folder / run_folder.METRICS, text)
                 saved = now
                 if health.is_sound(snapshot.train_state.health):
-                    checkpoints.save(snapshot, is_best)
+                    checkpoints.save(snapshot, is_best, text)
             if stopping:
                 _stop(folder, checkpoints, wrong, interruption)
     checkpoints.finish()

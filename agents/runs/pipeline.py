@@ -9,17 +9,19 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import pandas as pd
 
+from agents import checksums, schemas
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.evaluation.simulation import undefined
 from agents.evaluation.tuning import Effort, TunedPair, tune
-from agents.files import open_folder, read_json, write_json
+from agents.files import open_folder
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
@@ -29,11 +31,11 @@ from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
 from agents.runs.loop import Progress, learn, restored
+from agents.runs.run_schemas import LEARNED, Heuristics
 from jaxsim import scenarios, versions
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 
-LEARNED = "learned"
 FIXED_COSTS = "a fixed cost per order has no slope: orders ignore it; --learner score learns it"
 
 
@@ -110,13 +112,13 @@ def train_in_folder(
             if processes.from_first((folder / run_folder.SUMMARY).exists):
                 announce("this training is finished; another --out, or --seed, trains anew")
                 return load(folder) if is_first() else None
+            checksums.tell_if_unsealed(folder)
         else:
-            _tune(config, scenario, folder, announce)
-        run_folder.write_scenario(folder, scenario)
+            _begin(config, scenario, folder, announce)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
-            snapshot = restored(training, checkpoints)
+            snapshot = restored(training, checkpoints, announce)
         interruption.check()
         if config.learner == "path" and (training.params.order_cost > 0).any():
             announce(FIXED_COSTS)
@@ -129,8 +131,7 @@ def train_in_folder(
         )
         announce("evaluating all policies on the same new customers")
         result = _concluded(training, snapshot, metrics, scenario.name, tuned, compile_seconds)
-        run_folder.save_weights(folder, "best", result.departments.weights)
-        write_json(folder / run_folder.SUMMARY, result.summary)  # last: all is there
+        run_folder.conclude(folder, metrics, result.departments.weights, result.summary)
         return result
 
 
@@ -196,7 +197,7 @@ def compared(
 def load_departments(folder: Path, config: TrainConfig, tuned: list[TunedPair]) -> Departments:
     """The departments a run kept. Raises `RunError` or `ScenarioError`."""
     like = departments_like(config, run_folder.read_scenario(folder).params(), tuned)
-    return like.with_weights(run_folder.load_weights(folder, "best", like.weights))
+    return like.with_weights(run_folder.load_weights(folder, run_folder.BEST, like.weights))
 
 
 def departments_like(config: TrainConfig, params: Params, tuned: list[TunedPair]) -> Departments:
@@ -205,22 +206,26 @@ def departments_like(config: TrainConfig, params: Params, tuned: list[TunedPair]
     return trainer.departments(jax.eval_shape(trainer.init, jax.random.key(0), params))
 
 
-def _tune(
+def _begin(
     config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
 ) -> None:
-    """Leaves the tuned pairs in the folder, and nothing of an earlier training's end."""
+    """Leaves the settings, the store and the tuned pairs in the folder, sealed, and nothing of an
+    earlier training's end."""
     if is_first():
-        (folder / run_folder.SUMMARY).unlink(missing_ok=True)
+        for end in (run_folder.SUMMARY, checksums.SUMS):
+            (folder / end).unlink(missing_ok=True)
     run_folder.write_config(folder, config)
+    run_folder.write_scenario(folder, scenario)
     announce("tuning every pair of heuristics")
     tuned = tune(scenario.params(), Effort().times(config.tuning_effort))
     run_folder.write_heuristics(folder, tuned)
+    run_folder.seal_the_start(folder)
 
 
 def _tuned(folder: Path) -> list[TunedPair]:
     """The pairs in the folder of the first process: those of others may differ by a rounding."""
-    path = folder / run_folder.HEURISTICS
-    return run_folder.pairs_from(processes.from_first(lambda: read_json(path)), path)
+    read = partial(schemas.read, folder, run_folder.HEURISTICS, Heuristics)
+    return run_folder.pairs_from(processes.from_first(lambda: read().model_dump()))
 
 
 def _concluded(

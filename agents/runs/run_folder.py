@@ -1,21 +1,29 @@
-"""A run folder: what a training leaves behind, each file complete or absent."""
+"""A run folder: what a training leaves behind, each file complete or absent, and held against its
+checksum when it is read again.
+
+The settings, the store and the tuned pairs are sealed before the training begins, everything else
+when it has ended. In between, each checkpoint holds the digest of its rows of metrics.
+"""
 
 import dataclasses
-import math
+import io
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 import pandas as pd
 
+from agents import checksums, schemas
 from agents.devices import is_first
-from agents.errors import RunError, nearest
+from agents.errors import ConfigError, RunError, nearest
 from agents.evaluation.tuning import TunedPair
-from agents.files import read_json, write_json, write_table, writing
+from agents.files import write_text, writing
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
+from agents.runs.run_schemas import Config, Heuristics, Summary, config_of
 from jaxsim import __version__
 from jaxsim.scenarios.scenario import Scenario
 from jaxsim.scenarios.scenario import load as load_scenario
@@ -24,13 +32,18 @@ CONFIG, SCENARIO, METRICS, SUMMARY, HEURISTICS = (
     "config.json", "scenario.json", "metrics.csv", "summary.json", "heuristics.json",
 )  # fmt: skip
 
+BEST = "best"
+"""The folder, in checkpoints/, of the weights that a training kept."""
+CURVES = ("profit", "fill_rate", "greedy_profit", "critic_rate", "fast_rate", "slow_rate")
+"""The metrics that every page shows."""
+
 BY_THE_FIRST = ocp.options.MultiprocessingOptions(active_processes={0})
 """Orbax writes and waits in the first process only."""
 
 
 def write_config(folder: Path, config: TrainConfig) -> None:
-    body = dataclasses.asdict(config) | {"out": str(config.folder)}
-    write_json(folder / CONFIG, {"version": __version__} | body)
+    body = {"version": __version__} | dataclasses.asdict(config) | {"out": config.folder}
+    write_text(folder / CONFIG, schemas.text_of(body, Config))
 
 
 def write_scenario(folder: Path, scenario: Scenario) -> None:
@@ -41,9 +54,10 @@ def write_scenario(folder: Path, scenario: Scenario) -> None:
             Scenario(**scenario.model_dump()).save(folder / SCENARIO)
 
 
-def write_metrics(folder: Path, metrics: pd.DataFrame) -> None:
-    """One row per iteration; no clock times, so that the same seed writes the same bytes."""
-    write_table(folder / METRICS, metrics, float_format="%.9g")
+def metrics_text(metrics: pd.DataFrame) -> str:
+    """What `metrics.csv` holds: one row per iteration; no clock times, so that the same seed writes
+    the same bytes."""
+    return metrics.to_csv(index=False, float_format="%.9g")
 
 
 def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
@@ -52,27 +66,48 @@ def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
         {"name": pair.name, "profit_when_tuned": pair.profit, "heuristic": heuristic_as_json(pair)}
         for pair in tuned
     ]
-    write_json(folder / HEURISTICS, {"pairs": body})
+    write_text(folder / HEURISTICS, schemas.text_of({"pairs": body}, Heuristics))
+
+
+def seal_the_start(folder: Path) -> None:
+    """What a training begins with is from now on held against what it is now."""
+    if is_first():
+        checksums.seal(folder, checksums.digests_of(folder, (CONFIG, SCENARIO, HEURISTICS)))
+
+
+def conclude(folder: Path, metrics: pd.DataFrame, weights: Any, summary: dict[str, Any]) -> None:
+    """The end of a training: the best weights, the summary, and the checksums of all that is read
+    again. The summary appears last: a run that has one is finished. Raises `RunError`."""
+    save_weights(folder, BEST, weights)
+    if not is_first():
+        return
+    text = schemas.text_of(summary, Summary)
+    with writing(folder):
+        start = checksums.sums_of(folder) or checksums.digests_of(
+            folder, (CONFIG, SCENARIO, HEURISTICS)
+        )
+        best = checksums.digests_of(folder, checksums.files_in(folder, f"checkpoints/{BEST}"))
+    end = {METRICS: metrics_text(metrics), SUMMARY: text}
+    sums = {name: checksums.digest(each.encode()) for name, each in end.items()}
+    checksums.seal(folder, start | best | sums)
+    write_text(folder / SUMMARY, text)
 
 
 def read_heuristics(folder: Path) -> list[TunedPair]:
     """The tuned pairs of a run. Raises `RunError`."""
-    return pairs_from(read_json(folder / HEURISTICS), folder / HEURISTICS)
+    return pairs_from(schemas.read(folder, HEURISTICS, Heuristics).model_dump())
 
 
-def pairs_from(body: Any, path: Path) -> list[TunedPair]:
-    """The tuned pairs in the document that was read there. Raises `RunError`."""
-    try:
-        return [
-            TunedPair(
-                pair["name"],
-                HeuristicPair(_heuristic_from_json(pair["heuristic"])),
-                pair["profit_when_tuned"],
-            )
-            for pair in body["pairs"]
-        ]
-    except (TypeError, KeyError) as error:
-        raise RunError(f"{path}: not tuned pairs of this version ({error})") from None
+def pairs_from(body: dict[str, Any]) -> list[TunedPair]:
+    """The tuned pairs in a document of `heuristics.json`."""
+    return [
+        TunedPair(
+            pair["name"],
+            HeuristicPair(_heuristic_from_json(pair["heuristic"])),
+            pair["profit_when_tuned"],
+        )
+        for pair in body["pairs"]
+    ]
 
 
 def read_config(folder: Path) -> TrainConfig:
@@ -83,51 +118,83 @@ def read_config(folder: Path) -> TrainConfig:
         raise RunError(
             f"{folder}: no run ({CONFIG} is not there); {hint}allowed: a folder of train"
         )
-    body = read_json(folder / CONFIG)
-    try:
-        made_by = body.pop("version", "0.1.0")
-        if _series(made_by) != _series(__version__):
-            raise RunError(
-                f"{folder}: a run of version {made_by}; allowed: runs of version "
-                f"{__version__}; closing-the-loop {made_by} can read it"
-            )
-        log = tuple(body.get("log", ()))
-        return TrainConfig(**body | {"out": Path(body["out"]), "log": log})
-    except (AttributeError, TypeError, KeyError) as error:
+    checksums.tell_if_unsealed(folder)
+    made_by = schemas.field_of(folder / CONFIG, "version", "0.1.0")
+    if _series(made_by) != _series(__version__):
         raise RunError(
-            f"{folder / CONFIG}: not a configuration of this version ({error})"
-        ) from None
+            f"{folder}: a run of version {made_by}; allowed: runs of version "
+            f"{__version__}; closing-the-loop {made_by} can read it"
+        )
+    try:
+        return config_of(schemas.read(folder, CONFIG, Config))
+    except ConfigError as error:
+        raise RunError(f"{folder / CONFIG}: {error}") from None
 
 
 def read_scenario(folder: Path) -> Scenario:
-    """The store that a run was trained on. Raises `ScenarioError`."""
-    return load_scenario(folder / SCENARIO)
+    """The store that a run was trained on. Raises `ScenarioError`, or `RunError`."""
+    scenario = load_scenario(folder / SCENARIO)
+    checksums.read(folder, SCENARIO)
+    return scenario
 
 
 def read_summary(folder: Path) -> dict[str, Any]:
     """What a run came to; null is NaN again. Raises `RunError`."""
-    return _nan_for_null(read_json(folder / SUMMARY))
+    found = schemas.read(folder, SUMMARY, Summary)
+    return schemas.nan_for_null(found.model_dump(mode="json", exclude_unset=True))
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
     """One row per iteration. Raises `RunError`."""
-    try:
-        return pd.read_csv(folder / METRICS)
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / METRICS}: not the metrics of a run ({error})") from None
+    return _metrics_in(checksums.read(folder, METRICS), folder / METRICS)
 
 
 def read_metrics_until(folder: Path, iteration: int) -> pd.DataFrame:
     """The rows up to that iteration. Raises `RunError` where some are missing."""
     if iteration == 0:
         return pd.DataFrame()
-    metrics = read_metrics(folder)
+    rows = _rows_until(folder, iteration)
+    metrics = _metrics_in(rows, folder / METRICS) if rows else pd.DataFrame()
     if len(metrics) < iteration:
         raise RunError(
             f"{folder / METRICS}: has {len(metrics)} rows; allowed: at least the {iteration} "
-            "iterations of the newest checkpoint"
+            "iterations of the checkpoint"
         )
-    return metrics.head(iteration)
+    return metrics
+
+
+def metrics_digest(folder: Path, iteration: int) -> str:
+    """Of the rows up to that iteration, as they are on disk. Raises `RunError`."""
+    return checksums.digest(_rows_until(folder, iteration))
+
+
+def _rows_until(folder: Path, iteration: int) -> bytes:
+    """The first lines of `metrics.csv`; nothing where there is none yet."""
+    if iteration == 0 or not (folder / METRICS).exists():
+        return b""
+    lines = checksums.bytes_of(folder / METRICS).splitlines(keepends=True)
+    return b"".join(lines[: iteration + 1])
+
+
+def _metrics_in(data: bytes, path: Path) -> pd.DataFrame:
+    """The rows in a file's bytes, all of them numbers, from iteration 1. Raises `RunError`."""
+    try:
+        metrics = pd.read_csv(io.BytesIO(data))
+    except ValueError as error:
+        raise RunError(f"{path}: not the metrics of a run ({error})") from None
+    for name in ("iteration", "store_periods", *CURVES):
+        if name not in metrics:
+            raise RunError(f"{path}: column {name} is missing; allowed: the metrics of a run")
+    words = metrics.select_dtypes(exclude="number").columns
+    if len(words):
+        raise RunError(f"{path}: {words[0]}: not numbers; allowed: the metrics of a run")
+    at = metrics["iteration"].to_numpy()
+    if list(at) != list(range(1, len(at) + 1)):
+        raise RunError(f"{path}: iteration: not 1, 2, 3, …; allowed: a row for each iteration")
+    per_iteration = metrics["store_periods"].to_numpy() / np.arange(1, len(at) + 1)
+    if len(set(per_iteration)) > 1 or (per_iteration <= 0).any():
+        raise RunError(f"{path}: store_periods: uneven; allowed: as many in each iteration")
+    return metrics
 
 
 def evaluation_settings(
@@ -153,25 +220,21 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
     path = (folder / "checkpoints" / name).absolute()
     if not path.exists():
         raise RunError(f"{path}: no checkpoint here")
+    checksums.check_folder(folder, f"checkpoints/{name}")
     try:
         with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
-            return checkpointer.restore(path, like)
-    except (ValueError, KeyError, OSError) as error:
-        first = str(error).splitlines()[0]
+            weights = checkpointer.restore(path, like)
+    except Exception as error:  # a damaged file can raise anything
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)):
+        raise RunError(f"{path}: weights that are not finite; allowed: those of a whole run")
+    return weights
 
 
 def _series(version: str) -> list[str]:
     """Major and minor number: a change of either can change what files hold."""
     return version.split(".")[:2]
-
-
-def _nan_for_null(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _nan_for_null(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_nan_for_null(each) for each in value]
-    return math.nan if value is None else value
 
 
 def _runs_near(folder: Path) -> list[Path]:

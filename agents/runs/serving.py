@@ -13,9 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 from jax import export as jax_export
-from safetensors.numpy import load_file
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
 
 TENSORS, SCHEMA, PROGRAM = "tensors.safetensors", "schema.json", "program.jax"
+SUMS = "SHA256SUMS"
+"""Checksums of the other three, as the command `sha256sum` writes and checks them."""
 Arrays = dict[str, np.ndarray]
 
 
@@ -55,23 +58,93 @@ class ServedDepartment:
         return {"memory": np.zeros(shape if stores is None else (stores, *shape), np.float32)}
 
 
-def load(folder: str | Path) -> ServedDepartment:
-    """A department from its folder. Raises `ServingError`."""
+def load(folder: str | Path, unchecked: bool = False) -> ServedDepartment:
+    """A department from its folder. `unchecked`: also one without checksums, whose files may have
+    been damaged or exchanged. Raises `ServingError`."""
     folder = Path(folder)
+    files = {name: _bytes_of(folder / name) for name in (TENSORS, SCHEMA, PROGRAM)}
+    if not unchecked:
+        _check(folder, files)
+    schema = _schema_in(files[SCHEMA], folder / SCHEMA)
+    tensors = _tensors_in(files[TENSORS], folder / TENSORS)
+    program = _program_in(files[PROGRAM], folder / PROGRAM, schema, tensors)
+    return ServedDepartment(schema, jax.device_put(tensors), jax.jit(program.call))
+
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        schema = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
-        for file, expected in schema["sha256"].items():
-            if checksum(folder / file) != expected:
-                raise ServingError(f"{folder / file}: is not the file that was exported")
-        tensors = jax.device_put(load_file(folder / TENSORS))
-        program = jax_export.deserialize(bytearray((folder / PROGRAM).read_bytes()))
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ServingError(f"{folder}: not an exported department ({error})") from None
-    return ServedDepartment(schema, tensors, jax.jit(program.call))
+        return path.read_bytes()
+    except OSError as error:
+        raise ServingError(
+            f"{path}: not an exported department ({error.strerror}); allowed: a folder of export"
+        ) from None
 
 
-def checksum(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _check(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Holds all files against the checksums. Names in there are compared, never opened."""
+    if not (folder / SUMS).exists():
+        raise ServingError(
+            f"{folder}: has no {SUMS}; allowed: a folder as export writes it, or unchecked=True"
+        )
+    lines = _bytes_of(folder / SUMS).decode("ascii", "replace").splitlines()
+    listed = dict(line.split("  ", 1)[::-1] for line in lines if "  " in line)
+    if listed.keys() != files.keys() or len(lines) != len(files):
+        raise ServingError(f"{folder / SUMS}: is damaged; allowed: a line for each of {TENSORS}, "
+                           f"{SCHEMA} and {PROGRAM}")  # fmt: skip
+    for name, data in files.items():
+        if listed[name] != hashlib.sha256(data).hexdigest():
+            raise ServingError(f"{folder / name}: is not the file that was exported")
+
+
+def _schema_in(data: bytes, path: Path) -> dict[str, Any]:
+    """The schema, with all that a decision reads of it."""
+    try:
+        schema = json.loads(data)
+        for field in schema["properties"].values():
+            number = _innermost(field)
+            shape, kind = [int(size) for size in field["shape"]], np.dtype(field["dtype"])
+            least, most = float(number["minimum"]), float(number["maximum"])
+            if min(shape, default=0) < 0 or kind.kind not in "if" or not least <= most:
+                raise ValueError("a shape, type or range that cannot be")
+            if number["type"] not in ("integer", "number"):
+                raise ValueError(f"type {number['type']}")
+        if not schema["properties"]:
+            raise ValueError("no inputs")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        why = f"{type(error).__name__}: {error}"[:120]
+        raise ServingError(f"{path}: not the schema of an exported department ({why})") from None
+    return schema
+
+
+def _tensors_in(data: bytes, path: Path) -> Arrays:
+    try:
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError, KeyError, TypeError, MemoryError) as error:
+        raise ServingError(f"{path}: not the tensors of an exported department ({error})") from None
+    for name, each in tensors.items():
+        if each.dtype.kind == "f" and not np.isfinite(each).all():
+            raise ServingError(f"{path}: {name} is not finite; allowed: finite numbers")
+    return tensors
+
+
+def _program_in(
+    data: bytes, path: Path, schema: Mapping[str, Any], tensors: Arrays
+) -> jax_export.Exported:
+    """The program, which takes these tensors and the schema's inputs."""
+    try:
+        program = jax_export.deserialize(bytearray(data))
+    except Exception as error:  # the reader of a foreign file can raise anything
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise ServingError(f"{path}: not a program of jax.export ({why})") from None
+    fields = {name: tuple(field["shape"]) for name, field in sorted(schema["properties"].items())}
+    taken = [each.shape for each in program.in_avals]
+    one_store = [shape[1:] for shape in taken[len(tensors) :]]
+    named = ((dict.fromkeys(tensors, 0), dict.fromkeys(fields, 0)), {})
+    same = taken[: len(tensors)] == [each.shape for _, each in sorted(tensors.items())]
+    if program.in_tree != jax.tree.structure(named) or not same or one_store != [*fields.values()]:
+        raise ServingError(f"{path}: takes other tensors or inputs; allowed: the program that was "
+                           "exported with them")  # fmt: skip
+    return program
 
 
 def check_inputs(

@@ -32,10 +32,10 @@ def study_tables(
         rows = sweep_folder.gather(place)
         whole = rows.groupby(["part", "variant"])["seed"].transform("nunique") == seeds
         learned.append(rows[whole])
-        measured = read_table(place / sweep_folder.CURVES).dropna(subset="greedy_profit")
+        measured = read_table(place, sweep_folder.CURVES).dropna(subset="greedy_profit")
         measured = measured[["run", "store_periods", "greedy_profit"]]
         curves.append(rows.loc[whole, ["run", *WHICH]].merge(measured, on="run"))
-        pairs = read_table(place / sweep_folder.HEURISTICS)
+        pairs = read_table(place, sweep_folder.HEURISTICS)
         best.append(pairs.rename(columns={"heuristic": "variant"}))
     if not sum(map(len, learned)):
         raise RunError(f"{folder}: no variant is finished; allowed: one or more")
@@ -87,7 +87,7 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
     """RESULTS.md in `out` and its pictures in `out`/results, from the CSV files there. `missing`:
     store, part and variant of what is not finished. Raises `RunError`."""
     folder = out / "results"
-    rows, curves = (read_table(folder / name) for name in (STUDY, CURVES))
+    rows, curves = (read_table(folder, name) for name in (STUDY, CURVES))
     converging, answers = (
         pd.read_csv(folder / name) if (folder / name).exists() else None
         for name in (CONVERGENCE, INSIGHTS)

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents import files
+from agents import checksums, files
 from agents.errors import ConfigError
 from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig, count_devices
@@ -176,12 +176,13 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     """Policy gradient on a store solved exactly; kept in the folder for a second start."""
     seeds, updates = (2, 5_000) if config.quick else (8, 200_000)
     sizes = {"seeds": seeds, "updates": updates, "measured": 12}
-    path = config.folder / f"convergence-{files.key_of(**sizes, **convergence.settings())}.csv"
-    if not path.exists():
+    name = f"convergence-{files.key_of(**sizes, **convergence.settings())}.csv"
+    if not checksums.holds(config.folder, name):
         progress.announce("policy gradient on a store solved exactly")
-        files.write_table(path, convergence.convergence_rows(**sizes))
+        rows = convergence.convergence_rows(**sizes)
+        checksums.write(config.folder, name, rows.to_csv(index=False))
         forget_programs()
-    return pd.read_csv(path)
+    return sweep_folder.read_table(config.folder, name)
 
 
 def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd.DataFrame | None:
@@ -200,14 +201,15 @@ def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd
             tuned=run_folder.heuristic_as_json(best),
             settings=insights.settings(),
         )
-        path = program.folder / f"insights-{key}.csv"
-        if not path.exists():
+        name = f"insights-{key}.csv"
+        if not checksums.holds(program.folder, name):
             progress.announce(f"how the learned departments answer on {scenario.name}")
             learned = [kept_departments(program.folder, run, stores) for run in runs]
             rows = insights.insights_of(runs[0].config, scenario, learned, best)
-            files.write_table(path, rows, float_format="%.6g")
+            text = rows.to_csv(index=False, float_format="%.6g")
+            checksums.write(program.folder, name, text)
             forget_programs()
-        tables.append(pd.read_csv(path))
+        tables.append(sweep_folder.read_table(program.folder, name))
     return pd.concat(tables, ignore_index=True) if tables else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from agents import files
+from agents import checksums, files, schemas
 from agents.errors import RunError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import (
@@ -21,6 +21,7 @@ from agents.evaluation.simulation import (
 )
 from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.runs import run_folder
+from agents.schemas import Defined, Document, Number
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
 from jaxsim.rollout import Policy
 from jaxsim.scenarios.scenario import Scenario
@@ -35,6 +36,15 @@ class Baseline:
     kpis: dict[str, float]
 
 
+class Measured(Document):
+    """A file of a baseline."""
+
+    name: str
+    profits: list[Number]
+    kpis: dict[str, Defined]
+    why_null: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Stores:
     """Tuned pairs and baselines, kept in a folder: each is computed once for each store, effort
@@ -47,17 +57,18 @@ class Stores:
     def tune(self, stores: list[Scenario]) -> None:
         """Tunes every pair on the stores that are new."""
         new = {self._place(store): store for store in stores}
-        new = {place: new[place] for place in new if not (place / run_folder.HEURISTICS).exists()}
+        new = {place: new[place] for place in new if not _tuned_in(place)}
         for number, (place, store) in enumerate(new.items(), 1):
             self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
             pairs = tune(store.params(), self.effort)
             run_folder.write_heuristics(files.open_folder(place), pairs)
+            checksums.seal(place, checksums.digests_of(place, (run_folder.HEURISTICS,)))
 
     def tuned(self, store: Scenario) -> list[TunedPair]:
         """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned, or by
         another version: departments correct the pair that they started from, and no other."""
         place = self._place(store)
-        if not (place / run_folder.HEURISTICS).exists():
+        if not _tuned_in(place):
             raise RunError(
                 f"{self.folder}: no pairs of this version for the store {store.name!r}; allowed: a "
                 "folder that this version has made, or a new one"
@@ -70,24 +81,28 @@ class Stores:
         config = run.config
         sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
         name = "-".join(map(str, ("best", config.seed, *sizes)))
-        path = self._place(run.scenario) / f"{name}.json"
-        if not path.exists():
+        place, file = self._place(run.scenario), f"{name}.json"
+        if not checksums.holds(place, file):
             self.announce(f"heuristics on the evaluation customers of seed {config.seed}")
             pairs = {pair.name: simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
             best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
             profits = profit_per_period(pairs[best], config.evaluation_periods)
             measured = kpis(pairs[best], config.evaluation_periods)
-            files.write_json(path, {
+            body = {
                 "name": best, "profits": profits.tolist(), "kpis": measured,
                 "why_null": undefined([measured]),
-            })  # fmt: skip
-        body = files.read_json(path)
-        measured = {name: np.nan if x is None else x for name, x in body["kpis"].items()}
-        return Baseline(body["name"], np.asarray(body["profits"]), measured)
+            }  # fmt: skip
+            checksums.write(place, file, schemas.text_of(body, Measured))
+        found = schemas.read(place, file, Measured)
+        return Baseline(found.name, np.asarray(found.profits), schemas.nan_for_null(found.kpis))
 
     def _place(self, store: Scenario) -> Path:
         effort = asdict(self.effort)
         return self.folder / files.key_of(store=store.model_dump(mode="json"), effort=effort)
+
+
+def _tuned_in(place: Path) -> bool:
+    return checksums.holds(place, run_folder.HEURISTICS)
 
 
 def run_row(run: PlannedRun, totals: Totals, best: Baseline) -> dict[str, Any]:

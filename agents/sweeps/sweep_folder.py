@@ -2,9 +2,10 @@
 made of them.
 
 A chunk is on disk complete or not at all, so that a sweep that was stopped goes on with the runs
-that are not there yet.
+that are not there yet. What is read again is held against its checksum.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 import jax
 import numpy as np
 import pandas as pd
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
+from agents import checksums
 from agents.errors import RunError
-from agents.files import open_folder, read_json, write_json, write_table, writing
+from agents.files import json_text, open_folder, write_table, writing
 from jaxsim import version
 from jaxsim.files import appearing
 from jaxsim.scenarios.scenario import Scenario, parse
@@ -32,7 +34,7 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
     `RunError`."""
     settings = json.loads(json.dumps({"version": version(), **settings}, default=str))
     if (folder / SETTINGS).exists():
-        before = read_json(folder / SETTINGS)
+        before = read_settings(folder)
         for field, value in settings.items():
             if before.get(field) != value:
                 raise RunError(
@@ -40,7 +42,19 @@ def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
                     f"{folder} holds a sweep, or another --out"
                 )
     open_folder(folder)
-    write_json(folder / SETTINGS, settings)
+    checksums.write(folder, SETTINGS, json_text(settings))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """What all runs of a sweep, or of a program of the study, share. Raises `RunError`."""
+    path = folder / SETTINGS
+    try:
+        settings = json.loads(checksums.bytes_of(path))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not a JSON file ({error})") from None
+    if not isinstance(settings, dict):
+        raise RunError(f"{path}: not settings of a sweep; allowed: one object of named settings")
+    return settings
 
 
 def write_chunk(
@@ -61,25 +75,21 @@ def write_chunk(
             for name, table in tables.items():
                 write_table(chunk / name, table)
             (chunk / WEIGHTS).write_bytes(save(tensors))
+            checksums.seal(chunk, checksums.digests_of(chunk, [*tables, WEIGHTS]))
 
 
 def finished_runs(folder: Path) -> set[int]:
-    """Numbers of the runs that are on disk."""
-    return {number for table in _chunks(folder, RUNS) for number in table["run"]}
+    """Numbers of the runs that are on disk. Raises `RunError` where a chunk is damaged."""
+    for chunk in _finished(folder):
+        checksums.tell_if_unsealed(chunk)
+    return {int(number) for table in _chunks(folder, RUNS) for number in table["run"]}
 
 
 def read_weights(folder: Path, number: int, like: Any) -> Any:
     """The weights that a run kept, of the structure of `like`. Raises `RunError`."""
-    for chunk in _finished(folder):
-        try:
-            with safe_open(chunk / WEIGHTS, framework="numpy") as file:
-                names = file.keys()
-                if any(name.startswith(_tensor(number, ())) for name in names):
-                    return jax.tree.map_with_path(
-                        lambda path, _: file.get_tensor(_tensor(number, path)), like
-                    )
-        except (OSError, SafetensorError) as error:
-            raise RunError(f"{chunk / WEIGHTS}: not weights of this sweep ({error})") from None
+    tensors = next(filter(None, (_tensors(chunk, number) for chunk in _finished(folder))), None)
+    if tensors is not None:
+        return jax.tree.map_with_path(lambda path, _: tensors[_tensor(number, path)], like)
     raise RunError(f"{folder}: no weights of run {number}; allowed: a run that is finished")
 
 
@@ -91,6 +101,8 @@ def gather(folder: Path) -> pd.DataFrame:
     tables[HEURISTICS] = tables[HEURISTICS].drop_duplicates(ignore_index=True)
     for name, table in tables.items():
         write_table(folder / name, table)
+    sums = checksums.sums_of(folder) or {}
+    checksums.seal(folder, sums | checksums.digests_of(folder, tables))
     return tables[RUNS]
 
 
@@ -99,16 +111,21 @@ def read_scenario(folder: Path) -> Scenario:
     `ScenarioError`."""
     path = folder / SETTINGS
     try:
-        return parse(read_json(path)["store"], str(path))
-    except (KeyError, TypeError) as error:
-        raise RunError(f"{path}: not settings of this version ({error})") from None
+        return parse(read_settings(folder)["store"], str(path))
+    except KeyError:
+        raise RunError(f"{path}: store: is missing; allowed: what a sweep has written") from None
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """A table of a sweep or a program of the study. A variant may be called 1 and stays a name."""
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    return pd.read_csv(path, dtype={"variant": str})
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """A table of a sweep or a program of the study. A variant may be called 1 and stays a name.
+    Raises `RunError`."""
+    data = io.BytesIO(checksums.read(folder, name))
+    try:
+        if name.endswith(".parquet"):
+            return pd.read_parquet(data)
+        return pd.read_csv(data, dtype={"variant": str})
+    except (ValueError, OSError) as error:
+        raise RunError(f"{folder / name}: not a table of a sweep ({error})") from None
 
 
 def _finished(folder: Path) -> list[Path]:
@@ -117,14 +134,20 @@ def _finished(folder: Path) -> list[Path]:
 
 
 def _chunks(folder: Path, name: str) -> list[pd.DataFrame]:
-    try:
-        return [read_table(chunk / name) for chunk in _finished(folder)]
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / CHUNKS}: not chunks of a sweep ({error})") from None
+    return [read_table(chunk, name) for chunk in _finished(folder)]
 
 
 def _tensor(number: int, path: Any) -> str:
     return f"{number}/{jax.tree_util.keystr(path, simple=True, separator='/')}"
+
+
+def _tensors(chunk: Path, number: int) -> dict[str, np.ndarray]:
+    """The weights of one run in a chunk; none where it is of others."""
+    try:
+        every = load(checksums.read(chunk, WEIGHTS))
+    except SafetensorError as error:
+        raise RunError(f"{chunk / WEIGHTS}: not weights of a sweep ({error})") from None
+    return {name: each for name, each in every.items() if name.startswith(_tensor(number, ()))}
 
 
 def _short(value: Any) -> str:

@@ -9,16 +9,17 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from jaxtyping import PRNGKeyArray
 
+from agents import checksums, schemas
 from agents.evaluation import simulation
 from agents.evaluation.simulation import Totals, simulate
 from agents.evaluation.tuning import Effort, TunedPair, tune
-from agents.files import read_json
 from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.departments import Departments
 from agents.policies.heuristics import HeuristicPair
 from agents.runs import run_folder
+from agents.runs.run_schemas import Heuristics
 from agents.sweeps import vectorised
 from benchmarks.accelerator.sizes import Batch
 from benchmarks.workloads import default_heuristic
@@ -140,7 +141,8 @@ def tuned_pairs(scenario: str, effort: Effort, path: Path) -> list[TunedPair]:
         run_folder.write_heuristics(
             path.parent, tune(params_of(scenario), effort, jax.random.key(1))
         )
-    return run_folder.pairs_from(read_json(path), path)
+    found = schemas.parse(checksums.bytes_of(path), path, Heuristics)
+    return run_folder.pairs_from(found.model_dump())
 
 
 def units_of_totals(totals: Totals) -> np.ndarray:

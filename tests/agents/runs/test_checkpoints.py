@@ -1,6 +1,8 @@
 """Checkpoints hold everything, are whole or absent, and are read without unpickling."""
 
+import dataclasses
 import resource
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,9 +20,10 @@ from agents.learning.training import Snapshot
 from agents.policies.heuristics import HeuristicParams
 from agents.runs.checkpoints import Checkpoints
 from jaxsim import scenarios
+from tests.interrupted import files
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
-TRAINER = TrainConfig(stores=8, horizon=4, width=4).trainer(HEURISTIC)
+TRAINER = TrainConfig(stores=8, horizon=4, width=24).trainer(HEURISTIC)
 SETTINGS = {"seed": 0, "out of a store": [1.0, None]}
 unpickled: list[str] = []  # classes, from the moment the hook below is set
 
@@ -61,30 +64,96 @@ def leaves_of(snapshot: Snapshot) -> list[np.ndarray]:
 
 def test_what_is_restored_is_what_was_saved_and_nothing_is_unpickled(snapshot, tmp_path):
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
-        assert checkpoints.newest is None and checkpoints.restore(snapshot) is None
-        checkpoints.save(snapshot, is_best=True)
+        assert checkpoints.newest is None and checkpoints.restore(snapshot, print) is None
+        checkpoints.save(snapshot, is_best=True, metrics="")
     sys.addaudithook(lambda event, args: event == "pickle.find_class" and unpickled.append(args[1]))
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
-        restored = checkpoints.restore(shapes_of(snapshot))
+        restored = checkpoints.restore(shapes_of(snapshot), print)
     assert restored is not None
     assert_same(restored, snapshot)
     assert not unpickled
 
 
+@pytest.fixture(scope="module")
+def two(snapshot: Snapshot, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with checkpoints of iterations 10 and 20, and as many rows of metrics."""
+    folder = tmp_path_factory.mktemp("two")
+    rows = [f"{number},{number / 3}\n" for number in range(1, 21)]
+    with Checkpoints(folder, SETTINGS) as checkpoints:
+        for iteration in (10, 20):
+            metrics = "iteration,profit\n" + "".join(rows[:iteration])
+            (folder / "metrics.csv").write_text(metrics)
+            checkpoints.save(dataclasses.replace(snapshot, iteration=iteration), False, metrics)
+    return folder
+
+
+def flipped(path: Path, at: int, bit: int = 0) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1 << bit
+    path.write_bytes(data)
+
+
+def digit_changed(path: Path) -> None:
+    path.write_text(path.read_text().replace('"seconds": 1.5', '"seconds": 1.7'))
+
+
+def largest(folder: Path) -> Path:
+    return max(folder.iterdir(), key=lambda each: each.stat().st_size)
+
+
+DAMAGES = {
+    "a bit of an array": lambda two: flipped(largest(two / "state/ocdbt.process_0/d"), 30_000),
+    "a digit of what was kept": lambda two: digit_changed(two / "about/metadata"),
+    "half of it": lambda two: (two / "about/metadata").write_bytes(b'{"iteration": 2'),
+    "another step": lambda two: shutil.copytree(two.with_name("10"), two, dirs_exist_ok=True),
+    "the last row": lambda two: flipped(two.parent.parent / "metrics.csv", -2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_gone_on_from(
+    snapshot, two, tmp_path, damage
+):
+    folder, said = shutil.copytree(two, tmp_path / "run"), []
+    damage(folder / "checkpoints" / "20")
+    with Checkpoints(folder, SETTINGS) as checkpoints:
+        restored = checkpoints.restore(shapes_of(snapshot), said.append)
+        assert restored is not None
+        assert_same(restored, dataclasses.replace(snapshot, iteration=10))
+        assert checkpoints.newest == 10
+        checkpoints.save(dataclasses.replace(snapshot, iteration=20), False, "")
+        checkpoints.finish()
+        assert checkpoints.newest == 20
+    (line,) = said
+    assert "checkpoints/20: not a whole checkpoint" in line and "now 20.damaged" in line
+
+
+def test_where_no_checkpoint_is_whole_nothing_is_touched(snapshot, two, tmp_path):
+    folder = shutil.copytree(two, tmp_path / "run")
+    flipped(folder / "metrics.csv", 20)
+    before = files(folder)
+    with (
+        Checkpoints(folder, SETTINGS) as checkpoints,
+        pytest.raises(RunError, match=r"20: .*does not hold its rows\); no other is whole"),
+    ):
+        checkpoints.restore(shapes_of(snapshot), print)
+    assert files(folder) == before
+
+
 def test_a_full_disk_is_one_clear_line_and_earlier_checkpoints_stay(snapshot, tmp_path):
     checkpoints = Checkpoints(tmp_path, SETTINGS)
-    checkpoints.save(snapshot, is_best=True)
+    checkpoints.save(snapshot, is_best=True, metrics="")
     checkpoints.finish()
     # Full until the files are closed: what is still being written must not find room again.
     with no_file_beyond(100), pytest.raises(RunError, match="cannot be written") as refused:
         later = Snapshot(snapshot.train_state, snapshot.kept, iteration=20)
         with checkpoints:
-            checkpoints.save(later, is_best=False)
+            checkpoints.save(later, is_best=False, metrics="")
             checkpoints.finish()
     assert str(tmp_path) in str(refused.value) and "\n" not in str(refused.value)
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
         assert checkpoints.newest == 10
-        restored = checkpoints.restore(shapes_of(snapshot))
+        restored = checkpoints.restore(shapes_of(snapshot), print)
     assert restored is not None
     assert_same(restored, snapshot)
 
@@ -105,7 +174,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
 
 def test_a_checkpoint_of_another_shape_is_refused(snapshot, tmp_path):
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
-        checkpoints.save(snapshot, is_best=False)
+        checkpoints.save(snapshot, is_best=False, metrics="")
     like = shapes_of(snapshot)
     wider = Snapshot(
         like.train_state.replace(average=(jax.ShapeDtypeStruct((3,), jnp.float32),)), like.kept
@@ -114,12 +183,12 @@ def test_a_checkpoint_of_another_shape_is_refused(snapshot, tmp_path):
         Checkpoints(tmp_path, SETTINGS) as checkpoints,
         pytest.raises(RunError, match="10: not a whole checkpoint of this version"),
     ):
-        checkpoints.restore(wider)
+        checkpoints.restore(wider, print)
 
 
 def test_settings_that_differ_are_named(snapshot, tmp_path: Path):
     with Checkpoints(tmp_path, SETTINGS) as checkpoints:
-        checkpoints.save(snapshot, is_best=False)
+        checkpoints.save(snapshot, is_best=False, metrics="")
     with (
         Checkpoints(tmp_path, SETTINGS | {"seed": 1}) as checkpoints,
         pytest.raises(RunError, match=r"other settings \(seed 0 there, 1 here\)"),

@@ -1,14 +1,17 @@
 """An exported department decides as the evaluator's does, and alone."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from agents.errors import RunError
 from agents.policies.departments import Departments
@@ -224,15 +227,75 @@ def test_a_folder_that_holds_something_is_left_alone(siloed, tmp_path) -> None:
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
 
 
-@pytest.mark.parametrize("file", [serving.TENSORS, serving.SCHEMA, serving.PROGRAM])
-def test_a_damaged_export_is_refused(siloed, file, tmp_path) -> None:
-    write("replenishment", siloed.replenishment, SCENARIO, tmp_path / "out")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        serving.TENSORS, serving.SCHEMA, serving.PROGRAM,
+@pytest.fixture(scope="module")
+def exported(siloed, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("exported") / "orders"
+    write("replenishment", siloed.replenishment, SCENARIO, out)
+    return out
+
+
+def with_tensors(folder: Path, change: Callable[[dict[str, np.ndarray]], None]) -> None:
+    tensors = safetensors.numpy.load_file(folder / serving.TENSORS)
+    change(tensors)
+    (folder / serving.TENSORS).write_bytes(safetensors.numpy.save(tensors))
+
+
+def foreign_program(folder: Path) -> None:
+    double = jax.export.export(jax.jit(lambda x: 2 * x))(jax.ShapeDtypeStruct((3,), jnp.float32))
+    (folder / serving.PROGRAM).write_bytes(double.serialize())
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def no_bounds(folder: Path) -> None:
+    text = (folder / serving.SCHEMA).read_text()
+    (folder / serving.SCHEMA).write_text(text.replace('"minimum"', '"least"'))
+
+
+STRANGE = {
+    "tensors cut short": (lambda out: cut(out / serving.TENSORS), "not the tensors of"),
+    "a tensor more": (
+        lambda out: with_tensors(out, lambda each: each.update(more=np.ones(2))), "takes other",
+    ),
+    "a weight that is not finite": (
+        lambda out: with_tensors(out, lambda each: each["store/price"].fill(np.nan)),
+        "store/price is not finite; allowed: finite",
+    ),
+    "a foreign program": (foreign_program, "program.jax: takes other tensors or inputs"),
+    "no program": (lambda out: (out / serving.PROGRAM).write_bytes(b""), "not a program of jax"),
+    "a schema of nothing": (lambda out: (out / serving.SCHEMA).write_text("{}"), "not the schema"),
+    "a schema without ranges": (no_bounds, "not the schema of an exported department"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "said"), STRANGE.values(), ids=STRANGE)
+def test_what_is_not_what_was_exported_is_refused_checked_or_not(
+    exported, tmp_path, change, said
+) -> None:
+    out = shutil.copytree(exported, tmp_path / "out")
+    change(out)
+    with pytest.raises(ServingError, match="is not the file that was exported"):
+        serving.load(out)
+    with pytest.raises(ServingError, match=said):
+        serving.load(out, unchecked=True)
+
+
+@pytest.mark.parametrize(
+    "sums", ["", "0" * 64 + "  ../../outside\n", "0" * 64 + "  schema.json\n", None]
+)
+def test_checksums_that_do_not_list_the_three_files_are_refused(exported, tmp_path, sums) -> None:
+    out = shutil.copytree(exported, tmp_path / "out")
+    assert {each.name for each in out.iterdir()} == {
+        serving.TENSORS, serving.SCHEMA, serving.PROGRAM, serving.SUMS,
     }  # fmt: skip
-    (tmp_path / "out" / file).write_bytes(b"not this")
-    with pytest.raises(ServingError, match=r"not an exported department|not the file that was"):
-        serving.load(tmp_path / "out")
+    (out / serving.SUMS).unlink()
+    if sums is not None:
+        (out / serving.SUMS).write_text(sums)
+    with pytest.raises(ServingError, match="is damaged|has no SHA256SUMS; allowed: .* unchecked"):
+        serving.load(out)
+    assert serving.load(out, unchecked=True).schema["products"] == SCENARIO.products
 
 
 def test_the_loader_imports_nothing_of_this_project() -> None:

@@ -21,7 +21,7 @@ from agents.theory.convergence import SHELF, tiny_store
 
 ROOT = Path(__file__).parents[3]
 PARAGRAPHS = (ROOT / "docs" / "reading-the-study.md").read_text(encoding="utf-8").split("\n\n")
-ROWS = read_table(ROOT / "results" / "study.csv")
+ROWS = read_table(ROOT / "results", "study.csv")
 LEARNED = ROWS[ROWS["part"] == "regimes"]
 ANSWERS = pd.read_csv(ROOT / "results" / "insights.csv")
 CONVERGING = pd.read_csv(ROOT / "results" / "convergence.csv")

@@ -142,7 +142,7 @@ def test_the_page_says_what_is_missing_and_what_was_learned_from():
 
 def test_results_in_the_repository_are_those_of_its_data():
     """The page is made of the files in results/ and nothing else."""
-    rows = read_table(ROOT / "results" / "study.csv")
+    rows = read_table(ROOT / "results", "study.csv")
     converging, answers = (
         pd.read_csv(ROOT / "results" / name) for name in ("convergence.csv", "insights.csv")
     )
@@ -154,7 +154,7 @@ def test_the_page_is_written_from_its_files_alone(tmp_path: Path):
     results = tmp_path / "results"
     results.mkdir()
     for name in ("study.csv", "curves.csv"):
-        every = read_table(ROOT / "results" / name)
+        every = read_table(ROOT / "results", name)
         every[every["scenario"] == "pair"].to_csv(results / name, index=False)
     write_page(tmp_path)
     page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")

@@ -28,6 +28,7 @@ from agents.sweeps.runner import Progress, SweepConfig, run_sweep
 from agents.sweeps.sweep_folder import read_table
 from agents.theory import convergence
 from jaxsim import scenarios
+from tests.interrupted import resealed
 
 SMALL = dict(
     iterations=4, stores=16, horizon=4, width=8, replenishment_memory="none",
@@ -160,10 +161,15 @@ def test_what_is_kept_is_found_again_by_its_settings_and_its_version_alone(swept
         stores.tuned(store)
 
 
-def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(swept, tmp_path: Path):
+def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(
+    swept, tmp_path: Path, capsys
+):
     folder = shutil.copytree(swept[0], tmp_path / "sweep")
     settings = json.loads((folder / "sweep.json").read_text())
     (folder / "sweep.json").write_text(json.dumps(settings | {"scenario": "gone.json"}))
+    assert train.main(["report", str(folder)]) == 2
+    assert "sweep.json: is not the file that was written" in capsys.readouterr().err
+    resealed(folder, "sweep.json")
     assert train.main(["report", str(folder)]) == 0
     assert scenarios.get("pair").about in (folder / "report.html").read_text(encoding="utf-8")
 
@@ -190,7 +196,7 @@ def test_a_run_without_its_weights_is_not_finished(swept, tmp_path: Path):
     assert sweep_folder.finished_runs(folder) == {0, 1}
     with pytest.raises(RunError, match="no weights of run 3; allowed: a run that is finished"):
         sweep_folder.read_weights(folder, 3, {})
-    tables = {name: read_table(chunk / name) for name in ("runs.csv", "curves.parquet")}
+    tables = {name: read_table(chunk, name) for name in ("runs.csv", "curves.parquet")}
     sweep_folder.write_chunk(folder, tables, {2: {"w": np.ones(2)}, 3: {"w": np.arange(3.0)}})
     assert sweep_folder.finished_runs(folder) == {0, 1, 2, 3}
     kept = sweep_folder.read_weights(folder, 3, {"w": np.zeros(3)})
@@ -220,8 +226,8 @@ def test_a_sweep_is_reported(swept):
 def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):
     table = pd.DataFrame({"variant": ["1", "1"], "seed": [0, 1]})
     table.to_csv(tmp_path / "runs.csv", index=False)
-    pd.testing.assert_frame_equal(read_table(tmp_path / "runs.csv"), table, check_dtype=False)
-    assert list(read_table(tmp_path / "runs.csv")["variant"]) == ["1", "1"]
+    pd.testing.assert_frame_equal(read_table(tmp_path, "runs.csv"), table, check_dtype=False)
+    assert list(read_table(tmp_path, "runs.csv")["variant"]) == ["1", "1"]
 
 
 def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):

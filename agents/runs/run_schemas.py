@@ -1,0 +1,170 @@
+"""What the JSON files of a run hold, for writing and for reading them.
+
+`config.json` names the version that wrote the folder. Versions of one series (0.2) read each
+other's: a field that a later one adds has a default here. Another series is refused.
+"""
+
+import dataclasses
+from typing import Annotated, Any, Self, get_type_hints
+
+from pydantic import Field, create_model, model_validator
+
+from agents.learning.config import Learner, TrainConfig
+from agents.learning.regimes import RegimeName
+from agents.policies.heuristics import ORDER_RULES, RECOMMENDERS
+from agents.schemas import Defined, Document, Number
+
+Interval = tuple[Number, Number]
+Count = Annotated[int, Field(ge=0)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+LEARNED = "learned"
+"""The name of the departments among the policies of a summary."""
+PAIRS = {f"{recommender}+{rule}" for recommender in RECOMMENDERS for rule in ORDER_RULES}
+
+SETTINGS: dict[str, Any] = {
+    field.name: (get_type_hints(TrainConfig)[field.name], ...)
+    for field in dataclasses.fields(TrainConfig)
+}
+Config = create_model("Config", __base__=Document, version=(str, "0.1.0"), **SETTINGS)
+"""`config.json`: every setting of a training, resolved. Ranges: `TrainConfig.validate`."""
+
+
+class Heuristic(Document):
+    """The numbers of `agents.policies.heuristics.HeuristicParams`."""
+
+    recommender: Annotated[int, Field(ge=0, lt=len(RECOMMENDERS))]
+    stock_weight: Number
+    safety: Number
+    fractile: Number
+    spread: Number
+    cap: Number
+    gap: Number
+    least_margin: Number
+
+
+class Pair(Document):
+    """One tuned pair."""
+
+    name: str
+    profit_when_tuned: Number
+    heuristic: Heuristic
+
+
+class Heuristics(Document):
+    """`heuristics.json`: every tuned pair, best first."""
+
+    pairs: list[Pair]
+
+    @model_validator(mode="after")
+    def _every_pair_is_there(self) -> Self:
+        names = [pair.name for pair in self.pairs]
+        if set(names) != PAIRS or len(names) != len(PAIRS):
+            raise ValueError(
+                f"pairs: {len(names)} pairs; allowed: each of {len(PAIRS)} recommenders and order "
+                "rules once"
+            )
+        return self
+
+
+class Line(Document):
+    """One policy's profit (money per period) and KPIs; `agents.evaluation.simulation.kpis`."""
+
+    profit_mean: Number
+    profit_ci95: Interval
+    difference_to_best_heuristic: Number
+    difference_ci95: Interval
+    revenue: Number
+    margin: Number
+    purchase: Number
+    holding: Number
+    penalty: Number
+    demand_value: Number
+    fill_rate: Defined
+    service_level: Defined
+    missed: Number
+    availability: Number
+    carried: Number
+    stockout_share: Number
+    turnover: Defined
+    shown_share: Defined
+    bullwhip: Defined
+
+
+class Gain(Document):
+    """Profit per period more than the best tuned pair."""
+
+    mean: Number
+    ci95: Interval
+    percent: Defined
+
+
+class Absence(Document):
+    """A product that a policy never ordered; see `agents.evaluation.simulation.never_ordered`."""
+
+    product: Count
+    missed: Number
+    margin: Number
+
+
+class Sizes(Document):
+    """Of an evaluation."""
+
+    stores: Annotated[int, Field(ge=2)]
+    periods: Annotated[int, Field(ge=1)]
+    burn_in: Count
+
+
+class Summary(Document):
+    """`summary.json`: what a training came to."""
+
+    scenario: str
+    regime: RegimeName
+    learner: Learner
+    seed: Count
+    store_periods: Count
+    policies: dict[str, Line]
+    best_heuristic: str
+    gain_over_best_heuristic: Gain
+    never_ordered: dict[str, list[Absence]]
+    why_null: dict[str, str]
+    evaluation: Sizes
+    versions: dict[str, str]
+    compile_seconds: Number
+    train_seconds: Number
+
+    @model_validator(mode="after")
+    def _names_belong_together(self) -> Self:
+        for name in (LEARNED, self.best_heuristic):
+            for field in ("policies", "never_ordered"):
+                if name not in getattr(self, field):
+                    raise ValueError(f"{field}: has no {name!r}; allowed: with {LEARNED} and the "
+                                     "best_heuristic")  # fmt: skip
+        return self
+
+
+class About(Document):
+    """What a numbered checkpoint holds besides arrays. Digests are None in one that was made
+    before they were kept."""
+
+    iteration: Count
+    store_periods: Count
+    seconds: Annotated[float, Field(ge=0)]
+    kept_profit: Number | None
+    settings: dict[str, Any]
+    arrays: dict[str, Digest] | None = None  # by the name of each
+    metrics: Digest | None = None  # of the rows of metrics.csv until then
+    sha256: Digest | None = None  # of all of this but itself
+
+
+Identities = create_model(
+    "Identities", __base__=Document, wandb=(str | None, None), mlflow=(str | None, None)
+)
+"""`logs.json`: under which names the services know a run."""
+
+
+def config_of(document: Document) -> TrainConfig:
+    """The settings in a `config.json`. Raises `ConfigError` for one out of its range."""
+    body = document.model_dump(exclude={"version"})
+    config = TrainConfig(**body)
+    config.validate()
+    return config

@@ -3,7 +3,12 @@
 The same as the console command `closing-the-loop`, for a checkout that is not installed.
 """
 
-from agents.command_line import console, main, parse
+from agents.start import console, hear_signals
+
+if __name__ == "__main__":
+    hear_signals()
+
+from agents.command_line import main, parse
 
 __all__ = ["main", "parse"]
 

@@ -8,29 +8,29 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
 
 from agents import flags
 from agents.devices import is_first
-from agents.errors import UserError
+from agents.errors import DiskError, UserError, one_line
 from agents.evaluation.comparison import check_sizes
 from agents.evaluation.keys import keys_of
 from agents.evaluation.prices import price_table, shadow_prices
-from agents.files import open_folder, write_json
+from agents.files import DISK, open_folder, write_json
 from agents.learning.config import TrainConfig, shards_of
 from agents.learning.health import NumbersError
 from agents.report import tables
 from agents.report.backtest import BACKTEST, BacktestConfig, backtest
 from agents.report.pictures import draw_run
-from agents.report.terminal import one_line, open_console, show
+from agents.report.terminal import open_console, show
 from agents.report.theory import write_theory
 from agents.report.writing import ReportConfig, write_report
 from agents.runs import processes, run_folder
 from agents.runs.export import ExportConfig, export_run
-from agents.runs.interruption import Interrupted
+from agents.runs.interruption import Interrupted, Interruption, keeping_what_is_whole
 from agents.runs.pipeline import LEARNED, compared, load_departments, train_in_folder
 from agents.runs.processes import LaunchConfig, PeerError
 from agents.study.study import StudyConfig, reproduce
@@ -91,7 +91,7 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
 
 
 def run_many(config: SweepConfig, console: Console) -> None:
-    with tables.SweepProgress(console) as progress:
+    with tables.SweepProgress(console) as progress, keeping_what_is_whole(config.folder):
         rows = run_sweep(config, progress)
     write_report(ReportConfig((config.folder,)))
     show(console, tables.sweep_table(rows, list(parse_grid(config.grid))))
@@ -103,7 +103,7 @@ def run_report(config: ReportConfig, console: Console) -> None:
 
 
 def run_reproduce(config: StudyConfig, console: Console) -> None:
-    with tables.SweepProgress(console) as progress:
+    with tables.SweepProgress(console) as progress, keeping_what_is_whole(config.folder):
         rows = reproduce(config, progress)
     show(console, tables.study_table(rows))
     console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
@@ -210,28 +210,32 @@ def parse(arguments: list[str]) -> object:
 
 def main(arguments: list[str]) -> int:
     """Runs one verb. What goes wrong is one line on standard error: exit code 2 for a user's
-    mistake, 1 for a training whose numbers went wrong or that lost a process, 128 and the signal's
-    number for a signal."""
+    mistake, 1 for a disk that is full, a training whose numbers went wrong or that lost a process,
+    128 and the signal's number for a signal."""
     terminal = open_console()
     logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax also raises what it logs there
     try:
-        config = parse(arguments)
-        run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
-        run(config, terminal)
+        with Interruption():
+            config = parse(arguments)
+            run = next(run for kind, run in VERBS.values() if isinstance(config, kind))
+            run(config, terminal)
     except UserError as mistake:
-        print(f"error: {one_line(str(mistake))}", file=sys.stderr)
-        return 2
+        say(f"error: {mistake}")
+        return 1 if isinstance(mistake, DiskError) else 2
+    except OSError as failed:
+        if failed.filename is None:
+            raise
+        say(f"error: {failed.filename}: {failed.strerror}")
+        return 1 if failed.errno in DISK else 2
     except (NumbersError, PeerError) as wrong:
-        print(f"error: {wrong}", file=sys.stderr)
+        say(f"error: {wrong}")
         return 1
     except Interrupted as stopped:
-        print(stopped, file=sys.stderr)
+        say(str(stopped))
         return stopped.code
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
-def console() -> NoReturn:
-    """The console command `closing-the-loop`."""
-    processes.leave(main(sys.argv[1:]))
+def say(message: str) -> None:
+    """One line on standard error, whatever the files and names in it hold."""
+    print(one_line(message), file=sys.stderr)

@@ -1,8 +1,8 @@
 """What a user of the trainer did wrong, as one line each."""
 
-from jaxsim.errors import UserError, nearest, unknown
+from jaxsim.errors import UserError, nearest, one_line, unknown
 
-__all__ = ["ConfigError", "RunError", "UserError", "nearest", "unknown"]
+__all__ = ["ConfigError", "DiskError", "RunError", "UserError", "nearest", "one_line", "unknown"]
 
 
 class ConfigError(UserError):
@@ -11,3 +11,7 @@ class ConfigError(UserError):
 
 class RunError(UserError):
     """A folder that cannot be written, or that does not hold what is asked for."""
+
+
+class DiskError(RunError):
+    """A disk that is full or broken: the same command goes on once there is room."""

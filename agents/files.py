@@ -1,5 +1,6 @@
 """Files of runs and studies: written completely or not at all, by the first process alone."""
 
+import errno
 import hashlib
 import json
 import math
@@ -12,9 +13,12 @@ import numpy as np
 import pandas as pd
 
 from agents.devices import is_first
-from agents.errors import RunError
+from agents.errors import DiskError, RunError
 from jaxsim import version
 from jaxsim.files import appearing
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Failures of a disk, and not of what was asked for."""
 
 
 def open_folder(folder: Path) -> Path:
@@ -38,7 +42,12 @@ def writing(path: Path, field: str = "") -> Iterator[None]:
         yield
     except OSError as error:
         name = f"{field}: {path}" if field else f"{path}:"
-        raise RunError(f"{name} cannot be written ({error.strerror})") from None
+        raise unwritable(f"{name} cannot be written ({error.strerror})", error.errno) from None
+
+
+def unwritable(message: str, number: int | None) -> RunError:
+    """The error for a failure of the operating system with that number: a disk's, or a path's."""
+    return DiskError(message) if number in DISK else RunError(message)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ What remains (a missing value, a word where a number belongs) is answered by the
 import dataclasses
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from agents.errors import UserError, nearest, unknown
@@ -35,6 +36,9 @@ def carried_over(arguments: list[str]) -> list[str]:
 def check(arguments: list[str], verbs: Mapping[str, type]) -> None:
     """Raises `UserError` for an unknown verb, flag or choice; `verbs` are settings by name."""
     verb, *rest = arguments
+    for word in arguments:
+        if "\0" in word:
+            raise UserError(f"{word!r}: holds a NUL; allowed: text without one")
     if verb in ("-h", "--help"):
         return
     if verb not in verbs:
@@ -43,13 +47,16 @@ def check(arguments: list[str], verbs: Mapping[str, type]) -> None:
     for at, word in enumerate(rest):
         if not word.startswith("--") or word == "--help":
             continue
-        given, _, value = word.partition("=")
+        given, equals, value = word.partition("=")
         flag = given.replace("_", "-")
         if flag not in flags:
             near = nearest(flag, flags)
             hint = f"did you mean {near}? " if near else ""
             raise UserError(f"{given}: no such flag; {hint}python train.py {verb} --help has all")
-        value = value or next(iter(rest[at + 1 :]), "")
+        if not equals and at + 1 < len(rest):
+            value, equals = rest[at + 1], "="
+        if equals and not value and Path in (flags[flag], *get_args(flags[flag])):
+            raise UserError(f"{given.lstrip('-')}: {value!r}; allowed: a file's or folder's path")
         choices = get_args(flags[flag]) if get_origin(flags[flag]) is Literal else ()
         if choices and value and value not in choices:
             raise UserError(unknown(flag.removeprefix("--"), value, choices))

@@ -22,3 +22,17 @@ def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like it, or None where none is close."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+LONGEST = 300
+"""Characters of a message, at most."""
+
+
+def one_line(message: str) -> str:
+    """A message as one printable line: what would break or move it is written as an escape, and
+    the middle of a long one is left out."""
+    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+    if len(shown) <= LONGEST:
+        return shown
+    start = LONGEST * 2 // 3
+    return f"{shown[:start]} … {shown[start + 3 - LONGEST :]}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 FLOORS = ["policies", "evaluation", "learning", "runs", "sweeps", "theory", "report", "study"]
-GROUND = ("checksums", "devices", "errors", "files", "schemas")
+GROUND = ("checksums", "devices", "errors", "files", "locks", "schemas")
 UPPER = ("exact", "calibration", "scenarios", "adapters", "environment", "__init__")  # of jaxsim
 
 

@@ -1,8 +1,17 @@
-"""What a user gets wrong on the command line is said in one line, and leaves nothing behind."""
+"""A command that cannot be carried out ends in one line, and so does one that is asked to end."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 import train
+from agents.runs.interruption import Interrupted, Interruption, keeping_what_is_whole
+from jaxsim.files import appearing
+from tests.interrupted import QUIET, ROOT
 
 MISTAKES = {
     "unknown verb": (["tarin"], "verb: 'tarin'; did you mean train? allowed: train, sweep"),
@@ -22,6 +31,11 @@ MISTAKES = {
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
     "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
     "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
+    "an empty path": (["--out", ""], "out: ''; allowed: a file's or folder's path"),
+    "an empty path after a sign": (["sweep", "--out=", "--seeds", "2"], "out: ''; allowed: a file"),
+    "a path that cannot be": (["--out", "a\0b"], "'a\\x00b': holds a NUL; allowed: text"),
+    "a path that would ring": (["evaluate", "a\x07\nb"], "a\\x07\\nb: no run"),
+    "a long one": (["evaluate", "a" * 400], "aaaa … aa"),
     "no such run": (["evaluate", "nowhere"], "nowhere: no run"),
     "no stores": (["evaluate", "run", "--stores", "0"], "stores: 0; allowed: 2 or more"),
     "fewer": (["evaluate", "run", "--stores", "-16"], "stores: -16; allowed: 2 or more"),
@@ -49,6 +63,42 @@ def test_a_mistake_gets_one_line_and_leaves_nothing(arguments, said, tmp_path, m
     assert train.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and said in error and error.count("\n") == 1
+    assert len(error) <= 301 and error[:-1].isprintable()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_any_verb_with_its_code_and_one_line_also_while_modules_are_imported(
+    number, code
+):
+    process = subprocess.Popen(
+        [sys.executable, "train.py", "scenarios"],
+        cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not hears_sigterm(process.pid):
+        time.sleep(0.001)
+    process.send_signal(number)
+    said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert said == ("", f"stopped by {number.name}\n")
+
+
+def hears_sigterm(process: int) -> bool:
+    """Whether it has a handler of its own by now."""
+    status = Path(f"/proc/{process}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+
+
+def test_a_signal_in_a_sweep_keeps_what_is_finished(tmp_path):
+    with (
+        pytest.raises(Interrupted, match="by SIGTERM; the trainings that were finished are in"),
+        Interruption(),
+        keeping_what_is_whole(tmp_path),
+        appearing(tmp_path / "chunk") as chunk,
+    ):
+        chunk.mkdir()
+        signal.raise_signal(signal.SIGTERM)
     assert not list(tmp_path.iterdir())
 
 

@@ -50,11 +50,6 @@ def show(console: Console, table: Table) -> None:
                 console.print(f"{heading:<{longest}}  {cell}", soft_wrap=True)
 
 
-def one_line(text: str) -> str:
-    """Without line breaks and escape sequences, which a name from a file may hold."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
 def _spelt(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error

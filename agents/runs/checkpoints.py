@@ -25,6 +25,7 @@ from orbax.checkpoint import checkpoint_managers
 from agents import checksums, schemas
 from agents.devices import gathered, is_first
 from agents.errors import RunError
+from agents.files import unwritable
 from agents.learning.train_state import TrainState
 from agents.learning.training import NEVER, Snapshot
 from agents.runs import processes, run_folder
@@ -248,9 +249,10 @@ class Checkpoints:
 
     def _unwritable(self, error: Exception) -> RunError:
         self._failed = True
-        return RunError(
+        return unwritable(
             f"out: {self._root} cannot be written ({_reason(error)}); "
-            "the checkpoints that were whole stay as they are"
+            "the checkpoints that were whole stay as they are",
+            _number(error),
         )
 
 
@@ -302,12 +304,16 @@ def _digest_of(about: Mapping[str, Any]) -> str:
 
 def _reason(error: Exception) -> str:
     """An error in one line: the operating system's word where it has one."""
-    code = re.search(r"os_error_code='(\d+)'", str(error))
-    if code is not None:
-        return os.strerror(int(code.group(1)))
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    number = _number(error)
+    if number is not None:
+        return os.strerror(number)
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _number(error: Exception) -> int | None:
+    """The operating system's number of an error, if it is one of its."""
+    code = re.search(r"os_error_code='(\d+)'", str(error))
+    return int(code.group(1)) if code else getattr(error, "errno", None)
 
 
 def _short(value: Any) -> str:

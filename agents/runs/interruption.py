@@ -1,9 +1,13 @@
-"""SIGTERM and SIGINT end a training at once, or in its loop after the chunk and a save."""
+"""SIGTERM and SIGINT end a process at once, or a training in its loop after the chunk and a save.
+
+What is being written when they arrive is removed on the way out.
+"""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -18,7 +22,7 @@ class Interrupted(BaseException):
 
     def __init__(self, number: int, what: str = "") -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}{what}")
-        self.code = 128 + number
+        self.number, self.code = number, 128 + number
 
 
 class Interruption:
@@ -65,3 +69,16 @@ class Interruption:
             self.asked = number
             return
         raise Interrupted(number)
+
+
+@contextmanager
+def keeping_what_is_whole(folder: Path) -> Iterator[None]:
+    """Says of a folder of many trainings what became of them where a signal ends the process."""
+    try:
+        yield
+    except Interrupted as stopped:
+        raise Interrupted(
+            stopped.number,
+            f"; the trainings that were finished are in {folder}, the same command goes on with "
+            "the others",
+        ) from None

@@ -4,9 +4,11 @@ A row of metrics is logged at the store-periods it was reached with, as soon as 
 A training that is taken up again goes on in the same log and writes no step twice.
 """
 
+import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ PROJECT = "closing-the-loop"
 IDENTITIES = "logs.json"
 """The file in a run folder that remembers under which names the services know the run."""
 
-FLUSH_SECONDS = 10
+LOG = logging.getLogger(__name__)
 
 CLOCKS = {f"{clock}_{part}" for clock in ("critic", "fast", "slow") for part in ("rate", "updates")}
 
@@ -47,13 +49,36 @@ def writing(
     begins anew. Rows are those of `metrics.csv`; what is not a number is left out.
     """
     with ExitStack() as stack:
-        writers = [stack.enter_context(LOGS[name](folder, settings, done)) for name in names]
+        writers = [stack.enter_context(_careful(name, folder, settings, done)) for name in names]
 
         def write(frame: pd.DataFrame) -> None:
             for writer in writers:
                 writer(frame)
 
         yield write
+
+
+@contextmanager
+def _careful(
+    name: LogName, folder: Path, settings: Mapping[str, Any], done: int
+) -> Iterator[Write]:
+    """A log whose failures are said once, and end that log and nothing else."""
+    stack, failed = ExitStack(), []
+
+    def tried(step: Callable[[], Any]) -> Any:
+        try:
+            return None if failed else step()
+        except Exception as error:  # of a service's own library
+            failed.append(error)
+            LOG.warning("log: %s failed (%s); the training goes on without it", name, error)
+
+    write = tried(lambda: stack.enter_context(LOGS[name](folder, settings, done)))
+    try:
+        yield lambda frame: tried(lambda: write(frame))
+    finally:
+        tried(stack.close)
+        with suppress(Exception):  # one that failed is closed all the same
+            stack.close()
 
 
 def scalars(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, float]]]:
@@ -74,22 +99,28 @@ def scalars(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, float]]]:
 def _tensorboard(folder: Path, settings: Mapping[str, Any], done: int) -> Iterator[Write]:
     """Event files under tensorboard/. What a stopped training wrote beyond `done` is not shown:
     the new file begins with the mark by which TensorBoard drops it."""
-    from tensorboardX import SummaryWriter
+    from tensorboardX.event_file_writer import EventsWriter
+    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.summary import scalar
 
     events = folder / "tensorboard"
     if not done:
         shutil.rmtree(events, ignore_errors=True)
-    with SummaryWriter(
-        str(events),
-        purge_step=done + 1 if done else None,
-        flush_secs=FLUSH_SECONDS,
-        filename_suffix=f".{done}",  # files are named by the second
-    ) as writer:
+    events.mkdir(exist_ok=True)
+    # Written here and not by the library's own thread, whose failures nobody would hear of. Files
+    # are named by the second.
+    writer = EventsWriter(str(events / "events"), f".{done}")
+    with closing(writer):
+        if done:
+            start = SessionLog(status=SessionLog.START)
+            writer.write_event(Event(wall_time=time.time(), step=done + 1, session_log=start))
 
         def write(frame: pd.DataFrame) -> None:
             for step, values in scalars(frame):
                 for tag, value in values.items():
-                    writer.add_scalar(tag, value, step)
+                    event = Event(wall_time=time.time(), step=step, summary=scalar(tag, value))
+                    writer.write_event(event)
+            writer.flush()
 
         yield write
 

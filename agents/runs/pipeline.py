@@ -16,12 +16,11 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents import checksums, schemas
+from agents import checksums, locks, schemas
 from agents.devices import Shards, is_first
 from agents.evaluation.comparison import compare
 from agents.evaluation.simulation import undefined
 from agents.evaluation.tuning import Effort, TunedPair, tune
-from agents.files import open_folder
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
@@ -102,9 +101,9 @@ def train_in_folder(
     logs.check(config.log)
     config = dataclasses.replace(config, devices=config.shards().count)
     scenario = scenarios.get(config.scenario)
-    folder = open_folder(config.folder)
     with (
         Interruption() as interruption,
+        locks.opened(config.folder, "a training") as folder,
         Checkpoints(folder, _settings(config, scenario)) as checkpoints,
     ):
         if checkpoints.newest is not None:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from agents import checksums, schemas
 from agents.devices import is_first
-from agents.errors import ConfigError, RunError, nearest
+from agents.errors import RunError, nearest
 from agents.evaluation.tuning import TunedPair
 from agents.files import write_text, writing
 from agents.learning.config import TrainConfig
@@ -32,6 +32,8 @@ CONFIG, SCENARIO, METRICS, SUMMARY, HEURISTICS = (
     "config.json", "scenario.json", "metrics.csv", "summary.json", "heuristics.json",
 )  # fmt: skip
 
+START = CONFIG, SCENARIO, HEURISTICS
+"""What a training begins with."""
 BEST = "best"
 """The folder, in checkpoints/, of the weights that a training kept."""
 CURVES = ("profit", "fill_rate", "greedy_profit", "critic_rate", "fast_rate", "slow_rate")
@@ -72,7 +74,7 @@ def write_heuristics(folder: Path, tuned: list[TunedPair]) -> None:
 def seal_the_start(folder: Path) -> None:
     """What a training begins with is from now on held against what it is now."""
     if is_first():
-        checksums.seal(folder, checksums.digests_of(folder, (CONFIG, SCENARIO, HEURISTICS)))
+        checksums.seal(folder, checksums.digests_of(folder, START))
 
 
 def conclude(folder: Path, metrics: pd.DataFrame, weights: Any, summary: dict[str, Any]) -> None:
@@ -82,14 +84,14 @@ def conclude(folder: Path, metrics: pd.DataFrame, weights: Any, summary: dict[st
     if not is_first():
         return
     text = schemas.text_of(summary, Summary)
+    start = checksums.sums_of(folder) or {}
     with writing(folder):
-        start = checksums.sums_of(folder) or checksums.digests_of(
-            folder, (CONFIG, SCENARIO, HEURISTICS)
-        )
+        now = checksums.digests_of(folder, START)
         best = checksums.digests_of(folder, checksums.files_in(folder, f"checkpoints/{BEST}"))
     end = {METRICS: metrics_text(metrics), SUMMARY: text}
     sums = {name: checksums.digest(each.encode()) for name, each in end.items()}
-    checksums.seal(folder, start | best | sums)
+    begun = {name: start.get(name, now[name]) for name in START}
+    checksums.seal(folder, begun | best | sums)
     write_text(folder / SUMMARY, text)
 
 
@@ -125,10 +127,7 @@ def read_config(folder: Path) -> TrainConfig:
             f"{folder}: a run of version {made_by}; allowed: runs of version "
             f"{__version__}; closing-the-loop {made_by} can read it"
         )
-    try:
-        return config_of(schemas.read(folder, CONFIG, Config))
-    except ConfigError as error:
-        raise RunError(f"{folder / CONFIG}: {error}") from None
+    return config_of(schemas.read(folder, CONFIG, Config))
 
 
 def read_scenario(folder: Path) -> Scenario:

@@ -25,8 +25,16 @@ SETTINGS: dict[str, Any] = {
     field.name: (get_type_hints(TrainConfig)[field.name], ...)
     for field in dataclasses.fields(TrainConfig)
 }
-Config = create_model("Config", __base__=Document, version=(str, "0.1.0"), **SETTINGS)
-"""`config.json`: every setting of a training, resolved. Ranges: `TrainConfig.validate`."""
+Settings = create_model("Settings", __base__=Document, version=(str, "0.1.0"), **SETTINGS)
+
+
+class Config(Settings):
+    """`config.json`: every setting of a training, resolved, and the version that wrote it."""
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        config_of(self).validate()
+        return self
 
 
 class Heuristic(Document):
@@ -163,8 +171,5 @@ Identities = create_model(
 
 
 def config_of(document: Document) -> TrainConfig:
-    """The settings in a `config.json`. Raises `ConfigError` for one out of its range."""
-    body = document.model_dump(exclude={"version"})
-    config = TrainConfig(**body)
-    config.validate()
-    return config
+    """The settings in a `config.json`."""
+    return TrainConfig(**document.model_dump(exclude={"version"}))

@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import pandas as pd
 
-from agents import checksums, files
+from agents import checksums, files, locks
 from agents.errors import ConfigError
 from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig, count_devices
@@ -145,9 +145,23 @@ def reproduce(
     if seeds < 2:
         raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
     programs = programs_of(found, config.folder, seeds)
+    with locks.opened(config.folder, "a study"):
+        return _reproduced(config, progress, found, programs, limit, not chosen)
+
+
+def _reproduced(
+    config: StudyConfig,
+    progress: Progress,
+    found: list[Variant],
+    programs: list[Program],
+    limit: int,
+    whole: bool,
+) -> pd.DataFrame:
+    """Trains what is missing of the programs, and writes what all of them came to. `whole`: the
+    study is not one of chosen variants."""
+    seeds = config.seeds_of_each
     effort = Effort().times(found[0].config.tuning_effort)
-    kept = files.open_folder(config.folder) / sweep_folder.STORES
-    stores = Stores(kept, progress.announce, effort)
+    stores = Stores(config.folder / sweep_folder.STORES, progress.announce, effort)
     for number, program in enumerate(() if config.finished_only else programs, 1):
         progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
         sweep_folder.open_sweep(program.folder, program.settings)
@@ -158,7 +172,7 @@ def reproduce(
         forget_programs()
     begun = [each for each in programs if sweep_folder.finished_runs(each.folder)]
     rows, curves = results_page.study_tables(config.folder, [each.folder for each in begun], seeds)
-    exact = None if chosen else converging(config, progress)
+    exact = converging(config, progress) if whole else None
     answers = answering(begun, stores, progress)
     tables = {STUDY: rows, CURVES: curves, CONVERGENCE: exact, INSIGHTS: answers}
     results_page.write_data(config.out, tables)

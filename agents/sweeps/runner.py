@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import tyro
 
+from agents import locks
 from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Totals, profit_per_period
@@ -87,14 +88,13 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
     devices = count_devices(config.training.devices)
     scenario = scenarios.get(config.training.scenario)
     planned = planned_runs(config.training, scenario, grid, config.seeds)
-    folder = config.folder
     training = dataclasses.asdict(config.training) | {"out": None, "devices": None}
     which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
-    sweep_folder.open_sweep(folder, training | which)
-
-    effort = Effort().times(config.training.tuning_effort)
-    stores = Stores(folder / sweep_folder.STORES, progress.announce, effort)
-    return train_planned(folder, planned, config.together, limit, stores, progress, devices)
+    with locks.opened(config.folder, "a sweep") as folder:
+        sweep_folder.open_sweep(folder, training | which)
+        effort = Effort().times(config.training.tuning_effort)
+        stores = Stores(folder / sweep_folder.STORES, progress.announce, effort)
+        return train_planned(folder, planned, config.together, limit, stores, progress, devices)
 
 
 def train_planned(

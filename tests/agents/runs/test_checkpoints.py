@@ -1,12 +1,8 @@
 """Checkpoints hold everything, are whole or absent, and are read without unpickling."""
 
 import dataclasses
-import resource
 import shutil
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import jax
@@ -14,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.errors import RunError
+from agents.errors import DiskError, RunError
 from agents.learning.config import TrainConfig
 from agents.learning.training import Snapshot
 from agents.policies.heuristics import HeuristicParams
 from agents.runs.checkpoints import Checkpoints
 from jaxsim import scenarios
-from tests.interrupted import files
+from tests.interrupted import files, no_file_beyond
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
 TRAINER = TrainConfig(stores=8, horizon=4, width=24).trainer(HEURISTIC)
@@ -145,7 +141,7 @@ def test_a_full_disk_is_one_clear_line_and_earlier_checkpoints_stay(snapshot, tm
     checkpoints.save(snapshot, is_best=True, metrics="")
     checkpoints.finish()
     # Full until the files are closed: what is still being written must not find room again.
-    with no_file_beyond(100), pytest.raises(RunError, match="cannot be written") as refused:
+    with no_file_beyond(100), pytest.raises(DiskError, match="cannot be written") as refused:
         later = Snapshot(snapshot.train_state, snapshot.kept, iteration=20)
         with checkpoints:
             checkpoints.save(later, is_best=False, metrics="")
@@ -156,20 +152,6 @@ def test_a_full_disk_is_one_clear_line_and_earlier_checkpoints_stay(snapshot, tm
         restored = checkpoints.restore(shapes_of(snapshot), print)
     assert restored is not None
     assert_same(restored, snapshot)
-
-
-@contextmanager
-def no_file_beyond(size: int) -> Iterator[None]:
-    """Files cannot grow beyond `size` bytes, as on a disk that is full."""
-    before, handler = (
-        resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-    )  # fmt: skip
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_checkpoint_of_another_shape_is_refused(snapshot, tmp_path):

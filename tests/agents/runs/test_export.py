@@ -293,7 +293,7 @@ def test_checksums_that_do_not_list_the_three_files_are_refused(exported, tmp_pa
     (out / serving.SUMS).unlink()
     if sums is not None:
         (out / serving.SUMS).write_text(sums)
-    with pytest.raises(ServingError, match="is damaged|has no SHA256SUMS; allowed: .* unchecked"):
+    with pytest.raises(ServingError, match=r"is damaged|has no SHA256SUMS; allowed: .* unchecked"):
         serving.load(out)
     assert serving.load(out, unchecked=True).schema["products"] == SCENARIO.products
 

@@ -10,6 +10,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from agents.errors import ConfigError
 from agents.runs import logs
+from tests.interrupted import no_file_beyond
 
 
 def rows(iterations: range) -> pd.DataFrame:
@@ -94,6 +95,15 @@ def test_no_log_writes_nothing(tmp_path):
     with logs.writing((), tmp_path, {}, 0) as log:
         log(rows(range(1, 3)))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_log_on_a_full_disk_is_said_once_and_hangs_nothing(tmp_path, caplog):
+    with logs.writing(("tensorboard",), tmp_path, {}, 0) as log, no_file_beyond(300):
+        for first in range(1, 60, 2):  # more than a queue between threads would hold
+            log(rows(range(first, first + 2)))
+    (record,) = caplog.records
+    assert "log: tensorboard failed" in record.getMessage()
+    assert "the training goes on without it" in record.getMessage()
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -1,0 +1,30 @@
+"""The console command. It hears signals from its first moment, while the rest is imported."""
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from agents.runs.interruption import SIGNALS
+
+
+def end_at_once(number: int, _: FrameType | None) -> None:
+    """While nothing is being written yet, or any more."""
+    os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)
+
+
+def hear_signals() -> None:
+    """SIGTERM and SIGINT end this process with 143 and 130, and one line."""
+    for number in SIGNALS:
+        signal.signal(number, end_at_once)
+
+
+def console() -> NoReturn:
+    """The console command `closing-the-loop`."""
+    hear_signals()
+    from agents.command_line import main
+    from agents.runs import processes
+
+    processes.leave(main(sys.argv[1:]))

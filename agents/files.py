@@ -19,6 +19,8 @@ from jaxsim.files import appearing
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Failures of a disk, and not of what was asked for."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
+"""How a text begins that a spreadsheet would calculate, or take a quote from."""
 
 
 def open_folder(folder: Path) -> Path:
@@ -75,7 +77,25 @@ def write_table(path: Path, table: pd.DataFrame, float_format: str | None = None
             with writing(path), appearing(path) as temporary:
                 table.to_parquet(temporary, index=False)
     else:
-        write_text(path, table.to_csv(index=False, float_format=float_format))
+        write_text(path, csv_text(table, float_format))
+
+
+def csv_text(table: pd.DataFrame, float_format: str | None = None) -> str:
+    """Rows as CSV. A text that a spreadsheet would take for a formula gets an apostrophe before it;
+    `unquoted` takes it off."""
+    shown = table.copy()
+    for name in shown.select_dtypes(include=["object", "string"]):
+        shown[name] = shown[name].map(lambda each: f"'{each}" if _is_formula(each) else each)
+    return shown.to_csv(index=False, float_format=float_format)
+
+
+def unquoted(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was read, with the texts that `csv_text` was given."""
+    for name in table.select_dtypes(include=["object", "string"]):
+        table[name] = table[name].map(
+            lambda each: each[1:] if isinstance(each, str) and each.startswith("'") else each
+        )
+    return table
 
 
 def read_json(path: Path) -> Any:
@@ -109,3 +129,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     return str(value)
+
+
+def _is_formula(value: Any) -> bool:
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return False
+    try:
+        return not math.isfinite(float(value))  # a number is what it looks like
+    except ValueError:
+        return True

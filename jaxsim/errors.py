@@ -3,12 +3,18 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST = 300
+"""Characters of a message, at most."""
+
 
 class UserError(ValueError):
     """A setting, file or word that cannot be used.
 
-    The message is one line: the field, the value, what is allowed, and what to do.
+    The message is one printable line: the field, the value, what is allowed, and what to do.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
@@ -22,10 +28,6 @@ def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like it, or None where none is close."""
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
-
-
-LONGEST = 300
-"""Characters of a message, at most."""
 
 
 def one_line(message: str) -> str:

@@ -5,8 +5,10 @@ devices. The first alone reads and writes files and prints, so no file system ne
 """
 
 import json
+import logging
 import os
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from agents.devices import EVERYWHERE, SPREAD, Shards, is_first, placed
 from agents.errors import ConfigError
 from agents.learning.config import TrainConfig
 
+LOG = logging.getLogger(__name__)
 AUTO = "auto"
 HEARTBEAT_SECONDS = 30
 """Without a sign of life for so long, a process counts as dead."""
@@ -137,6 +140,7 @@ def _meet(config: LaunchConfig) -> None:
         coordinator_address=config.coordinator,
         num_processes=config.processes,
         process_id=config.process_id,
+        coordinator_bind_address=listens_on(config) if config.process_id == 0 else None,
     )  # fmt: skip
     try:
         jax.distributed.initialize(
@@ -152,6 +156,29 @@ def _meet(config: LaunchConfig) -> None:
             f"coordinator: {config.coordinator}; allowed: where process 0 is, or is found by a "
             f"scheduler ({reason})"
         ) from None
+
+
+def listens_on(config: LaunchConfig) -> str | None:
+    """Where process 0 waits for the others: the address that was asked for, where it is one of this
+    machine's. Else (None) on all of its interfaces, as JAX does, which is said."""
+    assert config.coordinator is not None
+    name, _, port = config.coordinator.rpartition(":")
+    try:
+        family, _, _, _, (host, *_) = socket.getaddrinfo(name.strip("[]"), None)[0]
+        with socket.socket(family) as probe:
+            probe.bind((host, 0))
+        # Many machines know themselves by a name that means loopback, which others cannot reach.
+        if not host.startswith("127.") or name in ("localhost", host):
+            return f"[{host}]:{port}" if family == socket.AF_INET6 else f"{host}:{port}"
+    except OSError:
+        pass
+    LOG.warning(
+        "coordinator: %s is no address of this machine: listening on all its interfaces, port %s, "
+        "without authentication; let a firewall admit only the machines of this training",
+        name,
+        port,
+    )
+    return None
 
 
 def _connect_devices() -> None:

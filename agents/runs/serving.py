@@ -24,7 +24,11 @@ Arrays = dict[str, np.ndarray]
 
 class ServingError(ValueError):
     """A folder that is no export, or an input that cannot be: names the field, the value and what
-    is allowed."""
+    is allowed, in one printable line."""
+
+    def __init__(self, message: str) -> None:
+        shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+        super().__init__(shown if len(shown) <= 300 else f"{shown[:299]}…")
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
     if not checksums.holds(config.folder, name):
         progress.announce("policy gradient on a store solved exactly")
         rows = convergence.convergence_rows(**sizes)
-        checksums.write(config.folder, name, rows.to_csv(index=False))
+        checksums.write(config.folder, name, files.csv_text(rows))
         forget_programs()
     return sweep_folder.read_table(config.folder, name)
 
@@ -220,7 +220,7 @@ def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd
             progress.announce(f"how the learned departments answer on {scenario.name}")
             learned = [kept_departments(program.folder, run, stores) for run in runs]
             rows = insights.insights_of(runs[0].config, scenario, learned, best)
-            text = rows.to_csv(index=False, float_format="%.6g")
+            text = files.csv_text(rows, "%.6g")
             checksums.write(program.folder, name, text)
             forget_programs()
         tables.append(sweep_folder.read_table(program.folder, name))

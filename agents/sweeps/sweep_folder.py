@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 
 from agents import checksums
 from agents.errors import RunError
-from agents.files import json_text, open_folder, write_table, writing
+from agents.files import json_text, open_folder, unquoted, write_table, writing
 from jaxsim import version
 from jaxsim.files import appearing
 from jaxsim.scenarios.scenario import Scenario, parse
@@ -123,7 +123,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     try:
         if name.endswith(".parquet"):
             return pd.read_parquet(data)
-        return pd.read_csv(data, dtype={"variant": str})
+        return unquoted(pd.read_csv(data, dtype={"variant": str}))
     except (ValueError, OSError) as error:
         raise RunError(f"{folder / name}: not a table of a sweep ({error})") from None
 

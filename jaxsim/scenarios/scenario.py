@@ -250,9 +250,14 @@ def parse(body: object, where: str) -> Scenario:
     """Validates a decoded JSON document; `where` names its origin in errors. Raises
     `ScenarioError`."""
     try:
+        json.dumps(body, ensure_ascii=False, default=str).encode()  # what could not be saved again
         return Scenario.model_validate(body)
     except ValidationError as error:
         raise ScenarioError(f"{where}: {_first_line(error)}") from None
+    except UnicodeEncodeError:
+        raise ScenarioError(f"{where}: half a character (a lone surrogate) in a text") from None
+    except (RecursionError, OverflowError, ValueError) as error:
+        raise ScenarioError(f"{where}: not a scenario ({error})") from None
 
 
 def load(path: str | Path) -> Scenario:
@@ -261,8 +266,9 @@ def load(path: str | Path) -> Scenario:
     path = Path(path)
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ScenarioError(f"{path}: not a readable JSON file ({error})") from None
+    except (OSError, ValueError, RecursionError) as error:
+        why = getattr(error, "strerror", None) or str(error).partition(";")[0]
+        raise ScenarioError(f"{path}: not a readable JSON file ({why})") from None
     scenario = parse(body, str(path))
     seen = np.any(scenario.penalty) or scenario.goodwill_rate > 0
     if scenario.hide_stockouts and seen and "charge_missed" not in scenario.model_fields_set:

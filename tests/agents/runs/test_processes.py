@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from agents.runs import processes
 from tests.interrupted import ROOT, saved, state
 from tests.spread import CHUNK, DEVICES, command, environment
 
@@ -105,3 +106,16 @@ def test_a_dead_process_ends_the_others_and_the_last_checkpoint_is_whole(two, tm
     newest = max(saved(tmp_path))
     assert newest >= 10 and state(tmp_path, newest)
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "listens"),
+    [("127.0.0.1:8476", "127.0.0.1:8476"), ("localhost:8476", "127.0.0.1:8476"),
+     ("192.0.2.1:8476", None), ("no-such-machine.invalid:8476", None)],
+)  # fmt: skip
+def test_the_first_process_listens_where_it_was_asked_to_or_says_that_it_does_not(
+    asked, listens, caplog
+):
+    found = processes.listens_on(processes.LaunchConfig(coordinator=asked))
+    assert found in (listens, listens and listens.replace("127.0.0.1", "[::1]"))
+    assert ("listening on all its interfaces" in caplog.text) == (listens is None)

@@ -230,6 +230,15 @@ def test_a_variant_called_by_a_number_stays_a_name(tmp_path: Path):
     assert list(read_table(tmp_path, "runs.csv")["variant"]) == ["1", "1"]
 
 
+def test_a_name_that_a_spreadsheet_would_calculate_is_quoted_and_read_as_it_was(tmp_path: Path):
+    names = ["=1+1", "+1 more", "-2", "@shop", "'quoted", "plain"]
+    table = pd.DataFrame({"scenario": names, "profit": [-1.5, 2, 3, 4, 5, 6]})
+    files.write_table(tmp_path / "runs.csv", table)
+    text = (tmp_path / "runs.csv").read_text().splitlines()
+    assert text[1:4] == ["'=1+1,-1.5", "'+1 more,2.0", "-2,3.0"]
+    pd.testing.assert_frame_equal(read_table(tmp_path, "runs.csv"), table, check_dtype=False)
+
+
 def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp_path: Path):
     config = StudyConfig(seeds=2, out=tmp_path, together=2)
     base = TrainConfig.by_score(scenario="pair", **SMALL)

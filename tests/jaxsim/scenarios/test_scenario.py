@@ -87,6 +87,28 @@ def test_a_file_that_is_no_scenario_is_refused(tmp_path, text):
         load(path)
 
 
+STRANGE = {
+    "an integer of 5,000 digits": '{"price": ' + "9" * 5_000 + "}",
+    "a price of 400 digits": json.dumps(PAIR | {"price": 123}).replace("123", "9" * 400),
+    "a thousand levels": '{"price": ' + "[" * 1_000 + "]" * 1_000 + "}",
+    "many levels": '{"price": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "half a character": json.dumps(PAIR | {"about": "?"}).replace('"?"', '"\\ud800"'),
+    "a field of many words": json.dumps(PAIR | {"pri\n\x1b[31mce" * 300: 1}),
+    "a value of many lines": json.dumps(PAIR | {"price": "\u2028\n" * 300}),
+    "a family of many lines": json.dumps(PAIR | {"family": "a\nb" * 300}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", STRANGE.values(), ids=STRANGE)
+def test_a_strange_file_is_refused_in_one_printable_line_of_at_most_300_characters(tmp_path, text):
+    path = tmp_path / "shop.json"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as refused:
+        load(path)
+    said = str(refused.value)
+    assert said.startswith(str(path)) and said.isprintable() and len(said) <= 300
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(ScenarioError, match=r"none\.json"):
         load(tmp_path / "none.json")

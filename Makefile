@@ -10,7 +10,7 @@ NEWEST := .venv-newest
 FINDS_NEWEST = for v in 14 13 12; do for p in python3.$$v $$HOME/.pyenv/versions/3.$$v.*/bin/python; do \
 	"$$p" -c "" 2>/dev/null && { echo "$$p"; exit; }; done; done
 
-.PHONY: train test newest stress mutants lint bench docs clean
+.PHONY: train test newest stress fuzz mutants lint bench docs clean
 
 train: $(READY)
 	$(BIN)/python train.py $(ARGS)
@@ -33,6 +33,10 @@ newest:
 
 stress: $(READY)
 	$(BIN)/python -m pytest -m slow --timeout 7200 $(ARGS)
+
+# Files damaged and edited at random: each is used as it was, or refused in one line.
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 # Hours: one change at a time to the core, and whether a test notices.
 mutants: $(READY)

@@ -104,7 +104,7 @@ def train_in_folder(
     with (
         Interruption() as interruption,
         locks.opened(config.folder, "a training") as folder,
-        Checkpoints(folder, _settings(config, scenario)) as checkpoints,
+        Checkpoints(folder, settings_of(config, scenario)) as checkpoints,
     ):
         if checkpoints.newest is not None:
             checkpoints.check_settings()
@@ -243,7 +243,7 @@ def _concluded(
     return Result(departments, metrics, summary | seconds, tuned)
 
 
-def _settings(config: TrainConfig, scenario: Scenario) -> dict[str, Any]:
+def settings_of(config: TrainConfig, scenario: Scenario) -> dict[str, Any]:
     """All that the numbers of a training depend on, by name."""
     settings = dataclasses.asdict(config)
     for free in ("out", "log", "save_seconds"):

@@ -21,7 +21,7 @@ def damaged(rng: Random, data: bytes, others: list[Path]) -> tuple[str, bytes | 
         return kind, None
     if kind == "truncated":
         return kind, data[:at]
-    if kind == "swapped":
+    if kind == "swapped" and others:
         return kind, rng.choice(others).read_bytes()
     if kind == "bit flipped" and data:
         return kind, data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]

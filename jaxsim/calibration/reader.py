@@ -7,10 +7,10 @@ A reader is used in this order: `load`, `dates`, `names`, `amounts`, `typed`. Ea
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import duckdb
-import pandas as pd
+import pyarrow as pa
 
 from jaxsim.calibration.amounts import (
     MOST,
@@ -106,11 +106,9 @@ class Reader:
         for text, example, row in seen:
             if read.of[text] is None:
                 self._refuse("date", example, row, "dates, such as 2024-03-01")
-        of = pd.DataFrame({"day_text": list(read.of), "day": map(str, read.of.values())})
+        of = pa.table({"day_text": list(read.of), "day": list(read.of.values())})
         self.connection.register("days_read", of)
-        self.connection.execute(
-            "CREATE TABLE day_of AS SELECT day_text, CAST(day AS DATE) AS day FROM days_read"
-        )
+        self.connection.execute("CREATE TABLE day_of AS SELECT day_text, day FROM days_read")
         offsets = self._one(f"SELECT bool_or(regexp_matches(date, '{OFFSET}')) FROM texts")
         clock = ", days as on each row's own clock" if offsets else ""
         return Said("date", self.columns["date"], f"{read.what}{clock}")
@@ -240,7 +238,6 @@ class Reader:
             f"one reading: --decimal {one} makes {text.replace(sign, '.')} of it, --decimal {other}"
             f" reads thousands, {text.replace(sign, '')}",
         )  # fmt: skip
-        raise AssertionError
 
     def _refuse_empty(self, role: str, allowed: str) -> None:
         if found := self._first(f'SELECT rowid FROM texts WHERE {FILLED} AND "{role}" IS NULL'):
@@ -256,7 +253,7 @@ class Reader:
             example = self._one(f'SELECT "{role}" FROM texts WHERE rowid = {found[0]}')
             self._refuse(role, example, found[0], allowed)
 
-    def _refuse(self, role: str, example: str, at: int, allowed: str) -> None:
+    def _refuse(self, role: str, example: str, at: int, allowed: str) -> NoReturn:
         part, row = self._place(at)
         raise CalibrationError(
             f"{part.path}: column {self.columns[role]!r} has {shown(example)} in row {row}; "

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from jaxsim.calibration.calibrate import calibrate, history_of, portable_query
@@ -263,7 +264,7 @@ def test_the_table_that_a_database_makes_gives_the_same_store_to_the_last_digit(
         transactions=tmp_path / "sales.csv", out=tmp_path / "a" / "store.json", **settings
     )
     with duckdb.connect() as database:
-        database.register("transactions", table)
+        database.register("transactions", pa.Table.from_pandas(table))
         ready = tmp_path / "ready.csv"
         database.execute(f"COPY ({portable_query(ours).rstrip()}) TO '{ready}'")
     theirs = CalibrateConfig(aggregated=ready, out=tmp_path / "b" / "store.json", products=2)

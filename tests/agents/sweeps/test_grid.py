@@ -41,8 +41,10 @@ def test_half_of_a_cap_of_five_is_a_cap_of_two():
 
 @pytest.mark.parametrize("field", TRAINING_FIELDS + STORE_FIELDS)
 def test_every_field_offered_can_be_set(field):
-    kind = {"review": "2", "lead_time": "1", "backlogged": "true", "hide_stockouts": "true"}
+    kind = {"shelf_life": "2", "arrival_age": "1", "backlogged": "true", "hide_stockouts": "true"}
     kind |= {
+        "review": "2",
+        "lead_time": "1",
         "pack": "6",
         "charge_missed": "false",
         "slow_exponent": "0.9",

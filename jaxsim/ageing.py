@@ -18,8 +18,9 @@ def shelve(state: State, params: Params) -> State:
     of goods that have just arrived; those of products that keep go into none."""
     row = params.shelf_life - params.arrival_age - 1
     arrivals = jnp.arange(params.max_shelf_life)[:, None] == row[None, :]
-    new = state.on_hand - state.expiring.sum(0)
-    return state.replace(expiring=state.expiring + jnp.where(arrivals, new[None, :], 0.0))
+    rows = _rows(state)
+    new = state.on_hand - rows.sum(0)
+    return state.replace(expiring=rows + jnp.where(arrivals, new[None, :], 0.0))
 
 
 def expire(
@@ -34,10 +35,16 @@ def expire(
     bought = flows.served + flows.substituted
     fresh = slopes.rounded(chance.fresh, params.fresh_share * bought)
     oldest = bought - fresh
-    counted = jnp.stack(list(accumulate(state.expiring)))
+    counted = jnp.stack(list(accumulate(_rows(state))))
     kept = slopes.kept(counted - oldest[None, :], left[None, :])
     kept = jnp.where(params.shelf_life[None, :] > 0, kept, 0.0)
     wasted = kept[0]
     older = jnp.concatenate([kept[1:] - kept[:-1], jnp.zeros_like(kept[:1])])
     left = left - wasted
     return left, older, flows.replace(left=left, wasted=wasted)
+
+
+def _rows(state: State) -> Float[Array, "A N"]:
+    """Stock by age, which every state of a store has whose goods may age."""
+    assert state.expiring is not None
+    return state.expiring

@@ -94,23 +94,30 @@ def best_orders(
 ) -> Best:
     """The orders with the least cost per period, to within `tolerance` money, or with the least
     discounted cost. `start`: values to begin with. Stops after `MOST_UPDATES`: read `bound`."""
-    orders = product.most_order + 1
-    moves, period_cost = product.evenings
-    fee = product.cost * np.arange(orders)
     value = np.zeros(len(product.position)) if start is None else start
+    gain, order = _update(product, discount, value)
     for _ in range(MOST_UPDATES):
-        # What is left of the shelf is followed by the delivery, the pipeline and this order.
-        after = moves @ value.reshape(moves.shape[1], -1)
-        worths = discount * after.reshape(-1, orders) + fee
-        order = worths.argmin(1)
-        least = np.take_along_axis(worths, order[:, None], 1)[:, 0]
-        gain = (least.reshape(len(period_cost), -1) + period_cost[:, None]).reshape(-1) - value
-        low, high = gain.min(), gain.max()
-        if high - low <= 2 * tolerance:
+        if np.ptp(gain) <= 2 * tolerance:
             break
         value = value + DAMPING * gain
         value = value - value[0]
-    return Best((low + high) / 2, (high - low) / 2, order, value)
+        gain, order = _update(product, discount, value)
+    return Best((gain.min() + gain.max()) / 2, np.ptp(gain) / 2, order, value)
+
+
+def _update(
+    product: Perishable, discount: float, value: Float[np.ndarray, " states"]
+) -> tuple[Float[np.ndarray, " states"], Int[np.ndarray, " states"]]:
+    """What a Bellman update adds to every value, and the best orders."""
+    moves, period_cost = product.evenings
+    orders = product.most_order + 1
+    # What is left of the shelf is followed by the delivery, the pipeline and this order.
+    after = moves @ value.reshape(moves.shape[1], -1)
+    worths = discount * after.reshape(-1, orders) + product.cost * np.arange(orders)
+    order = worths.argmin(1)
+    least = np.take_along_axis(worths, order[:, None], 1)[:, 0]
+    updated = least.reshape(len(period_cost), -1) + period_cost[:, None]
+    return updated.reshape(-1) - value, order
 
 
 @dataclass(frozen=True)

@@ -154,6 +154,7 @@ class Checkpoints:
                 announce(f"{why}; it is now {damaged}{DAMAGED}")
                 with self._writing():
                     self._set_aside(self._root / str(damaged))
+            self._manager.reload()  # it would not save an iteration that it believes to have
             return arrays, about.model_dump()
         newest = next(iter(refused.values()))
         raise RunError(f"{newest}; no other is whole: remove the folder, or choose another --out")
@@ -222,7 +223,9 @@ class Checkpoints:
         )
         earned = {"greedy_profit": profit} if is_best else None
         with self._writing():
-            self._manager.save(snapshot.iteration, args=items, metrics=earned)
+            begun = self._manager.save(snapshot.iteration, args=items, metrics=earned)
+            if not begun and snapshot.iteration not in self._manager.all_steps():
+                raise RuntimeError(f"iteration {snapshot.iteration} was not saved")
 
     def finish(self) -> None:
         """Waits for all files. Raises `RunError` where they could not be written."""

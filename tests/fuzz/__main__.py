@@ -177,9 +177,12 @@ def run_of(run: Path, like: Snapshot) -> tuple[str, bytes]:
 def export_of(out: Path) -> tuple[str, bytes]:
     """All that an exported department is."""
     served = serving.load(out)
-    return str(served.schema), b"".join(
-        np.asarray(each).tobytes() for each in served.tensors.values()
-    )
+    return str(served.schema), bytes_of(served.tensors)
+
+
+def bytes_of(tree: Any) -> bytes:
+    """All numbers of a tree."""
+    return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree))
 
 
 def checkpoint_cases(

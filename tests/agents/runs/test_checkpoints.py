@@ -116,7 +116,6 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_gone_on_from(
         restored = checkpoints.restore(shapes_of(snapshot), said.append)
         assert restored is not None
         assert_same(restored, dataclasses.replace(snapshot, iteration=10))
-        assert checkpoints.newest == 10
         checkpoints.save(dataclasses.replace(snapshot, iteration=20), False, "")
         checkpoints.finish()
         assert checkpoints.newest == 20

@@ -8,7 +8,6 @@ from typing import Any, Self
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -41,7 +40,7 @@ class _Progress:
 
     def announce(self, what: str) -> None:
         """One line on what comes next."""
-        self._bar.update(self._now, description=escape(what))
+        self._bar.update(self._now, description=what)
         self._console.print(what, style="dim", soft_wrap=True, markup=False)
 
     def _advance(self, done: float, far: str, news: str) -> None:

@@ -276,7 +276,8 @@ def test_days_that_happened_are_tried_under_every_policy(run, tmp_path, capsys):
     assert {"learned", summary["best_heuristic"]} <= set(summary["policies"])
     by_day = pd.read_csv(run / "backtest.csv")
     for name, own in by_day.groupby("policy"):
-        assert own["profit"].sum() == pytest.approx(summary["policies"][name]["profit_mean"], rel=1e-4)
+        earned = summary["policies"][name]["profit_mean"]
+        assert own["profit"].sum() == pytest.approx(earned, rel=1e-4)
         np.testing.assert_allclose(own["traffic"], 1.0)
     assert (run / "backtest.png").read_bytes().startswith(b"\x89PNG")
     for name in ("json", "csv", "png"):

@@ -96,6 +96,9 @@ class Line(Document):
     turnover: Defined
     shown_share: Defined
     bullwhip: Defined
+    waste: Number = 0.0  # none, in folders of versions whose goods did not age
+    waste_cost: Number = 0.0
+    disposal: Number = 0.0
 
 
 class Gain(Document):

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import tomllib
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -206,7 +207,7 @@ VERBS = (TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, SweepConfig
 def test_flags_exist() -> None:
     """Every --flag named on its own in the text is a setting of one of the verbs."""
     flags = {flag.removeprefix("no-").replace("-", "_") for flag in commands(r"^--([a-z-]+)")}
-    known = {field for kind in VERBS for field in vars(kind)["__match_args__"]}
+    known = {field.name for kind in VERBS for field in fields(kind)}
     assert flags <= known | RENAMED.keys(), flags - known
     for page, text in TEXT.items():
         if page != "CHANGELOG.md":

@@ -35,8 +35,8 @@ def show(console: Console, table: Table) -> None:
     """Prints a table; one whose numbers do not fit beside each other as a block of lines for each
     row, so that none is cut."""
     unlimited = console.options.update(max_width=UNLIMITED)
-    narrowest = Measurement.get(console, unlimited, table).minimum
-    if narrowest <= console.width or not any(column.no_wrap for column in table.columns):
+    needed = Measurement.get(console, unlimited, table).maximum
+    if needed <= console.width or not any(column.no_wrap for column in table.columns):
         console.print(table)
         return
     if table.title:

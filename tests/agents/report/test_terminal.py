@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from agents.errors import one_line
 from agents.report.tables import policy_table
-from agents.report.terminal import one_line, open_console, show
+from agents.report.terminal import open_console, show
 
 NAME = "[red]茶_$x$ :smile:"
 SIZES = {"stores": 256, "periods": 200}

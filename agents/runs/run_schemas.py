@@ -64,12 +64,13 @@ class Heuristics(Document):
     pairs: list[Pair]
 
     @model_validator(mode="after")
-    def _every_pair_is_there(self) -> Self:
+    def _pairs_are_known(self) -> Self:
+        """Where every product is on every slate, all recommenders are one, and pairs are fewer."""
         names = [pair.name for pair in self.pairs]
-        if set(names) != PAIRS or len(names) != len(PAIRS):
+        if not names or not set(names) <= PAIRS or len(set(names)) != len(names):
             raise ValueError(
-                f"pairs: {len(names)} pairs; allowed: each of {len(PAIRS)} recommenders and order "
-                "rules once"
+                f"pairs: {len(names)} pairs; allowed: one or more of {len(PAIRS)} recommenders and "
+                "order rules, each once"
             )
         return self
 

@@ -2,7 +2,16 @@
 
 from jaxsim.errors import UserError, nearest, one_line, unknown
 
-__all__ = ["ConfigError", "DiskError", "RunError", "UserError", "nearest", "one_line", "unknown"]
+__all__ = [
+    "ConfigError",
+    "DiskError",
+    "RunError",
+    "UserError",
+    "in_short",
+    "nearest",
+    "one_line",
+    "unknown",
+]
 
 
 class ConfigError(UserError):
@@ -15,3 +24,9 @@ class RunError(UserError):
 
 class DiskError(RunError):
     """A disk that is full or broken: the same command goes on once there is room."""
+
+
+def in_short(error: Exception) -> str:
+    """The first line of what an error says, cut to 200 characters, or its kind where it says
+    nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

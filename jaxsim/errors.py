@@ -33,8 +33,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def one_line(message: str) -> str:
     """A message as one printable line: what would break or move it is written as an escape, and
     the middle of a long one is left out."""
-    shown = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in message)
+    shown = printable(message)
     if len(shown) <= LONGEST:
         return shown
     start = LONGEST * 2 // 3
     return f"{shown[:start]} … {shown[start + 3 - LONGEST :]}"
+
+
+def printable(text: str) -> str:
+    """A text with escapes in place of line breaks and of all else that cannot be printed."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

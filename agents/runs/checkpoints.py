@@ -24,7 +24,7 @@ from orbax.checkpoint import checkpoint_managers
 
 from agents import checksums, schemas
 from agents.devices import gathered, is_first
-from agents.errors import RunError
+from agents.errors import RunError, in_short
 from agents.files import unwritable
 from agents.learning.train_state import TrainState
 from agents.learning.training import NEVER, Snapshot
@@ -310,7 +310,7 @@ def _reason(error: Exception) -> str:
     number = _number(error)
     if number is not None:
         return os.strerror(number)
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return in_short(error)
 
 
 def _number(error: Exception) -> int | None:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from agents import checksums, schemas
 from agents.devices import is_first
-from agents.errors import RunError, nearest
+from agents.errors import RunError, in_short, nearest
 from agents.evaluation.tuning import TunedPair
 from agents.files import write_text, writing
 from agents.learning.config import TrainConfig
@@ -224,8 +224,7 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
         with ocp.StandardCheckpointer(multiprocessing_options=BY_THE_FIRST) as checkpointer:
             weights = checkpointer.restore(path, like)
     except Exception as error:  # a damaged file can raise anything
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise RunError(f"{path}: not a checkpoint of this run ({first})") from None
+        raise RunError(f"{path}: not a checkpoint of this run ({in_short(error)})") from None
     if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(weights)):
         raise RunError(f"{path}: weights that are not finite; allowed: those of a whole run")
     return weights

@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from jaxsim.calibration.columns import CalibrationError, check_columns
-from jaxsim.calibration.source import database, named, open_parts, quoted
+from jaxsim.calibration.source import database, first_line, named, open_parts, quoted
 
 COLUMNS = ("day", "segment", "product", "category", "purchases", "paid", "cost", "visitors")
 EMPTY_ALLOWED = ("product", "category", "cost", "visitors")
@@ -118,8 +118,8 @@ def read_aggregated(path: Path) -> pd.DataFrame:
                 f"CREATE TABLE ready AS SELECT {', '.join(cells + given)} FROM ({union})"
             )
         except duckdb.InvalidInputException as error:
-            said = str(error).splitlines()[0]
-            raise CalibrationError(f"aggregated: {path} cannot be read ({said})") from None
+            why = first_line(error)
+            raise CalibrationError(f"aggregated: {path} cannot be read ({why})") from None
         _check(connection, path, parts[0].row)
         kept = ", ".join(COLUMNS)
         table = connection.sql(f"SELECT {kept} FROM ready ORDER BY ALL").df()

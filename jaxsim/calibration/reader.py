@@ -24,7 +24,8 @@ from jaxsim.calibration.amounts import (
 )
 from jaxsim.calibration.columns import CalibrationError
 from jaxsim.calibration.days import TIME_OF_DAY, DateOrder, Unclear, read_days
-from jaxsim.calibration.source import Part
+from jaxsim.calibration.source import Part, first_line
+from jaxsim.errors import printable
 
 AMOUNTS = ("price", "cost", "quantity")
 NAMES = ("product", "customer", "segment", "group")
@@ -76,9 +77,8 @@ class Reader:
                     f"INSERT INTO texts SELECT {number}, {', '.join(trimmed)} FROM ({part.query})"
                 )
             except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-                said = str(error).splitlines()[0]
                 raise CalibrationError(
-                    f"transactions: {part.path} cannot be read ({said})"
+                    f"transactions: {part.path} cannot be read ({first_line(error)})"
                 ) from None
         if not self._one(f"SELECT count(*) FROM texts WHERE {FILLED}"):
             raise CalibrationError(f"{self.path}: has no rows")
@@ -278,7 +278,7 @@ class Reader:
 
 def shown(text: str, most: int = 60) -> str:
     """A cell's text in one printable line."""
-    flat = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
+    flat = printable(text)
     return flat if len(flat) <= most else f"{flat[: most - 20]}... ({len(text)} characters)"
 
 

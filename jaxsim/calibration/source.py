@@ -74,7 +74,7 @@ def database(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(f"SET temp_directory={quoted(scratch / 'spilled')}")
         yield connection
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        raise CalibrationError(f"transactions: {_first_line(error)}") from None
+        raise CalibrationError(f"transactions: {first_line(error)}") from None
     finally:
         connection.close()
 
@@ -89,7 +89,7 @@ def open_parts(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection)
             parquet = each.name.lower().endswith(TABLES)
             parts.append(_table(each, copy, connection) if parquet else _text(each, copy))
         except (OSError, EOFError, zipfile.BadZipFile, csv.Error, duckdb.Error) as error:
-            why = _first_line(error).replace(str(copy), each.name)
+            why = first_line(error).replace(str(copy), each.name)
             raise CalibrationError(f"transactions: {each} cannot be read ({why})") from None
     return parts
 
@@ -234,5 +234,6 @@ def _unpacked(path: Path) -> Iterator[IO[bytes]]:
             yield packed
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, without the lines that explain it, or its kind where it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]

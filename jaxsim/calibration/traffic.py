@@ -7,7 +7,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 
 from jaxsim.calibration.columns import CalibrationError
-from jaxsim.calibration.week import closed_weekdays
+from jaxsim.calibration.week import weekday_medians
 from jaxsim.scenarios.scenario import Scenario
 
 QUIETEST = 1e-3
@@ -49,9 +49,8 @@ def whole_days(
     `train` days, lost from the data or closed for once; and days open for once on weekdays on which
     the shop is closed. A weekday on which it is closed is no gap, nor is a change for good. The
     days after the first `train` decide on nothing before."""
-    past = visitors[:train], weekday[:train]
-    closed = closed_weekdays(*past)[weekday]
-    usual = np.array([np.median(past[0][past[1] == day]) for day in range(7)])[weekday]
+    usual = weekday_medians(visitors[:train], weekday[:train])[weekday]
+    closed = usual == 0
     quiet = visitors < QUIET * usual
     quiet[train:] &= ~_for_good(quiet, ~closed)[train:]
     quiet[:train] &= ~_for_good(quiet[:train], ~closed[:train])

@@ -11,8 +11,15 @@ def closed_weekdays(
 ) -> Bool[np.ndarray, " 7"]:
     """True for the weekdays, Monday first, on which nothing happens as a rule: the median day has
     no visitors, or no purchases."""
-    medians = [np.median(busy[weekday == day]) if (weekday == day).any() else 0 for day in range(7)]
-    return np.array(medians) == 0
+    return weekday_medians(busy, weekday) == 0
+
+
+def weekday_medians(
+    busy: Float[np.ndarray, " D"], weekday: Int[np.ndarray, " D"]
+) -> Float[np.ndarray, " 7"]:
+    """Of the days of each weekday, Monday first; 0 where there is none."""
+    days = (busy[weekday == day] for day in range(7))
+    return np.array([np.median(each) if len(each) else 0.0 for each in days])
 
 
 def named_weekdays(which: Bool[np.ndarray, " 7"]) -> str:

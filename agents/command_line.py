@@ -5,6 +5,7 @@ Without a verb, `train` is meant.
 
 import logging
 import sys
+import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -83,11 +84,16 @@ def run_train(launch: LaunchConfig, console: Console) -> None:
         if result is None or not is_first():
             return
         console.print("writing the report", style="dim")
+        began = time.perf_counter()
         draw_run(config, result)
         write_report(ReportConfig((config.folder,)))
+        report_seconds = time.perf_counter() - began
         show(console, tables.policy_table(result.summary))
         _print_absences(result.summary, run_folder.read_scenario(config.folder).products, console)
         console.print(tables.closing_line(result.summary, config.folder), soft_wrap=True)
+        seconds = result.summary.get("seconds")  # in a folder that an earlier build left: none
+        if seconds is not None:
+            console.print(tables.seconds_line(seconds, report_seconds), soft_wrap=True)
 
 
 def run_many(config: SweepConfig, console: Console) -> None:

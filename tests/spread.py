@@ -26,6 +26,7 @@ from agents.runs import loop, processes
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
 from agents.runs.processes import LaunchConfig, PeerError
+from agents.runs.stopwatch import Stopwatch
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
 from tests.interrupted import QUIET, ROOT
@@ -72,7 +73,7 @@ def train(out: Path, iterations: int) -> None:
         of = training(out, iterations, Shards(jax.device_count()))
         with Checkpoints(out, {}) as checkpoints:
             snapshot = loop.restored(of, checkpoints) or of.start()
-            loop.learn(of, snapshot, out, checkpoints, interruption, tell)
+            loop.learn(of, snapshot, out, checkpoints, interruption, tell, Stopwatch())
 
 
 def tell(news: dict[str, float]) -> None:

@@ -101,10 +101,10 @@ def chunks(
 ) -> Iterator[tuple[Snapshot, pd.DataFrame]]:
     """The snapshot after each chunk to the last iteration, and the chunk's metrics, a row for each
     iteration. `program` is `Training.compiled`."""
-    before, started = snapshot.seconds, time.perf_counter()
     while snapshot.iteration < training.config.iterations:
+        began = time.perf_counter()
         snapshot, news = _next(training, program, snapshot)
-        snapshot = replace(snapshot, seconds=before + time.perf_counter() - started)
+        snapshot = replace(snapshot, seconds=snapshot.seconds + time.perf_counter() - began)
         yield snapshot, news
 
 

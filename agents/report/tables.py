@@ -180,6 +180,12 @@ def closing_line(summary: dict[str, Any], folder: Path) -> str:
     )
 
 
+def seconds_line(seconds: Mapping[str, float], report: float) -> str:
+    """Where a training's seconds went, and those of its report."""
+    parts = ", ".join(f"{part} {each:,.1f}" for part, each in seconds.items())
+    return f"Seconds: {parts}; report {report:,.1f}."
+
+
 def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
     """One line for each combination of settings: means over its seeds, and the spread of gains.
     `runs` is runs.csv; `settings` the fields of the grid."""

@@ -22,6 +22,7 @@ from agents.learning.training import Snapshot, Training, chunks
 from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interrupted, Interruption
+from agents.runs.stopwatch import Stopwatch
 
 Progress = Callable[[dict[str, float]], None]
 
@@ -46,8 +47,9 @@ def learn(
     checkpoints: Checkpoints,
     interruption: Interruption,
     progress: Progress,
-) -> tuple[Snapshot, pd.DataFrame, float]:
-    """From `start` to the last iteration: the snapshot there, all metrics, seconds of compilation.
+    watch: Stopwatch,
+) -> tuple[Snapshot, pd.DataFrame]:
+    """From `start` to the last iteration: the snapshot there, and all metrics.
 
     Raises `RunError` where nothing can be written, `NumbersError` where too many updates in a row
     were not finite, `Interrupted` when the process was asked to end; what was saved stays.
@@ -56,9 +58,9 @@ def learn(
     metrics = pd.DataFrame()
     if is_first():
         metrics = run_folder.read_metrics_until(folder, start.iteration)
-    started = time.perf_counter()
-    program = training.compiled(start.train_state)
-    compiled = saved = time.perf_counter()
+    with watch.timing("compile"):
+        program = training.compiled(start.train_state)
+    saved = time.perf_counter()
     names = config.log if is_first() else ()
     settings = dataclasses.asdict(config)
     with (
@@ -70,7 +72,8 @@ def learn(
         snapshot, best = start, start.kept_profit
         for snapshot, news in chunks(training, program, start):
             metrics = pd.concat([metrics, news], ignore_index=True)
-            log(news)
+            with watch.timing("write"):
+                log(news)
             speed = snapshot.store_periods / snapshot.seconds
             progress(news.iloc[-1].to_dict() | {"per_second": speed})
             is_best, best = snapshot.kept_profit > best, snapshot.kept_profit
@@ -81,15 +84,28 @@ def learn(
             )
             stopping = wrong is not None or interruption.asked is not None
             if is_best or due or stopping or snapshot.iteration == config.iterations:
-                text = run_folder.metrics_text(metrics)
-                files.write_text(folder / run_folder.METRICS, text)
                 saved = now
-                if health.is_sound(snapshot.train_state.health):
-                    checkpoints.save(snapshot, is_best, text)
+                with watch.timing("write"):
+                    _save(snapshot, is_best, metrics, folder, checkpoints)
             if stopping:
                 _stop(folder, checkpoints, wrong, interruption)
-    checkpoints.finish()
-    return snapshot, metrics, compiled - started
+    with watch.timing("write"):
+        checkpoints.finish()
+    return snapshot, metrics
+
+
+def _save(
+    snapshot: Snapshot,
+    is_best: bool,
+    metrics: pd.DataFrame,
+    folder: Path,
+    checkpoints: Checkpoints,
+) -> None:
+    """The metrics until now and, unless an update was not finite, a checkpoint."""
+    text = run_folder.metrics_text(metrics)
+    files.write_text(folder / run_folder.METRICS, text)
+    if health.is_sound(snapshot.train_state.health):
+        checkpoints.save(snapshot, is_best, text)
 
 
 def _stop(

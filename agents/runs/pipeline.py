@@ -6,7 +6,6 @@ from which a training that was stopped goes on.
 
 import dataclasses
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
 from agents.runs.loop import Progress, learn, restored
 from agents.runs.run_schemas import LEARNED, Heuristics
+from agents.runs.stopwatch import Stopwatch
 from jaxsim import scenarios, versions
 from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
@@ -71,11 +71,13 @@ def train(
     config.validate()
     shards = config.shards()
     name, params = resolve(config.scenario if scenario is None else scenario)
-    tuned = tune(params, Effort().times(config.tuning_effort))
+    watch, frames = Stopwatch(), []
+    with watch.timing("tune"):
+        tuned = tune(params, Effort().times(config.tuning_effort))
     training = prepared(config, params, tuned, shards, networks)
-    start, frames, started = training.start(), [], time.perf_counter()
-    snapshot, program = start, training.compiled(start.train_state)
-    compile_seconds = time.perf_counter() - started
+    start = training.start()
+    with watch.timing("compile"):
+        snapshot, program = start, training.compiled(start.train_state)
     for snapshot, news in chunks(training, program, start):
         frames.append(news)
         wrong = health.why_to_stop(snapshot.train_state.health, training.trainer.learners)
@@ -85,7 +87,7 @@ def train(
             speed = snapshot.store_periods / snapshot.seconds
             progress(news.iloc[-1].to_dict() | {"per_second": speed})
     metrics = pd.concat(frames, ignore_index=True)
-    return _concluded(training, snapshot, metrics, name, tuned, compile_seconds)
+    return _concluded(training, snapshot, metrics, name, tuned, watch)
 
 
 def train_in_folder(
@@ -100,7 +102,7 @@ def train_in_folder(
     config.validate()
     logs.check(config.log)
     config = dataclasses.replace(config, devices=config.shards().count)
-    scenario = scenarios.get(config.scenario)
+    scenario, watch = scenarios.get(config.scenario), Stopwatch()
     with (
         Interruption() as interruption,
         locks.opened(config.folder, "a training") as folder,
@@ -113,7 +115,7 @@ def train_in_folder(
                 return load(folder) if is_first() else None
             checksums.tell_if_unsealed(folder)
         else:
-            _begin(config, scenario, folder, announce)
+            _begin(config, scenario, folder, announce, watch)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
         with interruption.deferred():
@@ -125,11 +127,17 @@ def train_in_folder(
             announce(f"best when tuned: {tuned[0].name}; compiling the training")
         else:
             announce(f"going on from iteration {snapshot.iteration}; compiling the training")
-        snapshot, metrics, compile_seconds = learn(
-            training, snapshot or training.start(), folder, checkpoints, interruption, progress
+        snapshot, metrics = learn(
+            training,
+            snapshot or training.start(),
+            folder,
+            checkpoints,
+            interruption,
+            progress,
+            watch,
         )
         announce("evaluating all policies on the same new customers")
-        result = _concluded(training, snapshot, metrics, scenario.name, tuned, compile_seconds)
+        result = _concluded(training, snapshot, metrics, scenario.name, tuned, watch)
         run_folder.conclude(folder, metrics, result.departments.weights, result.summary)
         return result
 
@@ -206,7 +214,11 @@ def departments_like(config: TrainConfig, params: Params, tuned: list[TunedPair]
 
 
 def _begin(
-    config: TrainConfig, scenario: Scenario, folder: Path, announce: Callable[[str], None]
+    config: TrainConfig,
+    scenario: Scenario,
+    folder: Path,
+    announce: Callable[[str], None],
+    watch: Stopwatch,
 ) -> None:
     """Leaves the settings, the store and the tuned pairs in the folder, sealed, and nothing of an
     earlier training's end."""
@@ -216,7 +228,8 @@ def _begin(
     run_folder.write_config(folder, config)
     run_folder.write_scenario(folder, scenario)
     announce("tuning every pair of heuristics")
-    tuned = tune(scenario.params(), Effort().times(config.tuning_effort))
+    with watch.timing("tune"):
+        tuned = tune(scenario.params(), Effort().times(config.tuning_effort))
     run_folder.write_heuristics(folder, tuned)
     run_folder.seal_the_start(folder)
 
@@ -233,14 +246,15 @@ def _concluded(
     metrics: pd.DataFrame,
     name: str,
     tuned: list[TunedPair],
-    compile_seconds: float,
+    watch: Stopwatch,
 ) -> Result:
     """The best departments, held against the tuned pairs on new customers."""
     config, departments = training.config, training.best(snapshot)
     key, shards = training.keys["evaluate"], training.shards
-    summary = compared(config, name, training.params, tuned, departments, key, shards)
-    seconds = {"compile_seconds": compile_seconds, "train_seconds": snapshot.seconds}
-    return Result(departments, metrics, summary | seconds, tuned)
+    with watch.timing("evaluate"):
+        summary = compared(config, name, training.params, tuned, departments, key, shards)
+    seconds = watch.seconds | {"learn": snapshot.seconds}
+    return Result(departments, metrics, summary | {"seconds": seconds}, tuned)
 
 
 def settings_of(config: TrainConfig, scenario: Scenario) -> dict[str, Any]:

@@ -126,6 +126,16 @@ class Sizes(Document):
     burn_in: Count
 
 
+class Seconds(Document):
+    """Of a training, by part: `agents.runs.stopwatch.PARTS`."""
+
+    tune: Number
+    compile: Number
+    learn: Number
+    evaluate: Number
+    write: Number
+
+
 class Summary(Document):
     """`summary.json`: what a training came to."""
 
@@ -141,8 +151,9 @@ class Summary(Document):
     why_null: dict[str, str]
     evaluation: Sizes
     versions: dict[str, str]
-    compile_seconds: Number
-    train_seconds: Number
+    seconds: Seconds | None = None
+    compile_seconds: Number | None = None  # this and the next: as builds of version 0.2 wrote them
+    train_seconds: Number | None = None  # before there were `seconds`
 
     @model_validator(mode="after")
     def _names_belong_together(self) -> Self:

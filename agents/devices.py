@@ -19,6 +19,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
+from agents.errors import ConfigError
+
 STORES, RUNS = "stores", "seeds"
 """Axes of meshes: a training's and an evaluation's, and a sweep's."""
 
@@ -79,6 +81,27 @@ ONE = Shards()
 def is_first() -> bool:
     """Whether this process is the one that reads and writes files and prints."""
     return jax.process_index() == 0
+
+
+def count_devices(devices: int | None) -> int:
+    """So many devices, or all there are. Raises `ConfigError` where there are not so many."""
+    there, processes = jax.device_count(), jax.process_count()
+    if devices is None or devices == there:
+        return there
+    if processes > 1:
+        raise ConfigError(f"devices: {devices}; allowed: {there}, all that the processes have")
+    if not 1 <= devices <= there:
+        raise ConfigError(f"devices: {devices}; allowed: 1 to {there}, as many as there are")
+    return devices
+
+
+def shards_of(devices: int | None, parts: dict[str, int]) -> Shards:
+    """One shard to a device, if they divide these numbers. Raises `ConfigError`."""
+    count = count_devices(devices)
+    for name, number in parts.items():
+        if number % count:
+            raise ConfigError(f"devices: {count}; allowed: a divisor of {name} = {number}")
+    return Shards(count)
 
 
 def mapped(

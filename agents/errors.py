@@ -1,11 +1,18 @@
-"""What a user of the trainer did wrong, as one line each."""
+"""What a user of the trainer did wrong, and what else ends a command, as one line each."""
 
-from jaxsim.errors import UserError, nearest, one_line, unknown
+import errno
+
+from jaxsim.errors import ScenarioError, UserError, nearest, one_line, unknown
 
 __all__ = [
+    "DISK",
     "ConfigError",
     "DiskError",
+    "NumbersError",
+    "PeerError",
     "RunError",
+    "ScenarioError",
+    "ScheduleError",
     "UserError",
     "in_short",
     "nearest",
@@ -22,8 +29,24 @@ class RunError(UserError):
     """A folder that cannot be written, or that does not hold what is asked for."""
 
 
+class ScheduleError(UserError):
+    """Schedules that break a condition; the message names it."""
+
+
 class DiskError(RunError):
     """A disk that is full or broken: the same command goes on once there is room."""
+
+
+class NumbersError(ArithmeticError):
+    """Too many updates in a row were not finite: the message names the quantity and iteration."""
+
+
+class PeerError(RuntimeError):
+    """Another process of this training is gone, or cannot be reached."""
+
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""Failures of a disk, and not of what was asked for."""
 
 
 def in_short(error: Exception) -> str:

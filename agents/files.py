@@ -1,6 +1,5 @@
 """Files of runs and studies: written completely or not at all, by the first process alone."""
 
-import errno
 import hashlib
 import json
 import math
@@ -13,12 +12,10 @@ import numpy as np
 import pandas as pd
 
 from agents.devices import is_first
-from agents.errors import DiskError, RunError
+from agents.errors import DISK, DiskError, RunError
 from jaxsim import version
 from jaxsim.files import appearing
 
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-"""Failures of a disk, and not of what was asked for."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 """How a text begins that a spreadsheet would calculate, or take a quote from."""
 

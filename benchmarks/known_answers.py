@@ -21,7 +21,7 @@ from agents.evaluation.simulation import interval
 from jaxsim.exact import published
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
-from jaxsim.rollout import Trajectory, keyed, play, started
+from jaxsim.rollouts import Trajectory, keyed, play, started
 from jaxsim.scenarios import get
 
 SEED = 7

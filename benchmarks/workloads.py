@@ -25,7 +25,7 @@ from jaxsim import ranking, sampling, scenarios
 from jaxsim.exact import published
 from jaxsim.params import UNLIMITED, Params
 from jaxsim.records import Action, State
-from jaxsim.rollout import Policy, Stores, Trajectory, play, started
+from jaxsim.rollouts import Policy, Stores, Trajectory, play, started
 from jaxsim.scenarios.scenario import Scenario
 
 SEGMENTS, SLOTS, DEMAND = 8, 3, 5.0  # customer segments, slate slots, mean demand of a product

@@ -17,6 +17,10 @@ class UserError(ValueError):
         super().__init__(one_line(message))
 
 
+class ScenarioError(UserError):
+    """A scenario that is not valid: the message names the field, the value and what is allowed."""
+
+
 def unknown(field: str, value: str, allowed: Iterable[str]) -> str:
     """The message for a word that is not allowed, with the nearest allowed one and the list."""
     allowed = list(allowed)

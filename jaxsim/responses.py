@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from jaxsim import choice
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, State
-from jaxsim.rollout import Keys, Policy, Stores, Trajectory, keyed, play, started
+from jaxsim.rollouts import Keys, Policy, Stores, Trajectory, keyed, play, started
 
 SURGE = -0.01
 """Demand of one day in a hundred, as a uniform of `jaxsim.sampling`: the upper tail is 1 %."""

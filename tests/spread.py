@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from agents.devices import Shards
+from agents.errors import PeerError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import simulate_each
 from agents.learning.config import TrainConfig
@@ -25,8 +26,9 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.runs import loop, processes
 from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interruption
-from agents.runs.processes import LaunchConfig, PeerError
+from agents.runs.settings import LaunchConfig
 from agents.runs.stopwatch import Stopwatch
+from agents.start import leave
 from agents.sweeps import vectorised
 from jaxsim.scenarios import get
 from tests.interrupted import QUIET, ROOT
@@ -161,7 +163,7 @@ def main(out: str, iterations: str, port: str = "", process: str = "") -> None:
             train(Path(out), int(iterations))
     except PeerError as lost:
         print(f"error: {lost}", file=sys.stderr)
-        processes.leave(1)
+        leave(1)
 
 
 if __name__ == "__main__":

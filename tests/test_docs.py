@@ -20,15 +20,17 @@ import train
 from agents.flags import RENAMED
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
-from agents.report.backtest import BacktestConfig
+from agents.report.settings import BacktestConfig
 from agents.runs.export import write
-from agents.runs.processes import LaunchConfig
-from agents.study.study import REGIMES_PART, StudyConfig
+from agents.runs.settings import LaunchConfig
+from agents.study.settings import StudyConfig
+from agents.study.study import REGIMES_PART
 from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
-from agents.sweeps.runner import SweepConfig
+from agents.sweeps.settings import SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
-from jaxsim.calibration.calibrate import CalibrateConfig, calibrate
+from jaxsim.calibration.calibrate import calibrate
+from jaxsim.calibration.settings import CalibrateConfig
 from jaxsim.scenarios.scenario import (
     PRODUCT_FIELDS,
     SEGMENT_FIELDS,

@@ -49,7 +49,7 @@ MISTAKES = {
     "nothing to report": (["report"], "runs: none given"),
     "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
     "no run to try": (
-        ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere/scenario.json",
+        ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere: no run",
     ),
     "no transactions": (
         ["calibrate", "--transactions", "none.csv", "--out", "store.json"], "does not exist",
@@ -81,6 +81,23 @@ def test_a_signal_ends_any_verb_with_its_code_and_one_line_also_while_modules_ar
     said = process.communicate(timeout=60)
     assert process.returncode == code
     assert said == ("", f"stopped by {number.name}\n")
+
+
+def test_help_and_a_mistake_are_answered_without_what_training_needs():
+    """The largest packages, all of them imported by somebody at the top of a module."""
+    answered = [["--help"], ["sweep", "--help"], ["--scenario", "nope"], ["evaluate", "nowhere"],
+                ["backtest", "nowhere"], ["calibrate", "--transactions", "none.csv"]]  # fmt: skip
+    program = (
+        "import contextlib, sys, train\n"
+        f"for arguments in {answered}:\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        assert train.main(arguments) == 2\n"
+        "print(*sorted(sys.modules))"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.count("error: ") == 4
+    assert not {"jax", "numpy", "pandas", "matplotlib", "duckdb"} & set(done.stdout.split())
 
 
 def hears_sigterm(process: int) -> bool:

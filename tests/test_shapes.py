@@ -7,7 +7,7 @@ from jaxtyping import TypeCheckError
 
 from agents.evaluation.statistics import holm
 from jaxsim import choice, sampling
-from jaxsim.rollout import keyed
+from jaxsim.rollouts import keyed
 from tests.random_stores import one_need
 
 

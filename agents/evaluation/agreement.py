@@ -13,7 +13,7 @@ from jaxsim.exact.policy import ExactPolicy
 from jaxsim.params import Params
 from jaxsim.records import Action
 from jaxsim.responses import CrossResponse, cross_response, decisions, warmed
-from jaxsim.rollout import Policy, Stores
+from jaxsim.rollouts import Policy, Stores
 
 CLEARLY = 5.0
 """Standard errors from 0 at which the sign of an exact response counts as known."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Chance, State
-from jaxsim.rollout import Policy, Trajectory, numbered, play
+from jaxsim.rollouts import Policy, Trajectory, numbered, play
 
 
 @struct.dataclass

@@ -9,7 +9,6 @@ import pandas as pd
 from jaxtyping import Float, PRNGKeyArray
 
 from agents.devices import ONE, Shards
-from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import (
     interval,
@@ -18,8 +17,9 @@ from agents.evaluation.simulation import (
     profit_per_period,
     simulate_each,
 )
+from agents.evaluation.sizes import check_sizes
 from jaxsim.params import Params
-from jaxsim.rollout import Policy
+from jaxsim.rollouts import Policy
 
 Row = dict[str, Any]
 
@@ -32,14 +32,6 @@ class Comparison:
     rows: dict[str, Row]
     never_ordered: dict[str, list[dict[str, float]]]
     """By policy: see `agents.evaluation.simulation.never_ordered`."""
-
-
-def check_sizes(stores: int, periods: int, burn_in: int) -> None:
-    """Raises `ConfigError` where nothing would be measured; an interval needs two stores."""
-    for field, value, least in (("stores", stores, 2), ("periods", periods, 1),
-                                ("burn_in", burn_in, 0)):  # fmt: skip
-        if value < least:
-            raise ConfigError(f"{field}: {value}; allowed: {least} or more")
 
 
 def compare(

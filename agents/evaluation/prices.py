@@ -12,14 +12,14 @@ import numpy as np
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from agents.evaluation.comparison import check_sizes
 from agents.evaluation.simulation import interval
+from agents.evaluation.sizes import check_sizes
 from agents.evaluation.trajectories import one_store
 from jaxsim import store
 from jaxsim.params import Params
 from jaxsim.records import Chance, State
 from jaxsim.responses import warmed
-from jaxsim.rollout import Keys, Policy, Stores, Trajectory, keyed, play
+from jaxsim.rollouts import Keys, Policy, Stores, Trajectory, keyed, play
 
 AHEAD = 32
 """Periods over which what one more unit does is followed."""

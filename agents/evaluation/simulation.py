@@ -13,7 +13,7 @@ from scipy import stats
 
 from agents.devices import EVERYWHERE, ONE, SPREAD, Shards, gathered
 from jaxsim.params import Params
-from jaxsim.rollout import Policy, Trajectory, rollout_sums
+from jaxsim.rollouts import Policy, Trajectory, rollout_sums
 
 UNDEFINED = {
     "fill_rate": "no product was asked for",

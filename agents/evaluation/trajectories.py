@@ -6,7 +6,7 @@ import jax
 from jaxtyping import PRNGKeyArray
 
 from jaxsim.params import Params
-from jaxsim.rollout import Keys, Policy, Stores, Trajectory, keyed, play, started
+from jaxsim.rollouts import Keys, Policy, Stores, Trajectory, keyed, play, started
 
 DAYS = 42
 """Periods of one store's time that a run shows."""

@@ -1,22 +1,24 @@
-"""The settings of a training as a user gives them: every field is a flag with help."""
+"""The settings of a training as a user gives them: every field is a flag with help.
+
+Nothing here needs JAX until an algorithm is made of them, so that `--help` and a mistake are
+answered at once.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import jax
-import jax.numpy as jnp
-
-from agents.devices import ONE, Shards
 from agents.errors import ConfigError
-from agents.learning import timescales
-from agents.learning.networks import Networks, default_networks
-from agents.learning.regimes import REGIMES, Department, RegimeName
-from agents.learning.settings import Hyperparams, Learner, StaticConfig
-from agents.learning.timescales import Clocks
-from agents.learning.trainer import Trainer
-from agents.policies.encoder import MemoryKind
-from agents.policies.heuristics import HeuristicParams
+from agents.learning import schedules
+from agents.learning.regimes import REGIMES, Department, Learner, RegimeName
+from agents.policies.names import MemoryKind
+
+if TYPE_CHECKING:
+    from agents.devices import Shards
+    from agents.learning.networks import Networks
+    from agents.learning.settings import Hyperparams, StaticConfig
+    from agents.learning.trainer import Trainer
+    from agents.policies.heuristics import HeuristicParams
 
 LONGEST_CHUNK = 10
 
@@ -225,10 +227,12 @@ class TrainConfig:
             for field, whole in parts.items():
                 divides = getattr(self, whole) % getattr(self, field) == 0
                 _require(self, field, divides, f"a divisor of {whole}={getattr(self, whole)}")
-        timescales.check(self.fast_exponent, self.slow_exponent, self.timescales)
+        schedules.check(self.fast_exponent, self.slow_exponent, self.timescales)
 
-    def shards(self) -> Shards:
+    def shards(self) -> "Shards":
         """The stores spread over devices. Raises `ConfigError` where they cannot be."""
+        from agents.devices import shards_of
+
         parts = {"stores": self.stores, "evaluation_stores": self.evaluation_stores}
         if self.learner == "score":
             parts = {
@@ -238,94 +242,30 @@ class TrainConfig:
         return shards_of(self.devices, parts)
 
     def trainer(
-        self, heuristic: HeuristicParams, shards: Shards = ONE, networks: Networks | None = None
-    ) -> Trainer:
-        """The algorithm with these settings, starting from a tuned pair; by default with the
-        project's own networks."""
-        return Trainer(self.hyperparams(), heuristic, self.static_config(shards, networks))
+        self,
+        heuristic: "HeuristicParams",
+        shards: "Shards | None" = None,
+        networks: "Networks | None" = None,
+    ) -> "Trainer":
+        """The algorithm with these settings, starting from a tuned pair; by default on one device
+        and with the project's own networks."""
+        from agents.learning import built
 
-    def static_config(self, shards: Shards = ONE, networks: Networks | None = None) -> StaticConfig:
+        return built.trainer(self, heuristic, shards, networks)
+
+    def static_config(
+        self, shards: "Shards | None" = None, networks: "Networks | None" = None
+    ) -> "StaticConfig":
         """The settings that make another compiled program."""
-        regime = REGIMES[self.regime]
-        return StaticConfig(
-            regime=regime,
-            networks=networks
-            or default_networks(
-                self.width,
-                self.replenishment_memory,
-                self.recommendation_memory,
-                single=regime.one_network,
-            ),
-            learner=self.learner,
-            fast=_other(self.fast) if regime.clocks == "reversed" else self.fast,
-            stores=self.stores,
-            crn_group=self.crn_group,
-            horizon=self.horizon,
-            tail=self.tail,
-            rematerialise=self.rematerialise,
-            policy_epochs=self.policy_epochs,
-            critic_epochs=self.critic_epochs,
-            minibatches=self.minibatches,
-            fast_per_slow=self.fast_per_slow if regime.three_clocks else 1,
-            by_product=self.values == "product",
-            critic_first=self.critic_first,
-            max_norm=1.0 if self.learner == "path" else 0.5,
-            shards=shards,
-        )
+        from agents.learning import built
 
-    def hyperparams(self) -> Hyperparams:
+        return built.static_config(self, shards, networks)
+
+    def hyperparams(self) -> "Hyperparams":
         """The settings that runs of one program can differ in."""
-        one_clock = not REGIMES[self.regime].three_clocks
-        offset = self.schedule_offset or self.iterations / 10
-        by_path = self.learner == "path"
-        passes = self.critic_epochs / (1 if by_path else self.policy_epochs)
-        slow_per_fast = 1 if one_clock or by_path else self.fast_per_slow
-        settings = dict(
-            critic_rate=self.critic_rate,
-            fast_rate=self.fast_rate,
-            slow_rate=self.fast_rate if one_clock else self.slow_rate,
-            fast_exponent=self.fast_exponent,
-            slow_exponent=self.fast_exponent if one_clock else self.slow_exponent,
-            # The same moment of the training, counted in each clock's own updates.
-            critic_offset=offset * passes,
-            fast_offset=offset,
-            slow_offset=offset / slow_per_fast,
-            warm_up=self.warm_up,
-        )
-        clocks = Clocks(**{name: jnp.float32(value) for name, value in settings.items()})
-        if self.timescales == "constant":
-            clocks = timescales.constant(clocks)
-        names = (
-            "average_reward_rate", "gae_lambda", "clip_eps", "entropy_coef", "cross_product_credit",
-            "control_variate", "kpi_mix", "temperature", "temperature_end", "iterations",
-            "averaging", "discount", "target_rate", "fresh_share",
-        )  # fmt: skip
-        return Hyperparams(clocks, **{name: jnp.float32(getattr(self, name)) for name in names})
+        from agents.learning import built
 
-
-def count_devices(devices: int | None) -> int:
-    """So many devices, or all there are. Raises `ConfigError` where there are not so many."""
-    there, processes = jax.device_count(), jax.process_count()
-    if devices is None or devices == there:
-        return there
-    if processes > 1:
-        raise ConfigError(f"devices: {devices}; allowed: {there}, all that the processes have")
-    if not 1 <= devices <= there:
-        raise ConfigError(f"devices: {devices}; allowed: 1 to {there}, as many as there are")
-    return devices
-
-
-def shards_of(devices: int | None, parts: dict[str, int]) -> Shards:
-    """One shard to a device, if they divide these numbers. Raises `ConfigError`."""
-    count = count_devices(devices)
-    for name, number in parts.items():
-        if number % count:
-            raise ConfigError(f"devices: {count}; allowed: a divisor of {name} = {number}")
-    return Shards(count)
-
-
-def _other(department: Department) -> Department:
-    return "recommendation" if department == "replenishment" else "replenishment"
+        return built.hyperparams(self)
 
 
 def _require(config: TrainConfig, field: str, holds: bool, allowed: str) -> None:

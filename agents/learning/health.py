@@ -12,10 +12,6 @@ STOP_AFTER = 50
 """Skipped updates of one clock in a row that end a training."""
 
 
-class NumbersError(ArithmeticError):
-    """Too many updates in a row were not finite: the message names the quantity and iteration."""
-
-
 @struct.dataclass
 class Health:
     """The skipped updates of one clock."""

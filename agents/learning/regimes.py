@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Department = Literal["recommendation", "replenishment"]
+Learner = Literal["path", "score"]
+"""Departments follow the slope of the simulated ledger, or the score function."""
 RegimeName = Literal[
     "silo", "independent", "priced", "single", "joint", "mtma", "mtma-reversed"
 ]  # fmt: skip

@@ -1,18 +1,14 @@
 """The settings of one training: static ones, and traced ones that runs can differ in."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from flax import struct
 from jaxtyping import Array, Float
 
 from agents.devices import ONE, Shards
 from agents.learning.networks import Networks
-from agents.learning.regimes import Department, Regime
+from agents.learning.regimes import Department, Learner, Regime
 from agents.learning.timescales import Clocks
-
-Learner = Literal["path", "score"]
-"""Departments follow the slope of the simulated ledger, or the score function."""
 
 
 @dataclass(frozen=True)

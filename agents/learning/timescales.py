@@ -9,13 +9,7 @@ import optax
 from flax import struct
 from jaxtyping import Array, Float
 
-from agents.errors import UserError
-
 TIMESCALES = ("decaying", "constant")
-
-
-class ScheduleError(UserError):
-    """Schedules that break a condition; the message names it."""
 
 
 @struct.dataclass
@@ -31,29 +25,6 @@ class Clocks:
     fast_offset: Float[Array, ""]  # n0 of the fast clock, in its own
     slow_offset: Float[Array, ""]  # n0 of the slow clock, in its own
     warm_up: Float[Array, ""]  # updates over which the departments' rates rise, the critic ahead
-
-
-def check(fast_exponent: float, slow_exponent: float, timescales: str) -> None:
-    """Refuses exponents that break ½ < α < β ≤ 1, unless rates are asked to be constant.
-
-    Raises `ScheduleError` naming the condition of two-timescale stochastic approximation broken.
-    """
-    if timescales == "constant":
-        return
-    alpha, beta = fast_exponent, slow_exponent
-    if alpha <= 0.5:
-        raise ScheduleError(
-            f"fast_exponent: {alpha}; allowed: above 0.5, so that the sum of a_n² is finite"
-        )
-    if beta > 1:
-        raise ScheduleError(
-            f"slow_exponent: {beta}; allowed: at most 1, so that the sum of b_n is infinite"
-        )
-    if alpha >= beta:
-        raise ScheduleError(
-            f"slow_exponent: {beta} with fast_exponent {alpha}; allowed: slow above fast, so that "
-            "b_n / a_n goes to 0"
-        )
 
 
 def rate_at(

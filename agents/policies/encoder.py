@@ -5,15 +5,15 @@ stores of any size (Zaheer et al. 2017, "Deep Sets"). A module reads the `View` 
 are batched by `jax.vmap`.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from agents.policies.names import MemoryKind
 from jaxsim.views import View
 
-MemoryKind = Literal["none", "ewma", "gru"]
 EWMA_MEMORY = (0.5, 0.8, 0.95)
 """Weights of the past in the running averages that `ewma` keeps of the news."""
 

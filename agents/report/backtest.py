@@ -3,55 +3,33 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-import tyro
 from jaxtyping import Float
 from matplotlib.axes import Axes
 
 from agents import files
 from agents.errors import RunError
 from agents.evaluation.backtest import Lived, live
-from agents.evaluation.comparison import check_sizes, money_row
+from agents.evaluation.comparison import money_row
 from agents.evaluation.keys import keys_of
 from agents.policies.heuristics import STOCK_BLIND
 from agents.report import figures
 from agents.report.figures import COLOURS, INK, Chart
+from agents.report.settings import BacktestConfig
 from agents.runs import run_folder
 from agents.runs.pipeline import LEARNED, load_departments
 from jaxsim.calibration.traffic import Traffic, traffic_of
-from jaxsim.calibration.transactions import TransactionsConfig, read_transactions
-from jaxsim.rollout import Policy
+from jaxsim.calibration.transactions import read_transactions
+from jaxsim.rollouts import Policy
 from jaxsim.scenarios.scenario import Scenario
 
 BACKTEST = "backtest"
 """The name of its files."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BacktestConfig(TransactionsConfig):
-    """Replay the days of a transactions file that a store was not fitted to."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run whose departments, and tuned pairs, are tried."""
-    beside: tuple[Path, ...] = ()
-    """Folders of other runs on the same store, such as a silo, whose departments are tried too."""
-    train_days: int = 0
-    """Days of the file to leave out, those that were fitted. 0: the first three quarters."""
-    stores: int = 256
-    """Copies of the shop, each with customers of its own on the same days."""
-    burn_in: int = 60
-    """Days of the store's own before."""
-    seed: int = 0
-    """Seed of the customers."""
-
-    def validate(self) -> None:
-        """Raises `ConfigError`."""
-        check_sizes(self.stores, 1, self.burn_in)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from agents.report.figures import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, Chart
 from agents.runs import run_folder
 from agents.runs.pipeline import Result
 from jaxsim.records import Flows
-from jaxsim.rollout import Trajectory
+from jaxsim.rollouts import Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
 PRODUCTS_SHOWN, WEEKS_DAYS = 4, 21

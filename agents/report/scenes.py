@@ -24,7 +24,7 @@ from jaxsim.exact.structure import shown_first, visited
 from jaxsim.params import Params
 from jaxsim.records import State
 from jaxsim.responses import impulse_response, shock_of
-from jaxsim.rollout import Policy, Trajectory
+from jaxsim.rollouts import Policy, Trajectory
 from jaxsim.scenarios.scenario import Scenario
 
 PLAYED = 40

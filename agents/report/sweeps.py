@@ -15,18 +15,14 @@ from agents.report.results import BEST, LEARNED, Finished, command_of
 from agents.runs.run_schemas import Config, config_of
 from agents.sweeps import sweep_folder
 from agents.sweeps.grid import STORE_FIELDS
+from agents.sweeps.layout import SETTINGS
 from jaxsim import versions
-
-
-def is_sweep(folder: Path) -> bool:
-    """Whether a folder holds a sweep, or a program of the study, and not a single run."""
-    return (folder / sweep_folder.SETTINGS).exists()
 
 
 def read_sweep(folder: Path) -> list[Finished]:
     """Every finished run of a sweep or of a program of the study. Raises `RunError`."""
     checksums.tell_if_unsealed(folder)
-    checksums.read(folder, sweep_folder.SETTINGS)
+    checksums.read(folder, SETTINGS)
     settings = sweep_folder.read_settings(folder)
     names = (sweep_folder.RUNS, sweep_folder.HEURISTICS, sweep_folder.CURVES)
     try:
@@ -54,7 +50,7 @@ def _finished(
     names = [field.name for field in dataclasses.fields(TrainConfig)]
     fields = {name: settings[f"{variant}: {name}" if variant else name] for name in names}
     text = json.dumps(fields | {"out": str(folder)}).encode()
-    shared = config_of(schemas.parse(text, folder / sweep_folder.SETTINGS, Config))
+    shared = config_of(schemas.parse(text, folder / SETTINGS, Config))
     changed = {field: row[field] for field in grid}
     store = {field: value for field, value in changed.items() if field in STORE_FIELDS}
     training = {field: value for field, value in changed.items() if field not in store}

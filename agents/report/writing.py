@@ -6,55 +6,32 @@ numbers that the page carries.
 """
 
 import math
-import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jinja2
-import tyro
 
 from agents import files
-from agents.errors import RunError
 from agents.evaluation.keys import keys_of
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
 from agents.report.pictures import learning_charts
 from agents.report.results import STEPS, Finished, Results, read, results_of, rounded
 from agents.report.scenes import Scenes, scenes_of
-from agents.report.sweeps import is_sweep, read_sweep
+from agents.report.settings import ReportConfig
+from agents.report.sweeps import read_sweep
 from agents.report.tables import absence_lines
 from agents.runs import run_folder
 from agents.runs.pipeline import load_departments
 from agents.sweeps import sweep_folder
+from agents.sweeps.layout import is_sweep
 from jaxsim.scenarios.scenario import Scenario
-
-REPORT = "report.html"
-
-
-@dataclass(frozen=True)
-class ReportConfig:
-    """Write one page on a run or a sweep, or on several of the same store beside each other."""
-
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs or sweeps."""
-    out: Path | None = None
-    """The page; by default report.html in the run's folder, or in the one that holds them all."""
-
-    @property
-    def page(self) -> Path:
-        """Where the page is written."""
-        folders = [each.absolute() for each in self.runs]
-        return self.out or Path(os.path.commonpath(folders)) / REPORT
 
 
 def write_report(config: ReportConfig) -> Path:
     """Reads the runs, looks at the policy that the page speaks of first, and writes the page.
     Raises `RunError` before anything is written."""
-    if not config.runs:
-        raise RunError("runs: none given; allowed: one folder of a run, or more")
-    if config.page.is_dir():
-        raise RunError(f"out: {config.page} is a folder; allowed: the name of a page")
+    config.validate()
     finished = []
     for folder in dict.fromkeys(config.runs):
         finished += read_sweep(folder) if is_sweep(folder) else [read(folder)]

@@ -2,14 +2,11 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from jax import export as jax_export
 from jaxtyping import Array
 from safetensors.numpy import save
@@ -23,24 +20,13 @@ from agents.runs import run_folder
 from agents.runs.export_schema import Department, has_memory, inputs_of, schema_of
 from agents.runs.pipeline import load_departments
 from agents.runs.serving import PROGRAM, SCHEMA, TENSORS
+from agents.runs.settings import ExportConfig
 from jaxsim.files import appearing
 from jaxsim.params import Params
 from jaxsim.records import State
 from jaxsim.scenarios.scenario import Scenario
 
 PLATFORMS = ("cpu", "cuda")
-
-
-@dataclass(frozen=True)
-class ExportConfig:
-    """Write one department of a trained run as a folder that decides alone."""
-
-    run: Annotated[Path, tyro.conf.Positional]
-    """Folder of the run."""
-    department: Literal["replenishment", "recommendation"]
-    """Which department."""
-    out: Path
-    """Folder to write; must be new or empty."""
 
 
 def export_run(config: ExportConfig) -> None:

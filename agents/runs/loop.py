@@ -16,6 +16,7 @@ import pandas as pd
 
 from agents import files
 from agents.devices import is_first, placed
+from agents.errors import NumbersError
 from agents.learning import health
 from agents.learning.train_state import train_state_specs
 from agents.learning.training import Snapshot, Training, chunks
@@ -115,6 +116,6 @@ def _stop(
     checkpoints.finish()
     where = f"iteration {checkpoints.newest} is saved in {folder}"
     if wrong is not None:
-        raise health.NumbersError(f"{wrong}; {where}")
+        raise NumbersError(f"{wrong}; {where}")
     assert interruption.asked is not None
     raise Interrupted(interruption.asked, f"; {where}, the same command goes on from there")

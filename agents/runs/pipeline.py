@@ -17,6 +17,7 @@ import pandas as pd
 
 from agents import checksums, locks, schemas
 from agents.devices import Shards, is_first
+from agents.errors import NumbersError
 from agents.evaluation.comparison import compare
 from agents.evaluation.simulation import undefined
 from agents.evaluation.tuning import Effort, TunedPair, tune
@@ -82,7 +83,7 @@ def train(
         frames.append(news)
         wrong = health.why_to_stop(snapshot.train_state.health, training.trainer.learners)
         if wrong is not None:
-            raise health.NumbersError(wrong)
+            raise NumbersError(wrong)
         if progress is not None:
             speed = snapshot.store_periods / snapshot.seconds
             progress(news.iloc[-1].to_dict() | {"per_second": speed})

@@ -6,68 +6,25 @@ devices. The first alone reads and writes files and prints, so no file system ne
 
 import json
 import logging
-import os
-import re
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import tyro
 from jax.experimental import multihost_utils
 
 from agents.devices import EVERYWHERE, SPREAD, Shards, is_first, placed
-from agents.errors import ConfigError
-from agents.learning.config import TrainConfig
+from agents.errors import ConfigError, PeerError
+from agents.runs.settings import AUTO, LaunchConfig
 
 LOG = logging.getLogger(__name__)
-AUTO = "auto"
 HEARTBEAT_SECONDS = 30
 """Without a sign of life for so long, a process counts as dead."""
 MEETING_SECONDS = 120
 PARTING_SECONDS = 60
-
-
-class PeerError(RuntimeError):
-    """Another process of this training is gone, or cannot be reached."""
-
-
-@dataclass(frozen=True)
-class LaunchConfig:
-    """Train both departments of a store, then compare them with the tuned heuristics."""
-
-    training: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-    coordinator: str | None = None
-    """Several processes train together: HOST:PORT of process 0, where all of them can reach it, or
-    `auto`, where a scheduler knows (Slurm, Open MPI, Kubernetes, a TPU pod)."""
-    processes: int | None = None
-    """How many processes there are; not with `--coordinator auto`."""
-    process_id: int | None = None
-    """Which of them this is, from 0; not with `--coordinator auto`."""
-
-    def validate(self) -> None:
-        """Raises `ConfigError`, or `ScheduleError`."""
-        self.training.validate()
-        alone, named = self.coordinator is None, self.coordinator != AUTO
-        for name in ("processes", "process_id"):
-            value = getattr(self, name)
-            if value is not None and (alone or not named):
-                where = "a --coordinator" if alone else f"a --coordinator that is not {AUTO}"
-                raise ConfigError(f"{name}: {value}; allowed: with {where}")
-        if alone or not named:
-            return
-        if not re.fullmatch(r".+:[0-9]{1,5}", self.coordinator or ""):
-            raise ConfigError(f"coordinator: {self.coordinator}; allowed: HOST:PORT, or {AUTO}")
-        if (self.processes or 0) < 1:
-            raise ConfigError(f"processes: {self.processes}; allowed: 1 or more")
-        if self.process_id not in range(self.processes or 0):
-            most = (self.processes or 0) - 1
-            raise ConfigError(f"process_id: {self.process_id}; allowed: 0 to {most}")
 
 
 @contextmanager
@@ -122,15 +79,6 @@ def agreed(due: bool, asked: int | None) -> tuple[bool, int | None]:
         return due, asked
     every = multihost_utils.process_allgather(np.array([due, asked or 0], np.int32))
     return bool(every[0, 0]), int(every[:, 1].max()) or None
-
-
-def leave(code: int) -> NoReturn:
-    """Ends the process; one that fails does not wait at the exit for others, who then notice."""
-    if code in (1, 2) and jax.distributed.is_initialized():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
 
 
 def _meet(config: LaunchConfig) -> None:

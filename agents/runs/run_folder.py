@@ -18,19 +18,16 @@ import pandas as pd
 
 from agents import checksums, schemas
 from agents.devices import is_first
-from agents.errors import RunError, in_short, nearest
+from agents.errors import RunError, in_short
 from agents.evaluation.tuning import TunedPair
 from agents.files import write_text, writing
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
+from agents.runs.layout import CONFIG, HEURISTICS, METRICS, SCENARIO, SUMMARY, check_is_run
 from agents.runs.run_schemas import Config, Heuristics, Summary, config_of
 from jaxsim import __version__
 from jaxsim.scenarios.scenario import Scenario
 from jaxsim.scenarios.scenario import load as load_scenario
-
-CONFIG, SCENARIO, METRICS, SUMMARY, HEURISTICS = (
-    "config.json", "scenario.json", "metrics.csv", "summary.json", "heuristics.json",
-)  # fmt: skip
 
 START = CONFIG, SCENARIO, HEURISTICS
 """What a training begins with."""
@@ -114,12 +111,7 @@ def pairs_from(body: dict[str, Any]) -> list[TunedPair]:
 
 def read_config(folder: Path) -> TrainConfig:
     """The settings a run was made with. Raises `RunError`, naming the nearest run."""
-    if not (folder / CONFIG).exists():
-        near = nearest(str(folder), [str(each) for each in _runs_near(folder)])
-        hint = f"did you mean {near}? " if near else ""
-        raise RunError(
-            f"{folder}: no run ({CONFIG} is not there); {hint}allowed: a folder of train"
-        )
+    check_is_run(folder)
     checksums.tell_if_unsealed(folder)
     made_by = schemas.field_of(folder / CONFIG, "version", "0.1.0")
     if _series(made_by) != _series(__version__):
@@ -233,12 +225,6 @@ def load_weights(folder: Path, name: str, like: Any) -> Any:
 def _series(version: str) -> list[str]:
     """Major and minor number: a change of either can change what files hold."""
     return version.split(".")[:2]
-
-
-def _runs_near(folder: Path) -> list[Path]:
-    """Folders of runs beside a folder and where runs are left by default."""
-    files = [*folder.parent.glob(f"*/{CONFIG}"), *Path("runs").glob(f"*/{CONFIG}")]
-    return sorted({file.parent for file in files})
 
 
 def heuristic_as_json(pair: TunedPair) -> dict[str, float]:

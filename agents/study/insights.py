@@ -21,7 +21,7 @@ from agents.learning.config import TrainConfig
 from jaxsim import responses
 from jaxsim.exact.policy import policy_of, solved
 from jaxsim.params import Params
-from jaxsim.rollout import Policy
+from jaxsim.rollouts import Policy
 from jaxsim.scenarios.scenario import Scenario
 
 SEEDS = 4

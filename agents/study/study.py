@@ -16,15 +16,17 @@ import jax
 import pandas as pd
 
 from agents import checksums, files, locks
-from agents.errors import ConfigError
+from agents.devices import count_devices
 from agents.evaluation.tuning import Effort
-from agents.learning.config import TrainConfig, count_devices
+from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
 from agents.learning.settings import StaticConfig
-from agents.report.writing import ReportConfig, write_report
+from agents.report.settings import ReportConfig
+from agents.report.writing import write_report
 from agents.runs import run_folder
 from agents.study import insights, results_page
 from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, REGIMES_PART, STUDY
+from agents.study.settings import QUICK_STORES, STORES, StudyConfig
 from agents.sweeps import memory, sweep_folder
 from agents.sweeps.baselines import Stores
 from agents.sweeps.grid import PlannedRun
@@ -32,10 +34,6 @@ from agents.sweeps.runner import Progress, kept_departments, train_planned
 from agents.theory import convergence
 from jaxsim import scenarios
 
-STORES = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
-"""Rounds of experience on each store: half as many where there are twice the products and a round
-takes twice as long."""
-QUICK_STORES = ("pair", "boutique")
 ABLATIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("rate ratio", "slow rate 1/4 of the fast"): {"slow_rate": 1e-3},
     ("rate ratio", "slow rate 4 times the fast"): {"slow_rate": 1.6e-2},
@@ -58,49 +56,6 @@ ABLATIONS: dict[tuple[str, str], dict[str, Any]] = {
     ("credit of an order", "others at 0.2"): {"cross_product_credit": 0.2},
 }  # fmt: skip
 """What differs from mtma as it is, by the part of the method (a table of its own) and its name."""
-
-
-@dataclass(frozen=True)
-class StudyConfig:
-    """Run the study, or what is missing of it, and write RESULTS.md from its own data."""
-
-    quick: bool = False
-    """Three seeds, two stores, a short training: minutes instead of many hours."""
-    seeds: int | None = None
-    """Seeds of every variant; by default 8, or 3 with --quick."""
-    iterations: int | None = None
-    """Rounds of experience of every run; by default 240, 120 for stores of twenty products, or 24
-    with --quick."""
-    out: Path = Path()
-    """Folder for RESULTS.md and results/."""
-    work: Path | None = None
-    """Folder of the runs; by default runs/study, or runs/study-quick, in `out`."""
-    memory: str | None = None
-    """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
-    together: int | None = None
-    """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
-    is faster there."""
-    finished_only: bool = False
-    """Train nothing, and write the page of the variants that are finished."""
-
-    @property
-    def folder(self) -> Path:
-        """Where the programs of the study are."""
-        return self.work or self.out / "runs" / ("study-quick" if self.quick else "study")
-
-    @property
-    def seeds_of_each(self) -> int:
-        """How many trainings a variant has."""
-        return self.seeds if self.seeds is not None else 3 if self.quick else 8
-
-    def training(self, scenario: str) -> TrainConfig:
-        """What all runs on a store share."""
-        usual = 24 if self.quick else STORES[scenario]
-        return TrainConfig.by_score(
-            scenario=scenario, iterations=self.iterations or usual, stores=128,
-            evaluations=3 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
-            evaluation_periods=100, burn_in=40,
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,10 +95,9 @@ def reproduce(
     """Trains what is missing, then writes results/ and RESULTS.md; returns the rows of
     results/study.csv. Of the `chosen` variants only where there are some, and then without
     convergence. Raises `ConfigError` or `RunError` before any work is done."""
+    config.validate()
     found = chosen or variants(config)
     seeds, limit = config.seeds_of_each, memory.limit_of(config.memory)
-    if seeds < 2:
-        raise ConfigError(f"seeds: {seeds}; allowed: 2 or more, as intervals over seeds need them")
     programs = programs_of(found, config.folder, seeds)
     with locks.opened(config.folder, "a study"):
         return _reproduced(config, progress, found, programs, limit, not chosen)

@@ -23,7 +23,7 @@ from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.runs import run_folder
 from agents.schemas import Defined, Document, Number
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
-from jaxsim.rollout import Policy
+from jaxsim.rollouts import Policy
 from jaxsim.scenarios.scenario import Scenario
 
 

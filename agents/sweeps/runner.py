@@ -4,24 +4,22 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-import tyro
 
 from agents import locks
-from agents.errors import ConfigError
+from agents.devices import count_devices
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Totals, profit_per_period
 from agents.evaluation.tuning import Effort
 from agents.learning import compilation
-from agents.learning.config import TrainConfig, count_devices
 from agents.learning.trainer import Trainer
 from agents.learning.training import starting_pair
 from agents.policies.departments import Departments
@@ -29,32 +27,10 @@ from agents.runs.pipeline import departments_like
 from agents.sweeps import memory, sweep_folder, vectorised
 from agents.sweeps.baselines import Stores, heuristic_row, run_row
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
+from agents.sweeps.settings import SweepConfig
 from agents.sweeps.vectorised import Runs
 from jaxsim import scenarios
 from jaxsim.params import Params
-
-
-@dataclass(frozen=True)
-class SweepConfig:
-    """Train many runs side by side: seeds and settings, in chunks that fit memory."""
-
-    training: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-    """The settings that all runs share."""
-    seeds: int = 8
-    """Trainings of each combination of settings, with seeds seed, seed + 1, …"""
-    grid: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """FIELD=VALUE,VALUE…, any number of times: a rate or the like of the training, or a number of
-    the store (for all its products or segments; x2 is twice the scenario's)."""
-    memory: str | None = None
-    """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
-    together: int | None = None
-    """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
-    is faster there."""
-
-    @property
-    def folder(self) -> Path:
-        name = Path(self.training.scenario).stem
-        return self.training.out or Path("runs") / f"{name}-{self.training.method}-sweep"
 
 
 @dataclass(frozen=True)
@@ -84,7 +60,8 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
 
     Raises `ConfigError`, `ScheduleError`, `ScenarioError` or `RunError` before any work is done.
     """
-    limit, grid = _checked(config), parse_grid(config.grid)
+    config.validate()
+    limit, grid = memory.limit_of(config.memory), parse_grid(config.grid)
     devices = count_devices(config.training.devices)
     scenario = scenarios.get(config.training.scenario)
     planned = planned_runs(config.training, scenario, grid, config.seeds)
@@ -284,13 +261,3 @@ def _filled(chunk: list[PlannedRun], size: int) -> list[PlannedRun]:
 
 def _keys(chunk: list[PlannedRun], purpose: str) -> jax.Array:
     return jnp.stack([keys_of(run.config.seed)[purpose] for run in chunk])
-
-
-def _checked(config: SweepConfig) -> int:
-    """Checks every number; the limit on memory in bytes."""
-    config.training.validate()
-    for name in ("seeds", "together"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise ConfigError(f"{name}: {value}; allowed: 1 or more")
-    return memory.limit_of(config.memory)

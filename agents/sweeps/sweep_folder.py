@@ -20,11 +20,12 @@ from safetensors.numpy import load, save
 from agents import checksums
 from agents.errors import RunError
 from agents.files import json_text, open_folder, unquoted, write_table, writing
+from agents.sweeps.layout import SETTINGS
 from jaxsim import version
 from jaxsim.files import appearing
 from jaxsim.scenarios.scenario import Scenario, parse
 
-SETTINGS, CHUNKS, STORES = "sweep.json", "chunks", "stores"
+CHUNKS, STORES = "chunks", "stores"
 RUNS, HEURISTICS, CURVES = "runs.csv", "heuristics.csv", "curves.parquet"
 WEIGHTS = "weights.safetensors"
 

@@ -6,8 +6,7 @@ policy, simulated.
 
 import itertools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -27,14 +26,6 @@ TOLERANCE = 2e-5  # money per period
 SEED = 0
 SHOCKS = {"surge": 1.0, "delay": 1.0, "overstock": 6.0}
 """Units of each shock (1 for those that are there or not)."""
-
-
-@dataclass(frozen=True)
-class TheoryConfig:
-    """Solve small stores exactly: known answers, and what coordination is worth."""
-
-    out: Path = Path("runs/theory")
-    """Folder for theory.json, report.html and pictures. Files of an earlier run are replaced."""
 
 
 def study(announce: Callable[[str], None]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxsim.params import Params
 from jaxsim.records import Action, Chance, State
-from jaxsim.rollout import play, started
+from jaxsim.rollouts import play, started
 from jaxsim.scenarios.scenario import Scenario
 
 PLENTY = 1e6  # units on hand, every morning

@@ -1,10 +1,32 @@
 """What a calibration is asked for, and what it assumes where data say nothing."""
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
+from jaxsim.calibration.amounts import Decimal
 from jaxsim.calibration.columns import CalibrationError
-from jaxsim.calibration.transactions import TransactionsConfig
+from jaxsim.calibration.days import DateOrder
+from jaxsim.calibration.files import files_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransactionsConfig:
+    """Which file has a shop's transactions, and what its columns mean."""
+
+    transactions: Path | None = None
+    """A row per purchase: CSV (separated by , ; | or tabs, also zipped or gzipped) or Parquet; a
+    folder of such files, or a pattern in quotes."""
+    columns: tuple[str, ...] = ()
+    """The file's columns, as ROLE=COLUMN: date, product and price are needed; customer, segment,
+    cost, group (a product's category) and quantity are optional. Price and cost are for the whole
+    row, or for one piece where there is a quantity. By default columns with usual names."""
+    date_order: DateOrder | None = None
+    """Which of day, month and year comes first, where the dates do not tell."""
+    decimal: Decimal | None = None
+    """The decimal sign, where the numbers do not tell."""
+    first_day: date | None = None
+    """The date of day 1, where days are only numbered."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +78,15 @@ class CalibrateConfig(TransactionsConfig):
     """Assumed utility of a full slot of attention, which such data do not show."""
     slot_weight: tuple[float, ...] = (1.0, 0.8, 0.2)
     """Assumed attention of each slot of the slate, first 1, not increasing."""
+
+    def validate(self) -> None:
+        """Raises `CalibrationError` for a setting out of range, or for files that are not there."""
+        if self.print_sql:
+            return
+        check(self)
+        for path in (self.transactions, self.aggregated):
+            if path is not None:
+                files_of(path)
 
 
 def check(config: CalibrateConfig) -> None:

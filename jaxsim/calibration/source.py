@@ -19,12 +19,9 @@ from typing import IO, cast
 import duckdb
 
 from jaxsim.calibration.columns import CalibrationError
+from jaxsim.calibration.files import PACKED, TABLES, files_of
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "|"}
-TEXTS, TABLES = (".csv", ".tsv", ".txt"), (".parquet", ".pq")
-PACKED = ("", ".gz", ".zip")
-SUFFIXES = (*(text + packed for text in TEXTS for packed in PACKED), *TABLES)
-ALLOWED = ".csv, .tsv or .txt, also .zip or .gz, and .parquet or .pq, in any case"
 SAMPLE = 1 << 16
 """Characters of a file that show how it is separated."""
 CHUNK = 1 << 20
@@ -83,7 +80,7 @@ def open_parts(path: Path, scratch: Path, connection: duckdb.DuckDBPyConnection)
     """The files that a path, a folder or a pattern names, in the order of their names; `scratch` is
     for copies in UTF-8. Raises `CalibrationError`."""
     parts = []
-    for number, each in enumerate(_files(path)):
+    for number, each in enumerate(files_of(path)):
         copy = scratch / f"part-{number}"
         try:
             parquet = each.name.lower().endswith(TABLES)
@@ -102,27 +99,6 @@ def quoted(text: str | Path) -> str:
 def named(column: str) -> str:
     """A column's name in SQL."""
     return '"' + column.replace('"', '""') + '"'
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = sorted(each for each in path.rglob("*") if _readable(each) and each.is_file())
-        if not found:
-            raise CalibrationError(f"transactions: {path} has no file of sales; allowed: {ALLOWED}")
-        return found
-    if path.exists():
-        if not _readable(path):
-            raise CalibrationError(f"transactions: {path}; allowed: {ALLOWED}")
-        return [path]
-    if any(sign in path.name for sign in "*?["):
-        found = sorted(each for each in path.parent.glob(path.name) if _readable(each))
-        if found:
-            return found
-    raise CalibrationError(f"transactions: {path} does not exist")
-
-
-def _readable(path: Path) -> bool:
-    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
 
 
 def _table(path: Path, copy: Path, connection: duckdb.DuckDBPyConnection) -> Part:

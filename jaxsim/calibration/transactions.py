@@ -2,13 +2,11 @@
 
 import tempfile
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from jaxsim.calibration.aggregate import query_for, read_aggregated
-from jaxsim.calibration.amounts import Decimal
 from jaxsim.calibration.columns import (
     ROLES,
     CalibrationError,
@@ -16,29 +14,10 @@ from jaxsim.calibration.columns import (
     parse_columns,
     usual_columns,
 )  # fmt: skip
-from jaxsim.calibration.days import DateOrder
 from jaxsim.calibration.reader import Reader, Said
+from jaxsim.calibration.settings import TransactionsConfig
 from jaxsim.calibration.source import database, open_parts, quoted
 from jaxsim.calibration.week import closed_weekdays, named_weekdays
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransactionsConfig:
-    """Which file has a shop's transactions, and what its columns mean."""
-
-    transactions: Path | None = None
-    """A row per purchase: CSV (separated by , ; | or tabs, also zipped or gzipped) or Parquet; a
-    folder of such files, or a pattern in quotes."""
-    columns: tuple[str, ...] = ()
-    """The file's columns, as ROLE=COLUMN: date, product and price are needed; customer, segment,
-    cost, group (a product's category) and quantity are optional. Price and cost are for the whole
-    row, or for one piece where there is a quantity. By default columns with usual names."""
-    date_order: DateOrder | None = None
-    """Which of day, month and year comes first, where the dates do not tell."""
-    decimal: Decimal | None = None
-    """The decimal sign, where the numbers do not tell."""
-    first_day: date | None = None
-    """The date of day 1, where days are only numbered."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jaxsim import families
-from jaxsim.errors import UserError
+from jaxsim.errors import ScenarioError
 from jaxsim.files import appearing
 from jaxsim.params import UNLIMITED, Params
 
@@ -20,10 +20,6 @@ NOW_CHARGED = (
     "charge_missed: left out; penalty and goodwill now also know the customers whom hidden "
     "products cost: true says so, false is as in version 1"
 )
-
-
-class ScenarioError(UserError):
-    """A scenario that is not valid: the message names the field, the value and what is allowed."""
 
 
 Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]

@@ -10,7 +10,7 @@ import jaxsim
 from agents.evaluation.simulation import simulate
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim import Action, store
-from jaxsim.rollout import numbered, play, started
+from jaxsim.rollouts import numbered, play, started
 from jaxsim.scenarios import get
 
 KEY = jax.random.key(8)

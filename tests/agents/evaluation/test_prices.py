@@ -13,7 +13,7 @@ from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from jaxsim.exact.optimum import optimum
 from jaxsim.exact.policy import policy_of
 from jaxsim.responses import warmed
-from jaxsim.rollout import keyed
+from jaxsim.rollouts import keyed
 from jaxsim.scenarios import get
 
 STORES = 4096

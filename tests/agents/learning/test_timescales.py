@@ -3,10 +3,9 @@
 import jax.numpy as jnp
 import pytest
 
-from agents.errors import ConfigError
+from agents.errors import ConfigError, ScheduleError
 from agents.learning import timescales
 from agents.learning.config import TrainConfig
-from agents.learning.timescales import ScheduleError
 
 
 def test_rates_follow_the_formula():

@@ -14,7 +14,7 @@ from agents.evaluation.trajectories import record
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.report.pictures import draw_learning, draw_week
 from jaxsim import scenarios
-from jaxsim.rollout import Trajectory
+from jaxsim.rollouts import Trajectory
 
 PERIODS, BURN_IN = 21, 14
 PAIR = scenarios.get("pair")

@@ -14,7 +14,8 @@ from agents.report.tables import study_table
 from agents.study import study
 from agents.study.results_page import learning_of, page_of, write_page
 from agents.study.results_pictures import MEASURES
-from agents.study.study import StudyConfig, reproduce, variants
+from agents.study.settings import StudyConfig
+from agents.study.study import reproduce, variants
 from agents.sweeps.runner import Progress
 from agents.sweeps.sweep_folder import read_table
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from agents.errors import ConfigError
+from agents.errors import ConfigError, ScheduleError
 from agents.learning.config import TrainConfig
-from agents.learning.timescales import ScheduleError
 from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
 from agents.sweeps.memory import fit, parse_size
 from jaxsim.scenarios import get

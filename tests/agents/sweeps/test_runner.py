@@ -20,7 +20,8 @@ from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig
 from agents.runs.pipeline import Result
 from agents.study import insights, study
-from agents.study.study import StudyConfig, Variant, reproduce
+from agents.study.settings import StudyConfig
+from agents.study.study import Variant, reproduce
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from agents.learning import timescales
-from agents.learning.timescales import ScheduleError
+from agents.errors import ScheduleError
+from agents.learning import schedules
 from agents.theory.convergence import (
     RATES,
     SATISFIED,
@@ -80,7 +80,7 @@ def test_the_fast_department_finds_its_best_response(small, learn):
 def test_schedules_satisfy_the_conditions_or_break_them(schedule):
     _, fast, slow = SCHEDULES[schedule]
     if schedule == SATISFIED:
-        timescales.check(fast, slow, "decaying")
+        schedules.check(fast, slow, "decaying")
     else:
         with pytest.raises(ScheduleError):
-            timescales.check(fast, slow, "decaying")
+            schedules.check(fast, slow, "decaying")

@@ -29,19 +29,31 @@ def expire(
     """What was sold is taken from the rows, the oldest units by most buyers and the freshest by a
     share of them; what is too old is wasted; the rest is a period older.
 
-    In whatever order both kinds of buyers come, the same units are left: those between the oldest
-    and the freshest that were taken. Returns units left [N] and by row [A, N], and the ledger.
+    Returns units left [N] and by row [A, N], and the ledger.
     """
     bought = flows.served + flows.substituted
     fresh = slopes.rounded(chance.fresh, params.fresh_share * bought)
-    oldest = bought - fresh
-    counted = jnp.stack(list(accumulate(_rows(state))))
-    kept = slopes.kept(counted - oldest[None, :], left[None, :])
-    kept = jnp.where(params.shelf_life[None, :] > 0, kept, 0.0)
+    kept = kept_of(jnp.stack(list(accumulate(_rows(state)))), bought - fresh, left, params)
     wasted = kept[0]
     older = jnp.concatenate([kept[1:] - kept[:-1], jnp.zeros_like(kept[:1])])
     left = left - wasted
     return left, older, flows.replace(left=left, wasted=wasted)
+
+
+def kept_of(
+    counted: Float[Array, "rows N"],
+    oldest: Float[Array, " N"],
+    left: Float[Array, " N"],
+    params: Params,
+) -> Float[Array, "rows N"]:
+    """Units up to each row that remain of those `counted` there, where `oldest` buyers took the
+    oldest units, others the freshest, and `left` units remained in all; 0 of products that keep.
+
+    In whatever order both kinds of buyers come, the same units are left: those between the oldest
+    and the freshest that were taken.
+    """
+    kept = slopes.kept(counted - oldest[None, :], left[None, :])
+    return jnp.where(params.shelf_life[None, :] > 0, kept, 0.0)
 
 
 def _rows(state: State) -> Float[Array, "A N"]:

@@ -59,10 +59,14 @@ def stock_of(state: State, params: Params) -> Stock:
 
 def protected_season(params: Params) -> Float[Array, "C N"]:
     """Sum of the season index over the L + R periods that an order placed in each phase covers."""
+    return season_sum(params, params.lead_time + params.review)
+
+
+def season_sum(params: Params, periods: Int[Array, " N"]) -> Float[Array, "C N"]:
+    """Sum of the season index over each product's number of periods, from each phase on."""
     index = season_index(params)
     length = params.season_length
     two_seasons = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.tile(index, 2))])
-    periods: Int[Array, " N"] = params.lead_time + params.review
     whole, rest = periods // length, periods % length
     phase = jnp.arange(length)[:, None]
     return whole[None] * index.sum() + two_seasons[phase + rest[None]] - two_seasons[phase]

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import simulate
 from agents.policies.heuristics import (
+    FOR_AGEING,
     ORDER_RULES,
     RECOMMENDERS,
     HeuristicPair,
@@ -22,13 +23,15 @@ from agents.policies.heuristics import (
 )
 from jaxsim.params import Params
 
-SETTINGS = ("safety", "fractile", "spread", "stock_weight", "cap", "gap", "least_margin")
+SETTINGS = (
+    "safety", "fractile", "spread", "stock_weight", "cap", "gap", "least_margin", "low", "limit",
+)  # fmt: skip
 # In this order (cap in review intervals, gap in days): where the search begins, and its limits.
-LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0, 0.0])
-HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0, 0.8])
-FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0, 0.0])
-CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0, 1.0])
-RULE_SETTINGS = [4, 5]  # those of capped and of (s, S) orders alone
+LOWEST = np.array([-1.0, 0.0, -0.1, 0.0, 0.7, 0.0, 0.0, 0.0, 0.3])
+HIGHEST = np.array([3.0, 2.0, 0.5, 3.0, 2.0, 2.0, 0.8, 0.5, 1.2])
+FLOOR = np.array([-4.0, -2.0, -0.5, 0.0, 0.3, 0.0, 0.0, 0.0, 0.1])
+CEILING = np.array([12.0, 6.0, 2.0, 8.0, 20.0, 20.0, 1.0, 1.0, 3.0])
+RULE_SETTINGS = [4, 5, 7, 8]  # those of one order rule alone
 WIDEN = 0.5  # share of the first spread that the second search starts with at least
 
 
@@ -39,6 +42,7 @@ class Effort:
     first_rounds: int = 3  # on each recommender with plain base-stock
     rounds: int = 3  # on every pair, from what its recommender reached
     candidates: int = 360
+    of_a_pair: int = 24  # at least
     elite_share: float = 0.15
     stores: int = 48
     periods: int = 84
@@ -49,11 +53,9 @@ class Effort:
         """Every candidate simulated on this share of the stores, at least two."""
         return replace(self, stores=max(2, round(self.stores * share)))
 
-    @property
-    def store_periods(self) -> int:
-        """What all pairs together are tuned on."""
-        rounds = self.first_rounds + self.rounds
-        return rounds * self.candidates * self.stores * (self.periods + self.burn_in)
+    def each(self, pairs: int) -> int:
+        """Candidates of each of so many pairs per round."""
+        return max(self.candidates // pairs, self.of_a_pair)
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def tune(
     """Every pair of recommender and order rule, tuned; best first. `key`: of the customers that are
     tuned on, by default the same for all trainings.
 
-    The recommenders are first tuned with plain base-stock; capped and (s, S) orders then start
-    from there, as base-stock is a special case of both. A store where every slate is the same has
-    one recommender.
+    The recommenders are first tuned with plain base-stock; the other order rules then start from
+    there, as base-stock is a special case of most. A store where every slate is the same has one
+    recommender; rules for goods that age are for where they do.
     """
     if key is None:
         key = keys_of(0)["tune"]
@@ -93,15 +95,14 @@ def tune(
     search = Search(plain, *(np.tile(each, (len(plain), 1)) for each in box))
     search, _ = _rounds(first_key, rng, search, effort.first_rounds, params, effort)
 
-    centre, spread = (
-        np.repeat(each, len(ORDER_RULES), 0) for each in (search.centre, search.spread)
-    )
+    rules = order_rules(params)
+    centre, spread = (np.repeat(each, len(rules), 0) for each in (search.centre, search.spread))
     centre[:, RULE_SETTINGS], spread[:, RULE_SETTINGS] = (
         box[0][RULE_SETTINGS],
         box[1][RULE_SETTINGS],
     )
     spread = np.maximum(spread, WIDEN * box[1])
-    pairs = [(recommender, rule) for recommender in recommenders(params) for rule in ORDER_RULES]
+    pairs = [(recommender, rule) for recommender in recommenders(params) for rule in rules]
     search, reached = _rounds(
         key, rng, Search(pairs, centre, spread), effort.rounds, params, effort
     )
@@ -112,9 +113,28 @@ def tune(
     return sorted(tuned, key=lambda pair: -pair.profit)
 
 
+def store_periods(params: Params, effort: Effort) -> int:
+    """What all pairs of a store together are tuned on."""
+    kinds = len(recommenders(params))
+    pairs = kinds * len(order_rules(params))
+    first, rounds = effort.first_rounds * kinds, effort.rounds * pairs
+    candidates = first * effort.each(kinds) + rounds * effort.each(pairs)
+    return candidates * effort.stores * (effort.periods + effort.burn_in)
+
+
 def recommenders(params: Params) -> tuple[str, ...]:
-    """All of them, or one where every slate is the same."""
-    return RECOMMENDERS if params.products > params.slots else RECOMMENDERS[:1]
+    """Those that differ in this store: one where every slate is the same."""
+    return _of(RECOMMENDERS if params.products > params.slots else RECOMMENDERS[:1], params)
+
+
+def order_rules(params: Params) -> tuple[str, ...]:
+    """Those that differ in this store: (s, S) where an order has a cost of its own."""
+    placing_costs = bool((params.order_cost > 0).any())
+    return tuple(rule for rule in _of(ORDER_RULES, params) if placing_costs or rule != "s-S")
+
+
+def _of(rules: tuple[str, ...], params: Params) -> tuple[str, ...]:
+    return tuple(rule for rule in rules if params.ages or rule not in FOR_AGEING)
 
 
 def _rounds(
@@ -126,7 +146,7 @@ def _rounds(
     effort: Effort,
 ) -> tuple[Search, np.ndarray]:
     """Cross-entropy rounds, new customers in each; the search after, and its elites' profits."""
-    each = effort.candidates // len(search.pairs)
+    each = effort.each(len(search.pairs))
     elites = max(2, round(effort.elite_share * each))
     reached = np.zeros(len(search.pairs))
     for round_key in jax.random.split(key, rounds):

@@ -19,6 +19,7 @@ from agents.policies.heuristics import (
     HeuristicParams,
     levels_ordering,
     order_quantity,
+    order_stock,
     order_up_to,
     safety_factor,
 )
@@ -166,7 +167,7 @@ class Replenishment:
         return views.with_todays_slates(view, attention * sees_attention)
 
     def _units(self, correction: Array, state: State, params: Params) -> Float[Array, " N"]:
-        stock = views.stock_of(state, params)
+        stock = order_stock(state, self.heuristic, params)
         z = safety_factor(stock, self.heuristic, params) + correction
         return order_quantity(order_up_to(stock, z), stock, state, self.heuristic, params)
 
@@ -174,7 +175,7 @@ class Replenishment:
         self, order: Float[Array, " N"], state: State, params: Params
     ) -> tuple[Float[Array, " N"], Float[Array, " N"]]:
         """Lowest and highest correction that orders these units."""
-        stock = views.stock_of(state, params)
+        stock = order_stock(state, self.heuristic, params)
         lower, upper = levels_ordering(order, stock, state, self.heuristic, params)
         z = safety_factor(stock, self.heuristic, params)
         root = jnp.sqrt(stock.protected) + 1e-6

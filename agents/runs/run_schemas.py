@@ -48,6 +48,10 @@ class Heuristic(Document):
     cap: Number
     gap: Number
     least_margin: Number
+    projected: Number = 0.0  # as in versions without this rule
+    expected_waste: Number = 0.0
+    low: Number = 0.0
+    limit: Number = 1.0
 
 
 class Pair(Document):

@@ -19,7 +19,7 @@ from agents.evaluation.simulation import (
     simulate,
     undefined,
 )
-from agents.evaluation.tuning import Effort, TunedPair, tune
+from agents.evaluation.tuning import Effort, TunedPair, store_periods, tune
 from agents.runs import run_folder
 from agents.schemas import Defined, Document, Number
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
@@ -132,10 +132,11 @@ def run_row(run: PlannedRun, totals: Totals, best: Baseline) -> dict[str, Any]:
 def heuristic_row(run: PlannedRun, best: Baseline) -> dict[str, Any]:
     """One tidy row of the best tuned pair on the customers of a run's store and seed."""
     store = {field: value for field, value in run.settings.items() if field in STORE_FIELDS}
+    effort = Effort().times(run.config.tuning_effort)
     return (
         {"scenario": run.scenario.name, "heuristic": best.name, "seed": run.config.seed}
         | store
-        | {"store_periods": Effort().times(run.config.tuning_effort).store_periods}
+        | {"store_periods": store_periods(run.scenario.params(), effort)}
         | _profit(best.profits)
         | _other_kpis(best.kpis)
     )

@@ -93,7 +93,14 @@ TINY = Sizes(
     horizon=8,
     target_batches=(Batch(16, 4),),
     effort=Effort(
-        first_rounds=1, rounds=1, candidates=30, stores=4, periods=14, burn_in=7, batch=30
+        first_rounds=1,
+        rounds=1,
+        candidates=30,
+        of_a_pair=2,
+        stores=4,
+        periods=14,
+        burn_in=7,
+        batch=30,
     ),
     between=2,
     evaluation_stores=32,

@@ -179,8 +179,7 @@ def _scenario(
     times = np.maximum(each_buys.max(1) / MOST_BUYING, 1.0)
     buying = np.clip(each_buys / times[:, None], 1e-4, MOST_BUYING) @ members
     within = fitted.tastes / (fitted.tastes @ members.T @ members)
-    suppliers = sorted(set(past.groups), key=past.groups.index)
-    lead = [config.lead_times[suppliers.index(g) % len(config.lead_times)] for g in past.groups]
+    lead, life = (_in_turn(past.groups, each) for each in (config.lead_times, config.shelf_lives))
     limits = {}
     if config.capacity_days > 0:
         limits["capacity"] = _rounded(config.capacity_days * past.purchases.sum((1, 2)).mean())
@@ -209,8 +208,15 @@ def _scenario(
         market_noise=_rounded(fitted.market),
     )
     limits |= {"category": category} if len(set(category)) > 1 else {}
+    limits |= {"shelf_life": life, "max_shelf_life": max(life)} if any(life) else {}
     usual = {"name": config.name or config.out.stem, "charge_missed": True}
     return parse(usual | told | body | limits, "calibration")
+
+
+def _in_turn(groups: list[str], values: tuple[int, ...]) -> list[int]:
+    """A value for each product: the groups are given the values in turn."""
+    order = sorted(set(groups), key=groups.index)
+    return [values[order.index(group) % len(values)] for group in groups]
 
 
 def _dispersion(daily: Float[np.ndarray, "D N"]) -> float:

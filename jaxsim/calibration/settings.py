@@ -59,8 +59,11 @@ class CalibrateConfig(TransactionsConfig):
     """Share of visitors who buy one of these products, where there is no customer column."""
     lead_times: tuple[int, ...] = (2,)
     """Assumed lead times in days, assigned to the groups in turn."""
+    shelf_lives: tuple[int, ...] = (0,)
+    """Assumed days in which a fresh unit can be sold, given to the groups in turn; 0: it keeps."""
     holding_a_day: float = 0.03
-    """Assumed holding cost per day, as a share of cost: spoilage and capital."""
+    """Assumed holding cost per day, as a share of cost: capital and space, and spoilage where no
+    shelf lives are given."""
     penalty: float = 0.0
     """Assumed penalty of a lost sale beyond its margin, as a share of price."""
     capacity_days: float = 0.0
@@ -101,7 +104,7 @@ def check(config: CalibrateConfig) -> None:
         value = getattr(config, field)
         if not low <= value <= high:
             raise CalibrationError(f"{field}: {value}; allowed: {low} to {high}")
-    for field in ("lead_times", "slot_weight"):
+    for field in ("lead_times", "shelf_lives", "slot_weight"):
         if not getattr(config, field):
             raise CalibrationError(f"{field}: none; allowed: one or more numbers")
     if (config.transactions is None) == (config.aggregated is None):

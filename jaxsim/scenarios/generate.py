@@ -122,6 +122,43 @@ def loyal() -> Scenario:
     )
 
 
+def fresh() -> Scenario:
+    """A counter of bread, salads and ready meals: margins of 15 to 25 %, and two to four days in
+    which a unit can be sold, so that what is thrown away costs as much as what several others
+    earn."""
+    rng = np.random.default_rng(SEED + 2)
+    products, segments = 10, 4
+    price = np.round(rng.uniform(3, 9, products), 2)
+    margin = np.linspace(0.15, 0.25, products)[rng.permutation(products)]
+    cost = np.round(price * (1 - margin), 2)
+    taste = rng.normal(0, 0.8, (segments, products))
+    weekdays = [0.9, 0.9, 0.95, 1.0, 1.15, 1.2, 0.9]
+    return Scenario(
+        name="fresh",
+        about="Ten goods that spoil in 2 to 4 days, margins 15 to 25 %, lead time 1, slate 2.",
+        max_lead_time=1,
+        max_shelf_life=4,
+        products=[f"fresh {i + 1}" for i in range(products)],
+        segments=[f"segment {k + 1}" for k in range(segments)],
+        price=price.tolist(),
+        cost=cost.tolist(),
+        holding=np.round(0.002 * cost, 4).tolist(),
+        lead_time=1,
+        shelf_life=[2, 3, 4, 2, 3, 4, 2, 3, 4, 3],
+        fresh_share=0.25,
+        arrivals=np.round(rng.uniform(8, 16, segments), 2).tolist(),
+        utility=np.round(taste - 2.0, 3).tolist(),
+        lift=1.5,
+        slot_weight=[1.0, 0.7],
+        season=[weekdays],
+        substitution=0.4,
+        charge_missed=True,
+        market_persistence=0.8,
+        market_noise=0.1,
+        forecast_memory=0.95,
+    )
+
+
 def marketplace(products: int, segments: int = 20, slots: int = 5) -> Scenario:
     """A generated catalogue: tastes of low rank, popularity by a power law, mixed lead times."""
     rng = np.random.default_rng(SEED + products)
@@ -160,7 +197,7 @@ def marketplace(products: int, segments: int = 20, slots: int = 5) -> Scenario:
 
 def every() -> list[Scenario]:
     """All of them."""
-    return [*classical(), pair(), boutique(), scarce(), loyal(), marketplace(200)]
+    return [*classical(), pair(), boutique(), scarce(), loyal(), fresh(), marketplace(200)]
 
 
 def main() -> None:

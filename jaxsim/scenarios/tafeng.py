@@ -41,7 +41,8 @@ FRESH = CalibrateConfig(
     train_days=90,
     least_margin=0.04,
     lead_times=(1, 2, 3),
-    holding_a_day=0.03,
+    shelf_lives=(4, 7, 10, 0, 6),
+    holding_a_day=0.002,
     penalty=0.05,
     capacity_days=2.0,
     overflow=0.05,
@@ -51,11 +52,12 @@ DRY = replace(
     FRESH,
     out=FOLDER / "grocery-dry.json",
     name="grocery-dry",
+    shelf_lives=(0,),
     holding_a_day=0.25 / 365,
     capacity_days=0.0,
 )
 ABOUT = {
-    "grocery": "Fresh goods of a supermarket, five needs: 3 % of cost a day, shelves are short.",
+    "grocery": "Goods of a supermarket, five needs: most spoil in 4 to 10 days, short shelves.",
     "grocery-dry": "The same goods if they kept: 25 % of cost a year, no shelf limit.",
 }
 

@@ -1,5 +1,7 @@
 """The classical rules do what their names say, and tuning finds the known best."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,21 +9,25 @@ import pytest
 
 from agents.evaluation.simulation import profit_per_period, simulate_each
 from agents.evaluation.tuning import Effort, tune
+from agents.policies import projection
 from agents.policies.heuristics import (
+    ORDER_RULES,
     RECOMMENDERS,
     HeuristicPair,
     HeuristicParams,
     balancing_penalty,
     levels_ordering,
     order_quantity,
+    order_stock,
     recommend,
 )
 from jaxsim import store
+from jaxsim.exact import known_perishables, perishable_rules
 from jaxsim.params import UNLIMITED
 from jaxsim.scenarios import get
 from jaxsim.views import stock_of
 
-PLAIN = HeuristicParams("margin", safety=1.0, fractile=0.5, spread=0.1, cap=1.0, gap=2.0)
+PLAIN = HeuristicParams("margin", safety=1.0, fractile=0.5, spread=0.1, cap=1.0, gap=2.0, low=0.4)
 QUANTITY, LEVELS = jax.jit(order_quantity), jax.jit(levels_ordering)
 
 
@@ -80,7 +86,7 @@ def test_what_earns_too_little_is_not_ordered(boutique):
     assert (ordered("base-stock", params, empty) > 0).all()
 
 
-@pytest.mark.parametrize("rule", ["base-stock", "capped", "s-S"])
+@pytest.mark.parametrize("rule", ORDER_RULES)
 @pytest.mark.parametrize("gap", [0.0, 0.7, 5.0])
 @pytest.mark.parametrize("pack", [1.0, 6.0])
 def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule, gap, pack):
@@ -88,7 +94,7 @@ def test_levels_between_the_ends_order_the_same_and_others_do_not(boutique, rule
     params = params.replace(pack=jnp.full(10, pack))
     state = state.replace(on_hand=jnp.round(state.on_hand * jnp.linspace(0.0, 2.0, 10)))
     heuristic = PLAIN.replace(cap=2.0, gap=gap, least_margin=0.4).for_rule(rule)
-    stock = stock_of(state, params)
+    stock = order_stock(state, heuristic, params)
 
     def quantity(level):
         return QUANTITY(level, stock, state, heuristic, params)
@@ -131,7 +137,7 @@ def test_tuning_finds_the_published_policies_of_lost_sales():
     params = get("lost-sales").params().replace(forecast_memory=jnp.float32(1.0))
     tuned = tune(params, Effort().times(0.5), jax.random.key(0))
     assert {pair.name for pair in tuned} == {
-        f"popularity+{rule}" for rule in ("base-stock", "capped", "s-S")
+        f"popularity+{rule}" for rule in ("base-stock", "capped", "projected")
     }
     totals = simulate_each(
         jax.random.key(1), {each.name: each.policy for each in tuned}, params, 512, 500, 50
@@ -139,4 +145,64 @@ def test_tuning_finds_the_published_policies_of_lost_sales():
     costs = {name: -profit_per_period(each, 500).mean() for name, each in totals.items()}
     assert costs["popularity+base-stock"] == pytest.approx(5.20, abs=0.06)
     assert costs["popularity+capped"] == pytest.approx(4.80, abs=0.06)
-    assert tuned[0].name == "popularity+capped"
+    assert costs["popularity+projected"] == pytest.approx(4.74, abs=0.06)
+    assert tuned[0].name == "popularity+projected"
+
+
+@pytest.mark.parametrize("lead_time", [1, 2])
+@pytest.mark.parametrize("lifo", [True, False])
+def test_expected_waste_and_the_rule_that_orders_it_again_are_the_exact_solvers(lead_time, lifo):
+    product = replace(known_perishables.poisson(lifo, 0.0), lead_time=lead_time)
+    params, states = every_state(product)
+    wasted = jax.vmap(lambda state: projection.on_mean_demand(state, params).wasted[0])(states)
+    np.testing.assert_allclose(wasted, perishable_rules.expected_waste(product), atol=1e-4)
+    low, high, limit = 6.0, 10.0, 7.0
+    protected = 4.0 * (lead_time + 1)
+    rule = HeuristicParams(
+        safety=(high - protected) / np.sqrt(protected), fractile=0.0,
+        low=(high - low) / protected, limit=limit / protected,
+    ).for_rule("BSP-low-EW")  # fmt: skip
+    pair = HeuristicPair(rule)
+    order = jax.vmap(lambda state: pair.act(jax.random.key(0), (), state, params)[0].order[0])
+    exact = perishable_rules.low_stock(product, low, high, limit)
+    assert (np.abs(order(states) - exact) <= 1).all()  # halves are rounded to the even unit here
+    assert (np.asarray(order(states)) == exact).mean() > 0.9
+
+
+@pytest.mark.parametrize("lead_time", [1, 2])
+@pytest.mark.parametrize("lifo", [True, False])
+def test_the_projected_stock_is_near_the_exact_expectation(lead_time, lifo):
+    product = replace(known_perishables.poisson(lifo, 0.0), lead_time=lead_time)
+    params, states = every_state(product)
+    arrives = jax.vmap(lambda state: projection.expected(state, params).on_arrival[0])(states)
+    exact = perishable_rules.expected_usable(product)
+    assert np.abs(arrives - exact).max() < 0.4
+    assert np.abs(arrives - exact).mean() < 0.1
+
+
+def every_state(product):
+    """The product's store, and each state that the exact solver knows, in its order."""
+    params = known_perishables.store_of(product, "poisson").replace(forecast_memory=jnp.ones(()))
+    blank = store.reset(jax.random.key(0), params)
+    at = np.indices(product.sizes, np.float32).reshape(len(product.sizes), -1).T
+    rows, pipeline = at[:, : product.shelf_life], at[:, product.shelf_life :]
+    pipeline = np.hstack([pipeline, np.zeros((len(at), 1), np.float32)])
+    states = jax.vmap(
+        lambda rows, pipeline: blank.replace(
+            on_hand=rows.sum()[None], expiring=rows[:, None], pipeline=pipeline[:, None]
+        )
+    )(jnp.asarray(rows), jnp.asarray(pipeline))
+    return params, states
+
+
+def test_what_would_be_wasted_is_shown_by_the_freshness_rule():
+    params = get("fresh").params()
+    state = store.reset(jax.random.key(0), params)
+    full, keeps = jnp.full(10, 4.0), state.replace(on_hand=jnp.full(10, 4.0))
+    rows = jnp.zeros((4, 10)).at[3].set(full)
+    expires = keeps.replace(expiring=rows.at[:, 6].set(jnp.array([4.0, 0.0, 0.0, 0.0])))
+    rule = HeuristicParams("freshness", stock_weight=8.0)
+    shown = np.asarray(recommend(expires, rule, params))
+    assert (shown == 6).any(1).all()
+    others = np.asarray(recommend(keeps.replace(expiring=rows), rule, params))
+    assert not (others == 6).any(1).all()

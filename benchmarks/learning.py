@@ -6,17 +6,17 @@ are over the best tuned pair on the same customers, gaps to the exact optimum. E
 file, so that what was measured is not measured again. Writes benchmarks/learning.json.
 """
 
+import itertools
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import psutil
@@ -33,14 +33,11 @@ from agents.learning.config import TrainConfig
 from agents.learning.regimes import RegimeName
 from agents.learning.training import chunks, prepared
 from agents.policies.departments import Departments
-from agents.policies.heuristics import HeuristicParams
 from agents.runs import run_folder
-from agents.sweeps import vectorised
-from agents.sweeps.vectorised import Runs
-from benchmarks import command
+from benchmarks import command, published_grids
 from benchmarks.measure import machine
+from benchmarks.published_grids import GRIDS, Grid, Optimal
 from jaxsim import scenarios
-from jaxsim.exact import classical
 from jaxsim.exact.optimum import optimum
 from jaxsim.exact.policy import policy_of
 from jaxsim.params import UNLIMITED, Params
@@ -113,12 +110,10 @@ ROWS = (
     *(Row(f"grocery-{regime}", "grocery", dict(regime=regime), of="grocery") for regime in APART),
     Row("scarce", "scarce", {}),
     Row("loyal", "loyal", {}, periods=400, burn_in=200),
+    Row("fresh", "fresh", {}),
+    Row("fresh-silo", "fresh", dict(regime="silo"), of="fresh"),
 )  # fmt: skip
-LOST_SALES = "lost-sales"
-ONE_PRODUCT = TrainConfig(
-    iterations=1440, stores=32, horizon=32, replenishment_memory="none", fast_rate=1e-2
-)
-CHECKS = 4  # of the lost-sales stores on validation customers; the best weights are kept
+NAMES = (*(row.name for row in ROWS), *(grid.name for grid in GRIDS))
 
 
 @dataclass(frozen=True)
@@ -129,7 +124,7 @@ class Config:
     """File for the rows."""
     work: Path = Path("runs/benchmark-learning")
     """Folder for tuned pairs and for what each seed came to."""
-    rows: tuple[str, ...] = field(default_factory=lambda: (*(row.name for row in ROWS), LOST_SALES))
+    rows: tuple[str, ...] = NAMES
     """Which rows."""
     seeds: int = 8
     """Trainings of each row."""
@@ -188,61 +183,12 @@ def tuned_pairs(row: Row, work: Path) -> list[TunedPair]:
     return run_folder.read_heuristics(folder)
 
 
-def lost_sales_measured(seeds: list[int], work: Path) -> None:
-    """All 32 published stores in one sweep for each seed: their gaps to the exact optimum."""
-    stores = {each: _lost_sales_store(*each) for each in classical.lost_sales_grid()}
-    trainer = ONE_PRODUCT.trainer(HeuristicParams(recommender="popularity", stock_weight=0.0))
-    exact = None
+def grid_measured(grid: Grid, seeds: list[int], work: Path) -> None:
+    """All stores of a grid in one sweep for each seed that has no file yet."""
+    solved: dict[str, Optimal] = {}
     for seed in seeds:
-        if _path(work, LOST_SALES, seed).exists():
-            continue
-        exact = exact or {
-            each: policy_of(optimum(params, tolerance=TOLERANCE)) for each, params in stores.items()
-        }
-        keys, began = keys_of(seed), time.perf_counter()
-        groups = {}
-        for family in ("poisson", "geometric"):
-            own = [params for (each, *_), params in stores.items() if each == family]
-            groups[family] = vectorised.start(
-                jax.random.split(jax.random.fold_in(keys["learn"], len(groups)), len(own)),
-                vectorised.repeated(trainer, len(own)),
-                vectorised.stacked(own),
-            )
-        groups = _lost_sales_trained(groups, keys["validate"])
-        seconds = time.perf_counter() - began
-        learned = {family: iter(vectorised.policies(runs)) for family, runs in groups.items()}
-        gaps = {
-            " ".join(map(str, each)): agreement(
-                keys["evaluate"], next(learned[each[0]]), exact[each], params, 512, 400
-            ).gap_percent
-            for each, params in stores.items()
-        }
-        write_json(
-            _path(work, LOST_SALES, seed),
-            {
-                "seed": seed,
-                "seconds": seconds,
-                "store_periods": ONE_PRODUCT.store_periods,
-                "gaps": gaps,
-            },
-        )
-
-
-def _lost_sales_trained(groups: dict[str, Runs], key: jax.Array) -> dict[str, Runs]:
-    for _ in range(CHECKS):
-        groups, _ = vectorised.learn(groups, ONE_PRODUCT.iterations // CHECKS)
-        for name, runs in groups.items():
-            customers = vectorised.repeated(key, len(runs.kept_profit))
-            now = vectorised.current(runs)
-            totals = vectorised.evaluate(customers, now, runs.params, 256, 200, 60)
-            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / 200)
-    return groups
-
-
-def _lost_sales_store(kind: str, penalty: float, lead_time: int) -> Params:
-    """All of one shape, and with the rate of demand known, as the exact solver knows it."""
-    params = classical.one_product("lost-sales", penalty, lead_time, kind)
-    return params.replace(max_lead_time=4, forecast_memory=jnp.ones(()))
+        if not _path(work, grid.name, seed).exists():
+            write_json(_path(work, grid.name, seed), published_grids.measured(grid, seed, solved))
 
 
 def table(config: Config) -> list[dict[str, Any]]:
@@ -258,11 +204,11 @@ def table(config: Config) -> list[dict[str, Any]]:
                 | _estimate("gain", [each["gain"] for each in seeds])
                 | (_estimate("gap_percent", gaps) if gaps else {})
             )
-    seeds = _seeds_of(config.work, LOST_SALES)
-    for name, over in (("mean", np.mean), ("worst", np.max)):
+    for grid, (name, over) in itertools.product(GRIDS, (("mean", np.mean), ("worst", np.max))):
+        seeds = _seeds_of(config.work, grid.name)
         if seeds:
             gaps = [float(over(list(each["gaps"].values()))) for each in seeds]
-            shared = _shared(f"{LOST_SALES}-{name}", "32 lost-sales stores", seeds)
+            shared = _shared(f"{grid.name}-{name}", grid.about, seeds)
             found.append(shared | _estimate("gap_percent", gaps))
     return found
 
@@ -296,8 +242,9 @@ def _one(config: Config, name: str) -> None:
     """The seeds of one row; with none, its store is tuned and that is all."""
     seeds = list(range(config.first_seed, config.first_seed + config.seeds))
     open_folder(config.work / name)
-    if name == LOST_SALES:
-        lost_sales_measured(seeds, config.work)
+    grid = next((grid for grid in GRIDS if grid.name == name), None)
+    if grid is not None:
+        grid_measured(grid, seeds, config.work)
     else:
         measured(next(row for row in ROWS if row.name == name), seeds, config.work)
 

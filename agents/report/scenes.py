@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from agents.evaluation.prices import stock_prices_along
 from agents.evaluation.trajectories import DAYS, record
+from agents.report.ageing import ageing_of
 from agents.report.figures import Chart
 from agents.report.pictures import best_sellers, price_charts, response_chart
 from jaxsim import choice
@@ -85,9 +86,9 @@ def story_of(
     according to `sales`. Units when deciding: `on_hand` (T, N) and `pipeline` (T, L, N), whose row
     l arrives l + 1 receipts from now. Units of the period: `ordered`, `sold`, and `turned_away`,
     lost or now waiting. `attention` (T, K, N) by segment, and its mean over customers, are from 0
-    to 1."""
-    flows, shown = trace.flows, best_sellers(sales, PLAYED)
-    attention = jax.vmap(choice.attention_of, (0, None))(trace.action.slate, scenario.params())
+    to 1. `ageing`, as from `ageing_of`, where goods age."""
+    flows, shown, params = trace.flows, best_sellers(sales, PLAYED), scenario.params()
+    attention = jax.vmap(choice.attention_of, (0, None))(trace.action.slate, params)
     units = {
         "on_hand": trace.state.on_hand,
         "pipeline": trace.state.pipeline,
@@ -105,6 +106,7 @@ def story_of(
             name: np.asarray(leaf, float)[..., shown].round(3).tolist()
             for name, leaf in shares.items()
         },
+        **({"ageing": ageing_of(trace, params, shown)} if params.ages else {}),
     }
 
 

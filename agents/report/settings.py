@@ -25,6 +25,8 @@ class ReportConfig:
     """Folders of runs or sweeps."""
     out: Path | None = None
     """The page; by default report.html in the run's folder, or in the one that holds them all."""
+    all_pairs: bool = False
+    """Show every tuned pair, also those that are dominated."""
 
     @property
     def page(self) -> Path:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from agents.learning.config import TrainConfig
+from agents.report.pairs import dominated, hidden_line
 from agents.sweeps.runner import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
 from jaxsim.calibration.reader import Said
@@ -90,12 +91,18 @@ class SweepProgress(_Progress):
         self._advance(self._done, f"{self._done:.1f} of {self._total} runs", news)
 
 
-def policy_table(summary: dict[str, Any]) -> Table:
-    """Policies by profit, with intervals and the paired difference to the best heuristic."""
-    sizes = summary["evaluation"]
+def policy_table(summary: dict[str, Any], all_pairs: bool = False) -> Table:
+    """Policies by profit, with intervals and the paired difference to the best heuristic; without
+    the dominated pairs, unless `all_pairs` are asked for."""
+    sizes, policies = summary["evaluation"], summary["policies"]
     title = f"{summary['scenario']}: profit per period with 95 % intervals"
     alike = f"the same {sizes['stores']:,} stores × {sizes['periods']} periods for all"
-    return _policies(summary, f"{title}\n{alike}")
+    profits = {name: row["profit_mean"] for name, row in policies.items()}
+    hidden = [] if all_pairs else dominated(profits)
+    shown = {name: row for name, row in policies.items() if name not in hidden}
+    table = _policies(summary | {"policies": shown}, f"{title}\n{alike}")
+    table.caption = hidden_line(hidden) or None
+    return table
 
 
 def _policies(summary: dict[str, Any], title: str) -> Table:
@@ -190,7 +197,8 @@ def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
     """One line for each combination of settings: means over its seeds, and the spread of gains.
     `runs` is runs.csv; `settings` the fields of the grid."""
     groups = runs.groupby(settings or "scenario", sort=False)
-    kpis = groups[["profit", "fill_rate", "holding_paid", "turnover"]].mean()
+    wasted = ["waste"] if "waste" in runs and runs["waste"].any() else []
+    kpis = groups[["profit", "fill_rate", "holding_paid", "turnover", *wasted]].mean()
     rows = kpis.join(groups["gain"].agg(["size", "mean", "min", "max"])).reset_index()
     columns = {setting: f"{{{setting}}}" for setting in settings} | {
         "seeds": "{size}",
@@ -202,6 +210,7 @@ def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
         "holding": "{holding_paid:,.3f}",
         "turns": "{turnover:,.3f}",
     }
+    columns |= {"waste": "{waste:,.3f}"} if wasted else {}
     title = "means over seeds: profit per period, and the gain over the best tuned pair"
     return _table(title, columns, rows.to_dict("records"))
 

@@ -48,6 +48,8 @@ def show(console: Console, table: Table) -> None:
         for heading, cell in zip(headings, row, strict=True):
             if cell != "":
                 console.print(f"{heading:<{longest}}  {cell}", soft_wrap=True)
+    if table.caption:
+        console.print(f"\n{table.caption}", style="dim italic")
 
 
 def _spelt(error: UnicodeError) -> tuple[str, int]:

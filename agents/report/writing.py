@@ -1,8 +1,8 @@
 """The verb `report`, and the page that every training leaves: one file that needs no network.
 
 Pictures that are rows of bars are HTML lists and tables, so that they can be read aloud, printed
-and read on a phone; lines are drawn by `agents.report.figures`; the player by `player.js` from the
-numbers that the page carries.
+and read on a phone; lines are drawn by `agents.report.figures`; the player by `player.js`, and
+`ageing.js` where goods age, from the numbers that the page carries.
 """
 
 import math
@@ -15,6 +15,7 @@ from agents import files
 from agents.evaluation.keys import keys_of
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
+from agents.report.pairs import dominated, hidden_line
 from agents.report.pictures import learning_charts
 from agents.report.results import STEPS, Finished, Results, read, results_of, rounded
 from agents.report.scenes import Scenes, scenes_of
@@ -39,21 +40,27 @@ def write_report(config: ReportConfig) -> Path:
     # A sweep keeps no weights where a report looks for them.
     kept = [run for run in finished if run.group == results.group and not is_sweep(run.folder)]
     scenario = _scenario(finished[0].folder)
-    page = page_of(scenario, results, _scenes(kept[0]) if kept else None)
+    page = page_of(scenario, results, _scenes(kept[0]) if kept else None, config.all_pairs)
     files.open_folder(config.page.parent)
     files.write_text(config.page, page)
     return config.page
 
 
-def page_of(scenario: Scenario, results: Results, scenes: Scenes | None) -> str:
+def page_of(
+    scenario: Scenario, results: Results, scenes: Scenes | None, all_pairs: bool = False
+) -> str:
     """The whole page on trainings of this store; `scenes` show one policy at work, where its
-    weights were kept."""
+    weights were kept. Pairs that are dominated are on it if `all_pairs` are asked for."""
+    profits = {row.name: row.profit for row in results.rows if not row.learned}
+    hidden = [] if all_pairs else dominated(profits)
     shown = next(run for run in results.trainings if run.group == results.group)
     first = next(curve for curve in results.curves if curve.group == results.group)
     return render(
         "report.html.jinja",
         about=scenario.about,
         results=results,
+        hidden=hidden,
+        hidden_line=hidden_line(hidden),
         absences=absence_lines(shown.summary, scenario.products),
         scenes=scenes,
         learning=learning_charts(results.curves, results.best_profit, first),

@@ -28,6 +28,8 @@ class LaunchConfig:
     """How many processes there are; not with `--coordinator auto`."""
     process_id: int | None = None
     """Which of them this is, from 0; not with `--coordinator auto`."""
+    all_pairs: bool = False
+    """Show every tuned pair at the end, also those that are dominated."""
 
     def validate(self) -> None:
         """Raises `ConfigError`, `ScheduleError` or `ScenarioError`."""
@@ -66,6 +68,8 @@ class EvaluateConfig:
     """Periods dropped before."""
     devices: int | None = None
     """Devices that share the stores; by default all there are."""
+    all_pairs: bool = False
+    """Show every tuned pair, also those that are dominated."""
 
     def validate(self) -> None:
         """Raises `ConfigError` or `RunError`."""

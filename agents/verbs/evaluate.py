@@ -34,7 +34,7 @@ def run(config: EvaluateConfig, console: Console) -> None:
         for name, policy in ((LEARNED, departments), (best.name, best.policy))
     }
     write_json(open_folder(config.run) / "evaluation.json", summary)
-    show(console, tables.policy_table(summary))
+    show(console, tables.policy_table(summary, config.all_pairs))
     for line in tables.absence_lines(summary, scenario.products):
         console.print(line, soft_wrap=True)
     show(console, tables.price_table(summary, scenario.products))

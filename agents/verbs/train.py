@@ -26,9 +26,9 @@ def run(launch: LaunchConfig, console: Console) -> None:
         console.print("writing the report", style="dim")
         began = time.perf_counter()
         draw_run(config, result)
-        write_report(ReportConfig((config.folder,)))
+        write_report(ReportConfig((config.folder,), all_pairs=launch.all_pairs))
         report_seconds = time.perf_counter() - began
-        show(console, tables.policy_table(result.summary))
+        show(console, tables.policy_table(result.summary, launch.all_pairs))
         for line in tables.absence_lines(
             result.summary, run_folder.read_scenario(config.folder).products
         ):

@@ -160,5 +160,3 @@ class Player {
     return element("div", { class: "strip" }, head, svg);
   }
 }
-
-new Player(document.getElementById("player"), JSON.parse(document.getElementById("stories").textContent));

@@ -8,6 +8,7 @@ import re
 import shlex
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,20 +20,24 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from agents.devices import ONE
 from agents.errors import RunError
+from agents.evaluation.trajectories import DAYS, record
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.report.results import Finished, Results, command_of, results_of, rounded
-from agents.report.scenes import Scenes, scenes_of
+from agents.report.scenes import Scenes, scenes_of, story_of
 from agents.report.writing import page_of
 from agents.runs.pipeline import compared
 from jaxsim import scenarios
+from jaxsim.scenarios.scenario import Scenario
+from tests.agents.report.test_terminal import PAIRS
 from tests.conftest import Browser
 from train import parse
 
 PAIR = scenarios.get("pair")
 RULE = HeuristicParams(recommender="balancing", fractile=0.5)
 GOOD, BAD = (HeuristicPair(RULE.replace(safety=jnp.float32(z))) for z in (0.5, 3.0))
+AGES = PAIR.model_copy(update={"max_shelf_life": 3, "shelf_life": [2, 3], "disposal": 1.0})
 TUNED = [TunedPair("balancing+base-stock", HeuristicPair(RULE), 0.0)]
 
 
@@ -88,6 +93,26 @@ def scenes() -> Scenes:
 def page(results: Results, scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page_of(PAIR, results, scenes), encoding="utf-8")
+    return path
+
+
+def aged(scenario: Scenario) -> dict[str, Any]:
+    trace = jax.device_get(record(jax.random.key(0), BAD, scenario.params(), DAYS, 10))
+    return story_of("learned", trace, scenario, trace.flows.sold.sum(0))
+
+
+@pytest.fixture(scope="module")
+def several(results: Results) -> Results:
+    best, pair, *_ = results.rows
+    pairs = [dataclasses.replace(pair, name=name, profit=profit) for name, profit in PAIRS.items()]
+    return dataclasses.replace(results, rows=[best, *pairs])
+
+
+@pytest.fixture(scope="module")
+def aged_page(several: Results, scenes: Scenes, page: Path) -> Path:
+    path = page.with_name("aged.html")
+    html = page_of(AGES, several, dataclasses.replace(scenes, stories=[aged(AGES)]))
+    path.write_text(html, encoding="utf-8")
     return path
 
 
@@ -180,6 +205,24 @@ def test_scenes_are_what_was_simulated(scenes):
     assert all(0.5 < share <= 1 for share in switching.same)
 
 
+def test_stories_of_goods_that_age_are_what_was_simulated():
+    """Oldest first: what its product's buyers leave of the units on their last day is wasted."""
+    story = aged(AGES)
+    ageing, sold, ordered = (story["ageing"], *map(np.array, (story["sold"], story["ordered"])))
+    late, wasted = np.array(ageing["last_day"]), np.array(ageing["wasted"])
+    owned = np.array(story["on_hand"]) + np.array(story["pipeline"]).sum(1)
+    np.testing.assert_array_equal(owned[1:], (owned + ordered - sold - wasted)[:-1])
+    np.testing.assert_array_equal(np.sum(ageing["by_age"], 1), story["on_hand"])
+    np.testing.assert_array_equal(wasted, np.maximum(late - sold, 0))
+    shown, unseen, thrown = (np.array(each) for each in ageing["ending"].values())
+    np.testing.assert_allclose(shown + unseen + thrown, late.sum(1), atol=0.02)
+    assert wasted.sum() > 0 and shown.sum() > 0 and unseen.min() >= -0.01
+    assert ageing["told"].startswith(f"of {late.sum()} units on their last day, ")
+    assert ageing["told"].endswith(f" and {wasted.sum()} were thrown away.")
+    daily = aged(AGES.model_copy(update={"lead_time": 0, "shelf_life": 1}))
+    np.testing.assert_array_equal(daily["ageing"]["last_day"], daily["ordered"])
+
+
 def test_page_asks_nothing_of_anybody(browser: Browser, page):
     browser.open(page)
     assert browser.complaints() == []
@@ -203,6 +246,12 @@ def test_charts_are_there_and_say_what_they_show(browser: Browser, page):
         "!(each.ariaLabel || each.textContent.trim() || each.labels?.length)).length"
     )
     assert unnamed == 0
+
+
+def test_dominated_pairs_are_hidden_unless_they_are_asked_for(several, aged_page):
+    hidden, shown = aged_page.read_text(encoding="utf-8"), page_of(PAIR, several, None, True)
+    assert [name for name in PAIRS if name not in hidden] == ["margin+capped"]
+    assert "1 dominated pair is hidden" in hidden and all(name in shown for name in PAIRS)
 
 
 def test_ids_are_there_once_and_the_same_whenever_the_page_is_written(results, scenes, page):
@@ -298,10 +347,19 @@ def test_keyboard_and_choices_show_other_numbers(browser: Browser, page, scenes)
     )
 
 
-def test_fits_a_phone(browser: Browser, page):
-    browser.open(page, width=360)
-    assert browser.run("document.documentElement.scrollWidth") <= 360
-    assert browser.complaints() == []
+def test_fits_a_phone(browser: Browser, page, aged_page):
+    for each in (page, aged_page):
+        browser.open(each, width=360)
+        assert browser.run("document.documentElement.scrollWidth") <= 360
+        assert browser.complaints() == []
+    ageing = aged(AGES)["ageing"]
+    for _ in range(day := int(np.argmax(np.sum(ageing["wasted"], 1)))):
+        press(browser, "next")
+    told, late = browser.run(STRIPS), ageing["last_day"][day]
+    assert f"{late[0]} on their last day" in told and f"{ageing['wasted'][day][0]} wasted" in told
+    marks = "[...document.querySelectorAll('.late-units')].map((each) => each.textContent)"
+    assert browser.run(marks) == [f"{units} last day" for units in late if units]
+    assert browser.run("document.querySelector('.ages').innerText").endswith(ageing["told"])
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -19,6 +19,25 @@ SUMMARY = {
     "scenario": NAME, "evaluation": SIZES, "best_heuristic": "myopic",
     "policies": {"learned": ROW, "myopic": ROW},
 }  # fmt: skip
+PAIRS = {
+    "myopic+s-S": 5.0, "margin+s-S": 4.0, "myopic+capped": 3.0, "margin+capped": 2.0,
+    "margin+base-stock": 1.0,
+}  # fmt: skip
+"""Profits of pairs; only the fourth is neither the best of its recommender nor of its rule."""
+
+
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_a_table_of_pairs_says_how_many_are_hidden(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    rows = {name: ROW | {"profit_mean": profit} for name, profit in PAIRS.items()}
+    summary = SUMMARY | {"best_heuristic": "myopic+s-S", "policies": rows | {"learned": ROW}}
+    show(open_console(), policy_table(summary))
+    hidden = capsys.readouterr().out
+    assert "1 dominated pair is hidden" in hidden and "--all-pairs" in hidden
+    assert [name for name in PAIRS if name not in hidden] == ["margin+capped"]
+    show(open_console(), policy_table(summary, all_pairs=True))
+    shown = capsys.readouterr().out
+    assert "hidden" not in shown and all(name in shown for name in PAIRS)
 
 
 @pytest.mark.parametrize("columns", ["60", None])

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxsim.rollout import Policy
+from jaxsim.rollouts import Policy
 
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import profit_per_period, simulate

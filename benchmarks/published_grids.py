@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxsim.rollouts import Policy
 
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import profit_per_period, simulate
@@ -22,6 +21,7 @@ from jaxsim.exact.optimum import optimum
 from jaxsim.exact.perishable import best_orders
 from jaxsim.exact.policy import policy_of
 from jaxsim.params import Params
+from jaxsim.rollouts import Policy
 
 TOLERANCE = 1e-4  # of the exact optimum, money per period
 ONE_PRODUCT = TrainConfig(

@@ -1,0 +1,141 @@
+"""What happened in a game, in numbers and in plain sentences."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from agents.play.game import WEEK
+from jaxsim import store
+from jaxsim.params import Params
+from jaxsim.records import Flows
+
+
+@dataclass(frozen=True)
+class Days:
+    """Sums over products, a number for each day."""
+
+    profit: Float[np.ndarray, " T"]  # money, each unit's cost charged when it is sold or wasted
+    sold: Float[np.ndarray, " T"]  # units
+    missed: Float[np.ndarray, " T"]  # customers whom absence cost
+    wasted: Float[np.ndarray, " T"]  # units
+    left: Float[np.ndarray, " T"]  # units, in the evening
+    empty: Float[np.ndarray, " T"]  # products with no stock when customers came
+
+
+@dataclass(frozen=True)
+class Week:
+    """What a reader is told after seven days."""
+
+    number: int  # from 1
+    profit: float
+    facts: list[str]
+    hint: str
+
+
+def days_of(flows: Flows, params: Params) -> Days:
+    """A path's ledger, leading axis days, by day."""
+    profit = np.asarray(store.profit_on_sale(flows, params))
+    return Days(
+        profit=profit.sum(-1),
+        sold=flows.sold.sum(-1),
+        missed=flows.missed.sum(-1),
+        wasted=flows.wasted.sum(-1),
+        left=flows.left.sum(-1),
+        empty=(1 - flows.offered).sum(-1),
+    )
+
+
+def week_of(flows: Flows, params: Params, names: list[str], number: int, orders: bool) -> Week:
+    """The week that a path's days make: `flows` has a leading axis of seven days. `orders`: the
+    reader is replenishment, else recommendation."""
+    margin, holding = np.asarray(params.price - params.cost), np.asarray(params.holding)
+    missed, left = flows.missed.sum(0), flows.left.mean(0)
+    idle = np.maximum(left - flows.sold.sum(0) / WEEK, 0.0)  # more than a day's sales
+    in_vain = (flows.attention * (flows.offered == 0)).sum(0)
+    waste = flows.wasted * np.asarray(params.cost) + flows.disposal
+    costs = {
+        "missed": float((missed * (margin + np.asarray(params.penalty))).sum()),
+        "left": float((idle * holding).sum() * WEEK + waste.sum()),
+        "in_vain": float((in_vain > 0).any()) * float((missed * margin)[in_vain > 0].sum()),
+    }
+    facts = [
+        _missed_line(missed, costs["missed"], names),
+        _left_line(flows, left, costs["left"], names),
+        _in_vain_line(in_vain, float(flows.attention.sum()), names),
+    ]
+    worst = _most(missed if costs["missed"] >= costs["left"] else idle, names)
+    hint = _hint(costs, worst, orders, int(np.asarray(params.lead_time).max()))
+    profit = float(np.asarray(store.profit_on_sale(flows, params)).sum())
+    return Week(number, profit, [each for each in facts if each], hint)
+
+
+def _missed_line(missed: np.ndarray, cost: float, names: list[str]) -> str:
+    if missed.sum() < 0.5:
+        return "No customer met an empty shelf."
+    return (
+        f"{missed.sum():.0f} customers did not get what they came for, as the shelf was empty "
+        f"(most of them: {_most(missed, names)}). Their margin: {cost:,.0f}."
+    )
+
+
+def _left_line(flows: Flows, left: np.ndarray, cost: float, names: list[str]) -> str:
+    sold, wasted = flows.sold.sum() / WEEK, flows.wasted.sum()
+    cover = f"{left.sum() / sold:.1f} days of sales" if sold else "and nothing was sold"
+    line = (
+        f"{left.sum():.0f} units were left in the evening, on average: {cover} "
+        f"(most: {_most(left, names)})."
+    )
+    thrown = f" {wasted:.0f} units grew too old and were thrown away." if wasted else ""
+    return f"{line}{thrown} What lay longer than a day cost {cost:,.0f}."
+
+
+def _in_vain_line(in_vain: np.ndarray, all_places: float, names: list[str]) -> str:
+    if in_vain.sum() < 0.05:
+        return "Whatever was shown was there."
+    share = 100 * in_vain.sum() / all_places
+    return (
+        f"{share:.0f} % of all attention went to products that were not there "
+        f"(most: {_most(in_vain, names)})."
+    )
+
+
+def _hint(costs: dict[str, float], worst: str, orders: bool, lead_time: int) -> str:
+    """What went most wrong, in money, and what a department can do about it."""
+    total = costs["missed"] + costs["left"]
+    if total < 1:
+        return "Hardly anything was lost this week."
+    if costs["missed"] >= costs["left"]:
+        if orders:
+            days = f"{lead_time} day{'s' if lead_time != 1 else ''}"
+            return (
+                f"Hint: empty shelves cost more than full ones. Order more of {worst}. An order "
+                f"takes up to {days}, and what is shown sells more: look at who is shown today, "
+                "and order for the days on which it will sell."
+            )
+        if costs["in_vain"] > 0.3 * costs["missed"]:
+            return (
+                f"Hint: you sent customers to shelves that were empty ({worst}). Show what is on "
+                "hand, even where its margin is lower: a place on the slate that shows nothing "
+                "earns nothing, and shows the customer that it is not there."
+            )
+        return (
+            f"Hint: {worst} sells by itself and runs out. Give its place to something of which "
+            "there is plenty, until it is back."
+        )
+    if orders:
+        return (
+            f"Hint: you paid for stock that lay. Order less of {worst}, or wait until it is shown: "
+            "what is not shown sells at its own slow pace."
+        )
+    return (
+        f"Hint: {worst} lay on the shelf. To show it moves it without costing anything: its stock "
+        "is paid for already."
+    )
+
+
+def _most(amounts: np.ndarray, names: list[str]) -> str:
+    """The product with most of something, and the next, if that has half as much."""
+    first, *others = np.argsort(-amounts)
+    near = [each for each in others[:1] if amounts[each] > 0.5 * amounts[first]]
+    return " and ".join(names[each] for each in [first, *near])

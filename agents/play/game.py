@@ -16,6 +16,7 @@ from agents.errors import ConfigError
 from agents.evaluation.prices import stock_prices_along
 from agents.evaluation.trajectories import record
 from agents.learning.regimes import Department
+from agents.play.compiled import compiled
 from agents.play.seats import GivenOrders, GivenSlates, Seats
 from agents.play.shop import Kind, Shop
 from jaxsim.params import Params
@@ -83,22 +84,22 @@ def happened(game: Game, shop: Shop) -> Trajectory:
     return path(shop.customers(game.customers), seats(game, shop), shop.params)
 
 
-def couple_path(game: Game, shop: Shop, kind: Kind) -> Trajectory:
-    """The same customers and days with a couple that decides both. On the host."""
-    policy = Seats.of(shop.couples[kind].policy)
-    return path(shop.customers(game.customers), policy, shop.params)
+def couple_path(shop: Shop, kind: Kind, customers: int) -> Trajectory:
+    """The days of a game with these customers where a couple decides both. On the host."""
+    return path(shop.customers(customers), Seats.of(shop.couples[kind].policy), shop.params)
 
 
 def path(key: PRNGKeyArray, policy: Policy, params: Params) -> Trajectory:
     """One store's first `DAYS` days, with leading axis days, on the host."""
-    return jax.device_get(record(key, policy, params, DAYS, 0))
+    return jax.device_get(compiled(record, periods=DAYS, burn_in=0)(key, policy, params))
 
 
 def stock_prices(key: PRNGKeyArray, days: Trajectory, params: Params) -> Float[np.ndarray, "T N"]:
     """What one more unit in the morning of each day of a path was worth in the end, money, had
     everybody decided the same; what is left after the last day counts at cost."""
     given = Seats(GivenOrders(days.action.order), GivenSlates(days.action.slate))
-    return np.asarray(stock_prices_along(key, given, params, DAYS, 0, 0))
+    prices = compiled(stock_prices_along, periods=DAYS, burn_in=0, ahead=0)
+    return np.asarray(prices(key, given, params))
 
 
 def played_on(game: Game, shop: Shop, days: int) -> Game:

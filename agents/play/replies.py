@@ -6,6 +6,7 @@ from typing import Any, get_args
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, PRNGKeyArray
 
 from agents.learning.regimes import Department
 from agents.play.game import DAYS, WEEK, Game, couple_path, happened, stock_prices
@@ -18,8 +19,6 @@ from jaxsim.records import State
 from jaxsim.rollout import Trajectory
 from jaxsim.views import stock_of
 
-EXPLAINED = 3
-"""Products whose stock prices are shown at the end: those of the largest difference in profit."""
 NAMES = {"learned": "learned departments", "tuned": "tuned rules", "siloed": "departments in silos"}
 
 
@@ -27,7 +26,7 @@ def store_reply(shop: Shop) -> dict[str, Any]:
     """What does not change while one plays."""
     params = shop.params
     by_product = {
-        name: np.asarray(getattr(params, name), float).round(4).tolist()
+        name: _list(getattr(params, name))
         for name in ("price", "cost", "holding", "lead_time", "review", "pack")
     }
     return {
@@ -42,6 +41,7 @@ def store_reply(shop: Shop) -> dict[str, Any]:
         "couples": {
             kind: {"name": NAMES[kind], "about": each.about} for kind, each in shop.couples.items()
         },
+        "common_goal": shop.common_goal,
         "ages": params.ages,
         "most_lead_time": MORE_LEAD,
         "longest_life": LONGEST_LIFE,
@@ -95,40 +95,23 @@ def morning(game: Game, days: Trajectory, params: Params) -> dict[str, Any]:
         seen["coming"] = seen["coming"][:, :2]
         seen["taste"] = choice.choice_shares(weights, jnp.ones(params.products), params.needs)
         seen["arrivals"] = params.arrivals * choice.season_now(state.period, params)
-    return {name: np.asarray(each, float).round(3).tolist() for name, each in seen.items()}
+    return {name: _list(each) for name, each in seen.items()}
 
 
-def result_reply(game: Game, shop: Shop) -> dict[str, Any]:
-    """The reader's four weeks beside every couple's on the same customers."""
-    paths = {"you": happened(game, shop)}
-    paths |= {kind: couple_path(game, shop, kind) for kind in shop.couples}
-    earned = {name: _by_product(each, shop.params) for name, each in paths.items()}
-    rows = [
-        {"who": name, "name": NAMES.get(name, "you"), **_totals(days_of(each.flows, shop.params))}
-        for name, each in paths.items()
-    ]
-    apart = earned["you"] - earned["learned"]
-    order = np.argsort(-np.abs(apart))
-    products = [_product(at, paths, earned, list(shop.scenario.products)) for at in order]
-    return {"rows": rows, "products": products}
+def end_reply(game: Game, shop: Shop) -> dict[str, Any]:
+    """What the reader made of four weeks."""
+    key = shop.customers(game.customers)
+    return {"who": "you", "name": "you", **_path_reply(key, happened(game, shop), shop.params)}
 
 
-def why_reply(game: Game, shop: Shop) -> dict[str, Any]:
-    """What one more unit was worth over its cost, day by day, with the reader and with the learned
-    departments, for the products of the largest difference in profit."""
-    key, params = shop.customers(game.customers), shop.params
-    paths = {"you": happened(game, shop), "learned": couple_path(game, shop, "learned")}
-    worth = {
-        name: stock_prices(key, each, params) - np.asarray(params.cost)
-        for name, each in paths.items()
-    }
-    earned = {name: _by_product(each, params) for name, each in paths.items()}
-    order = np.argsort(-np.abs(earned["you"] - earned["learned"]))[:EXPLAINED]
+def others_reply(customers: int, shop: Shop) -> dict[str, Any]:
+    """What every couple makes of four weeks with these customers."""
+    key = shop.customers(customers)
+    paths = {kind: couple_path(shop, kind, customers) for kind in shop.couples}
     return {
-        "products": [
-            {"name": shop.scenario.products[at], "margin": float(params.price[at] - params.cost[at])}
-            | {name: each[:, at].round(3).tolist() for name, each in worth.items()}
-            for at in order
+        "others": [
+            {"who": kind, "name": NAMES[kind], **_path_reply(key, each, shop.params)}
+            for kind, each in paths.items()
         ]
     }
 
@@ -136,36 +119,36 @@ def why_reply(game: Game, shop: Shop) -> dict[str, Any]:
 def what_if_reply(answers: dict[str, Answer]) -> dict[str, Any]:
     """Every couple's answer."""
     return {
-        "answers": [{"who": kind, "name": NAMES[kind], **asdict(each)} for kind, each in answers.items()]
+        "answers": [
+            {"who": kind, "name": NAMES[kind], **asdict(each)} for kind, each in answers.items()
+        ]
     }
 
 
-def _product(
-    at: int, paths: dict[str, Trajectory], earned: dict[str, np.ndarray], names: list[str]
-) -> dict[str, Any]:
-    """One product with the reader and with the learned departments."""
-    both = ("you", "learned")
-    flows = {name: paths[name].flows for name in both}
+def _path_reply(key: PRNGKeyArray, path: Trajectory, params: Params) -> dict[str, Any]:
+    """A path in sums over products by day, in sums over days by product, and what one more unit
+    would have been worth over its cost, by day and product."""
+    flows = path.flows
+    by_product = {
+        "profit": np.asarray(store.profit_on_sale(flows, params)).sum(0),
+        "missed": flows.missed.sum(0),
+        "left": flows.left.mean(0),
+        "shown": flows.attention.mean(0),
+    }
+    worth = stock_prices(key, path, params) - np.asarray(params.cost)
     return {
-        "name": names[at],
-        "profit": [round(float(earned[name][at]), 2) for name in both],
-        "missed": [round(float(flows[name].missed[:, at].sum()), 1) for name in both],
-        "left": [round(float(flows[name].left[:, at].mean()), 1) for name in both],
-        "shown": [round(float(flows[name].attention[:, at].mean()), 3) for name in both],
+        "days": _rounded(days_of(flows, params)),
+        "products": {name: _list(each) for name, each in by_product.items()},
+        "worth": _list(worth),
     }
-
-
-def _by_product(days: Trajectory, params: Params) -> np.ndarray:
-    return np.asarray(store.profit_on_sale(days.flows, params), float).sum(0)
-
-
-def _totals(days: Days) -> dict[str, Any]:
-    summed = {name: round(float(each.sum()), 2) for name, each in vars(days).items()}
-    return summed | {"left": round(float(days.left.mean()), 2), "days": _rounded(days)}
 
 
 def _rounded(days: Days) -> dict[str, list[float]]:
-    return {name: np.asarray(each, float).round(2).tolist() for name, each in vars(days).items()}
+    return {name: _list(each) for name, each in vars(days).items()}
+
+
+def _list(numbers: np.ndarray | Array) -> list[Any]:
+    return np.asarray(numbers, float).round(3).tolist()
 
 
 def _days(path: Trajectory, first: int, end: int) -> Trajectory:

@@ -17,14 +17,19 @@ Slates = Annotated[list[Annotated[list[Annotated[int, Field(ge=0)]], Field(min_l
                    Field(min_length=1)]  # fmt: skip
 
 
-class Played(Document):
+class Customers(Document):
+    """Who comes."""
+
+    customers: Annotated[int, Field(ge=0, le=999_999)]
+
+
+class Played(Customers):
     """A game so far, and for how many days more its last decision stands."""
 
     department: Department
     other: Kind
-    customers: Annotated[int, Field(ge=0, le=999_999)]
-    orders: Annotated[list[Orders], Field(max_length=DAYS)] = []
-    slates: Annotated[list[Slates], Field(max_length=DAYS)] = []
+    orders: Annotated[list[Orders], Field(max_length=DAYS, default_factory=list)]
+    slates: Annotated[list[Slates], Field(max_length=DAYS, default_factory=list)]
     repeat: Annotated[int, Field(ge=0, lt=WEEK)] = 0
 
 

@@ -31,9 +31,7 @@ class Slates(Protocol):
 
     def start(self, params: Params) -> Any: ...
 
-    def slate(
-        self, memory: Any, state: State, params: Params
-    ) -> tuple[Int[Array, "K S"], Any]:
+    def slate(self, memory: Any, state: State, params: Params) -> tuple[Int[Array, "K S"], Any]:
         """The slate of each segment, and the memory after it."""
         ...
 

@@ -108,8 +108,12 @@ def application(shop: Shop) -> bottle.Bottle:
         return lambda asked: reply(read(asked, shop), shop)
 
     answers("/play", requests.Played, of_game(replies.played_reply, requests.game_of))
-    answers("/result", requests.Played, of_game(replies.result_reply, requests.finished))
-    answers("/why", requests.Played, of_game(replies.why_reply, requests.finished))
+    answers("/end", requests.Played, of_game(replies.end_reply, requests.finished))
+    answers(
+        "/others",
+        requests.Customers,
+        lambda asked: replies.others_reply(asked.customers, shop),
+    )
     answers(
         "/what-if",
         what_if.Change,

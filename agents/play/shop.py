@@ -19,6 +19,7 @@ from jaxsim.params import Params
 from jaxsim.scenarios.scenario import Scenario
 
 Kind = Literal["learned", "tuned", "siloed"]
+MARGIN, MARGIN_ALONE = "margin+", "looks at margin alone, never at stock"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Shop:
     params: Params
     couples: dict[Kind, Couple]
     """`learned` and `tuned`, and `siloed` where there is such a couple."""
+    common_goal: bool
+    """Whether the learned departments were both taught by the store's profit."""
     key: PRNGKeyArray
     """Of all customers: those of the run's pictures."""
 
@@ -51,29 +54,33 @@ def read(run: Path, silo: Path | None) -> Shop:
     given. Raises `RunError` or `ScenarioError`."""
     config, tuned = run_folder.read_config(run), run_folder.read_heuristics(run)
     scenario = run_folder.read_scenario(run)
-    regime = REGIMES[config.regime].about
-    best = tuned[0]
+    regime = REGIMES[config.regime]
     couples: dict[Kind, Couple] = {
         "learned": Couple(
-            f"trained on this store ({config.regime}: {regime})",
+            f"trained on this store ({config.regime}: {regime.about})",
             load_departments(run, config, tuned),
         ),
-        "tuned": Couple(f"classical rules, tuned together ({best.name})", best.policy),
+        "tuned": _tuned(tuned[0]),
     }
     siloed = _margin_alone(tuned) if silo is None else _other_run(silo, scenario)
     if siloed is not None:
         couples["siloed"] = siloed
-    return Shop(scenario, scenario.params(), couples, keys_of(config.seed)["trace"])
+    goal = not (regime.own_kpi or regime.charged)
+    return Shop(scenario, scenario.params(), couples, goal, keys_of(config.seed)["trace"])
+
+
+def _tuned(best: TunedPair) -> Couple:
+    blind = f"; what is shown {MARGIN_ALONE}" if best.name.startswith(MARGIN) else ""
+    return Couple(f"classical rules, tuned together ({best.name}){blind}", best.policy)
 
 
 def _margin_alone(tuned: list[TunedPair]) -> Couple | None:
     """The best pair in which recommendation looks at its own margin only, if it is another than
     the best of all."""
-    own = next((pair for pair in tuned if pair.name.startswith("margin+")), tuned[0])
+    own = next((pair for pair in tuned if pair.name.startswith(MARGIN)), tuned[0])
     if own is tuned[0]:
         return None
-    about = f"classical rules; what is shown looks at margin alone, never at stock ({own.name})"
-    return Couple(about, own.policy)
+    return Couple(f"classical rules; what is shown {MARGIN_ALONE} ({own.name})", own.policy)
 
 
 def _other_run(folder: Path, scenario: Scenario) -> Couple:

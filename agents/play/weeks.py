@@ -51,11 +51,12 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
     reader is replenishment, else recommendation."""
     margin, holding = np.asarray(params.price - params.cost), np.asarray(params.holding)
     missed, left = flows.missed.sum(0), flows.left.mean(0)
+    lost = missed * (margin + np.asarray(params.penalty))
     idle = np.maximum(left - flows.sold.sum(0) / WEEK, 0.0)  # more than a day's sales
     in_vain = (flows.attention * (flows.offered == 0)).sum(0)
     waste = flows.wasted * np.asarray(params.cost) + flows.disposal
     costs = {
-        "missed": float((missed * (margin + np.asarray(params.penalty))).sum()),
+        "missed": float(lost.sum()),
         "left": float((idle * holding).sum() * WEEK + waste.sum()),
         "in_vain": float((in_vain > 0).any()) * float((missed * margin)[in_vain > 0].sum()),
     }
@@ -64,8 +65,8 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
         _left_line(flows, left, costs["left"], names),
         _in_vain_line(in_vain, float(flows.attention.sum()), names),
     ]
-    worst = _most(missed if costs["missed"] >= costs["left"] else idle, names)
-    hint = _hint(costs, worst, orders, int(np.asarray(params.lead_time).max()))
+    worst = int((lost if lost.sum() >= costs["left"] else idle * holding + waste.sum(0)).argmax())
+    hint = _hint(costs, names[worst], orders, int(np.asarray(params.lead_time)[worst]))
     profit = float(np.asarray(store.profit_on_sale(flows, params)).sum())
     return Week(number, profit, [each for each in facts if each], hint)
 
@@ -110,14 +111,14 @@ def _hint(costs: dict[str, float], worst: str, orders: bool, lead_time: int) -> 
             days = f"{lead_time} day{'s' if lead_time != 1 else ''}"
             return (
                 f"Hint: empty shelves cost more than full ones. Order more of {worst}. An order "
-                f"takes up to {days}, and what is shown sells more: look at who is shown today, "
-                "and order for the days on which it will sell."
+                f"takes {days}, and what is shown sells more: look at what is shown, and order for "
+                "the days on which it will sell."
             )
         if costs["in_vain"] > 0.3 * costs["missed"]:
             return (
                 f"Hint: you sent customers to shelves that were empty ({worst}). Show what is on "
-                "hand, even where its margin is lower: a place on the slate that shows nothing "
-                "earns nothing, and shows the customer that it is not there."
+                "hand, even where its margin is lower: a place that shows an empty shelf earns "
+                "nothing."
             )
         return (
             f"Hint: {worst} sells by itself and runs out. Give its place to something of which "

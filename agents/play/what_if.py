@@ -7,7 +7,6 @@ stores, days, products, segments and places, the longest lead time and the longe
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Annotated, Any
 
 import jax
@@ -18,6 +17,7 @@ from jaxtyping import PRNGKeyArray
 from pydantic import Field
 
 from agents.evaluation.simulation import Totals, interval, simulate
+from agents.play.compiled import compiled
 from agents.play.shop import Shop
 from agents.schemas import Document
 from jaxsim.params import Params
@@ -108,10 +108,8 @@ def answers(shop: Shop, change: Change) -> dict[str, Answer]:
 
 
 def _totals(key: PRNGKeyArray, policy: Policy, params: Params) -> Totals:
-    return jax.device_get(_simulate(key, policy, params))
-
-
-_simulate = partial(simulate, stores=STORES, periods=PERIODS, burn_in=BURN_IN)
+    run = compiled(simulate, stores=STORES, periods=PERIODS, burn_in=BURN_IN)
+    return jax.device_get(run(key, policy, params))
 
 
 def _profits(totals: Totals) -> np.ndarray:

@@ -13,7 +13,7 @@ function stockFact(units) {
   return fact("on hand", units > 0 ? number(units) : "0, empty", units > 0 ? {} : { class: "empty" });
 }
 
-const coming = (rows) => fact("coming next days", rows.map((units) => number(units)).join(", "));
+const coming = (rows) => fact("coming", rows.map((units) => number(units)).join(", "));
 const percent = (share) => `${number(100 * share)} %`;
 
 function fillers(named, fill) {
@@ -37,8 +37,8 @@ function orders(store, seen) {
   );
   const rows = store.products.map((name, product) => {
     const facts = element("div", { class: "facts" }, stockFact(seen.on_hand[product]), coming(seen.coming[product]),
-      fact("forecast a day", number(seen.forecast[product], 1)), fact("sold yesterday", number(seen.sold[product])),
-      fact("lost yesterday", number(seen.lost[product])), fact("shown today", percent(seen.shown[product])),
+      fact("forecast", number(seen.forecast[product], 1)), fact("sold", number(seen.sold[product])),
+      fact("lost", number(seen.lost[product])), fact("shown", percent(seen.shown[product])),
       fact("earns", amount(store.price[product] - store.cost[product])));
     if (seen.last_day) facts.append(fact("last day", number(seen.last_day[product])));
     if (!seen.due[product]) facts.append(fact("order", "not today"));
@@ -46,7 +46,7 @@ function orders(store, seen) {
   });
   const fill = (values) => inputs.forEach((input, product) => { if (seen.due[product]) input.value = values[product]; });
   const content = element("div", {},
-    element("p", {}, "How many units of each do you order? What is ordered now arrives after ", leadTimes(store), "; coming stock is listed by day, the next one first. Shown today: how much of customers' attention recommendation gives it."),
+    element("p", {}, "How many units of each do you order? What is ordered now arrives after ", leadTimes(store), ". Coming: by day, tomorrow's first. Sold and lost: yesterday. Shown: how much of customers' attention recommendation gives it today. Earns: price less cost."),
     fillers({ "as sold yesterday": asSold, "up to the forecast until it arrives": covered }, fill),
     element("ul", { class: "items" }, ...rows));
   return { content, first: inputs.find((input) => !input.readOnly), read: () => inputs.map((input) => Math.round(Number(input.value))) };
@@ -67,7 +67,7 @@ function slates(store, seen, before) {
   const there = best((segment, product) => seen.taste[segment][product] * margin[product] * (seen.on_hand[product] > 0));
   const start = before ?? liked;
   const label = (segment, product) =>
-    `${store.products[product]}: ${number(seen.on_hand[product])} there, earns ${amount(margin[product])}, liked by ${percent(seen.taste[segment][product])}`;
+    `${store.products[product]} · ${number(seen.on_hand[product])} there · earns ${amount(margin[product])} · ${percent(seen.taste[segment][product])}`;
   const selects = store.segments.map((name, segment) =>
     Array.from({ length: store.slots }, (_, slot) => {
       const options = store.products.map((_, product) => element("option", { value: product, selected: product === start[segment][slot] }, label(segment, product)));
@@ -79,7 +79,7 @@ function slates(store, seen, before) {
   fill(start);
   const shelf = store.products.map((name, product) => {
     const facts = element("div", { class: "facts" }, stockFact(seen.on_hand[product]), coming(seen.coming[product]),
-      fact("forecast a day", number(seen.forecast[product], 1)), fact("sold yesterday", number(seen.sold[product])), fact("earns", amount(margin[product])));
+      fact("forecast", number(seen.forecast[product], 1)), fact("sold", number(seen.sold[product])), fact("earns", amount(margin[product])));
     if (seen.last_day) facts.append(fact("last day", number(seen.last_day[product])));
     return element("li", {}, element("span", { class: "what" }, name), facts);
   });
@@ -88,7 +88,7 @@ function slates(store, seen, before) {
     element("li", {}, element("span", { class: "what" }, name, element("small", {}, ` ${percent(seen.arrivals[segment] / crowd)} of customers`)),
       element("div", { class: "slots" }, ...selects[segment])));
   const content = element("div", {},
-    element("p", {}, `What do you show to each group of customers? The first of ${store.slots} place${store.slots === 1 ? "" : "s"} is seen most. What is shown sells more today; what is sold out cannot.`),
+    element("p", {}, `What do you show to each group of customers? The first of ${store.slots} place${store.slots === 1 ? "" : "s"} is seen most. What is shown sells more today; what is sold out cannot. In percent: how many of the group would choose it if nothing were shown.`),
     fillers({ "what they like": liked, "what earns most": earning, "what earns most and is there": there }, fill),
     element("ul", { class: "items segments" }, ...segments),
     element("details", {}, element("summary", {}, "The shelf"), element("ul", { class: "items" }, ...shelf)));

@@ -16,6 +16,8 @@ export class Game {
     part("day").replaceChildren(element("p", { "aria-live": "polite" }, "The store is being opened. The first time takes some seconds …"));
     await this.ask({});
     this.morning();
+    // While the first day is thought about: what others make of the same customers.
+    this.others = ask("others", { customers });
   }
 
   get asked() {
@@ -60,7 +62,7 @@ export class Game {
     const { day, days } = this.state;
     if (!day) return "The shop was opened with a few days of stock.";
     const [profit, sold, missed] = ["profit", "sold", "missed"].map((name) => days[name][day - 1]);
-    const without = missed >= 0.5 ? `${number(missed)} customers went without` : "nobody went without";
+    const without = missed >= 0.5 ? `${number(missed)} customer${missed < 1.5 ? "" : "s"} went without` : "nobody went without";
     return `Yesterday ${number(sold)} units sold, ${without}; profit ${amount(profit)}.`;
   }
 

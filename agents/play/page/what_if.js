@@ -66,16 +66,19 @@ export class WhatIf {
 
   draw(answers) {
     const ends = answers.flatMap((each) => each.profit_ci95);
-    const [low, high] = [Math.min(0, ...ends), Math.max(...ends, 0)];
+    const [low, high] = [Math.min(...ends), Math.max(...ends)];
+    this.usual ??= new Map(answers.map(({ who, profit }) => [who, profit])); // the first is the store as it is
     const ages = answers.some((each) => each.wasted > 0);
+    part("scale").textContent = `The lines run from ${number(low, 1)} to ${number(high, 1)}.`;
     part("answers").replaceChildren(...answers.map((each) => {
       const half = (each.profit_ci95[1] - each.profit_ci95[0]) / 2;
-      const more = each.who === "tuned" ? "held against" : `${signed(each.more, 1)} (${number(each.more_ci95[0], 1)} to ${number(each.more_ci95[1], 1)})`;
+      const more = each.who === "tuned" ? "the others are held against these" : `${signed(each.more, 1)} (${number(each.more_ci95[0], 1)} to ${number(each.more_ci95[1], 1)}) against tuned`;
+      const usual = `as the store is: ${number(this.usual.get(each.who), 1)}`;
       const units = `${number(each.missed, 1)} went without${ages ? `, ${number(each.wasted, 1)} thrown away` : ""} a day`;
       return element("li", { class: each.who },
         element("span", {}, element("i", { class: "mark" }), each.name, element("small", {}, element("br"), units)),
         intervalBar(each.profit, each.profit_ci95, low, high),
-        element("span", { class: "number" }, element("b", {}, number(each.profit, 1)), ` ± ${number(half, 1)}`, element("small", {}, element("br"), more)));
+        element("span", { class: "number" }, element("b", {}, number(each.profit, 1)), ` ± ${number(half, 1)}`, element("small", {}, element("br"), more, element("br"), usual)));
     }));
   }
 }

@@ -48,6 +48,8 @@ MISTAKES = {
     "no run to report": (["report", "nowhere"], "nowhere: no run"),
     "nothing to report": (["report"], "runs: none given"),
     "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
+    "no run to play": (["play", "nowhere"], "nowhere: no run"),
+    "no such port": (["play", "nowhere", "--port", "0"], "port: 0; allowed: 1 to 65535"),
     "no run to try": (
         ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere: no run",
     ),

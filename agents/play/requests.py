@@ -38,7 +38,7 @@ def parse(body: bytes, kind: type[Kept]) -> Kept:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        raise ConfigError(complaint(error, kind)) from None
+        raise ConfigError(complaint(error, kind).removeprefix(": ")) from None
 
 
 def game_of(asked: Played, shop: Shop) -> Game:

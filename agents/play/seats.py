@@ -8,7 +8,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from agents.policies.departments import Departments
-from agents.policies.heuristics import HeuristicPair
+from agents.policies.heuristics import HeuristicPair, HeuristicParams, recommend, replenish
 from jaxsim import choice
 from jaxsim.params import Params
 from jaxsim.records import Action, State
@@ -40,7 +40,7 @@ class Slates(Protocol):
 class RuleOrders:
     """The order rule of a classical pair."""
 
-    pair: HeuristicPair
+    heuristic: HeuristicParams
 
     def start(self, params: Params) -> tuple[()]:
         return ()
@@ -48,15 +48,15 @@ class RuleOrders:
     def order(
         self, memory: tuple[()], state: State, params: Params, attention: Float[Array, " N"]
     ) -> tuple[Float[Array, " N"], tuple[()]]:
-        """See `Orders`; classical rules do not know what is shown, and decide without chance."""
-        return self.pair.act(None, memory, state, params)[0].order, memory
+        """See `Orders`; classical rules do not look at what is shown."""
+        return replenish(state, self.heuristic, params), memory
 
 
 @struct.dataclass
 class RuleSlates:
     """The recommender of a classical pair."""
 
-    pair: HeuristicPair
+    heuristic: HeuristicParams
 
     def start(self, params: Params) -> tuple[()]:
         return ()
@@ -65,7 +65,7 @@ class RuleSlates:
         self, memory: tuple[()], state: State, params: Params
     ) -> tuple[Int[Array, "K S"], tuple[()]]:
         """See `Slates`."""
-        return self.pair.act(None, memory, state, params)[0].slate, memory
+        return recommend(state, self.heuristic, params), memory
 
 
 @struct.dataclass
@@ -111,7 +111,7 @@ class Seats:
     def of(cls, policy: Departments | HeuristicPair) -> Self:
         """A policy's two departments, each of which can be exchanged for another."""
         if isinstance(policy, HeuristicPair):
-            return cls(RuleOrders(policy), RuleSlates(policy))
+            return cls(RuleOrders(policy.heuristic), RuleSlates(policy.heuristic))
         return cls(policy.replenishment, policy.recommendation)
 
     def start(self, params: Params) -> tuple[Any, Any]:

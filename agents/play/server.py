@@ -4,6 +4,7 @@ The address holds a random token; requests without it, or that name another host
 rebinding), are refused before anything is read. Nothing of the page comes from elsewhere.
 """
 
+import os
 import secrets
 import socket
 import threading
@@ -53,7 +54,8 @@ def serving(shop: Shop, port: int) -> Iterator[str]:
         listener = socket.create_server((HERE, port))
     except OSError as error:
         raise ConfigError(
-            f"port: {port}: {error.strerror}; allowed: a free port, or none, for any that is free"
+            f"port: {port}: {os.strerror(error.errno or 0)}; allowed: a free one, or none: then any "
+            "that is free"
         ) from None
     port, token = listener.getsockname()[1], secrets.token_urlsafe(16)
     sockets: dict[int, Any] = {}

@@ -54,8 +54,7 @@ def serving(shop: Shop, port: int) -> Iterator[str]:
         listener = socket.create_server((HERE, port))
     except OSError as error:
         raise ConfigError(
-            f"port: {port}: {os.strerror(error.errno or 0)}; allowed: a free one, or none: then any "
-            "that is free"
+            f"port: {port}: {os.strerror(error.errno or 0)}; allowed: a free port, or none for any"
         ) from None
     port, token = listener.getsockname()[1], secrets.token_urlsafe(16)
     sockets: dict[int, Any] = {}

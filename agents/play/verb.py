@@ -1,5 +1,6 @@
 """The verb `play`: a page on a run's store, served on this machine alone until Ctrl-C."""
 
+import signal
 import threading
 import webbrowser
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import tyro
 
 from agents.errors import ConfigError
 from agents.play import shop
+from agents.runs.interruption import SIGNALS, end_at_once
 
 NEEDED = ("bottle", "waitress")
 """The packages of the extra `play`."""
@@ -52,4 +54,7 @@ def play(config: PlayConfig, say: Callable[[str], None]) -> None:
         say(f"play at {address} (on this machine alone; Ctrl-C ends it)")
         if not config.no_browser:
             webbrowser.open(address)
+        # Nothing is written, and other threads may be compiling for long.
+        for number in SIGNALS:
+            signal.signal(number, end_at_once)
         threading.Event().wait()

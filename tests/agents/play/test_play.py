@@ -201,7 +201,7 @@ def test_what_cannot_be_is_one_line(address: str, path, body, said) -> None:
 def test_a_port_that_is_taken_is_one_line(shop: Shop, address: str) -> None:
     taken = urlsplit(address).port
     with (
-        pytest.raises(ConfigError, match=rf"port: {taken}: .*in use; allowed: a free one"),
+        pytest.raises(ConfigError, match=rf"port: {taken}: .*in use; allowed: a free port"),
         serving(shop, taken),
     ):
         pass

@@ -46,7 +46,7 @@ function orders(store, seen) {
   });
   const fill = (values) => inputs.forEach((input, product) => { if (seen.due[product]) input.value = values[product]; });
   const content = element("div", {},
-    element("p", {}, "How many units of each do you order? What is ordered now arrives after ", leadTimes(store), ". Coming: by day, tomorrow's first. Sold and lost: yesterday. Shown: how much of customers' attention recommendation gives it today. Earns: price less cost."),
+    element("p", {}, `How many units of each do you order? What is ordered now arrives ${leadTimes(store)}. Coming: by day, tomorrow's first. Sold and lost: yesterday. Shown: how much of customers' attention recommendation gives it today. Earns: price less cost.`),
     fillers({ "as sold yesterday": asSold, "up to the forecast until it arrives": covered }, fill),
     element("ul", { class: "items" }, ...rows));
   return { content, first: inputs.find((input) => !input.readOnly), read: () => inputs.map((input) => Math.round(Number(input.value))) };
@@ -54,7 +54,9 @@ function orders(store, seen) {
 
 function leadTimes(store) {
   const [least, most] = [Math.min(...store.lead_time), Math.max(...store.lead_time)];
-  return least === most ? `${most} day${most === 1 ? "" : "s"}` : `${least} to ${most} days`;
+  if (most === 0) return "at once";
+  const days = most === 1 ? "day" : "days";
+  return least === most ? `after ${most} ${days}` : `after ${least} to ${most} ${days}`;
 }
 
 function slates(store, seen, before) {

@@ -72,7 +72,7 @@ export class WhatIf {
     part("scale").textContent = `The lines run from ${number(low, 1)} to ${number(high, 1)}.`;
     part("answers").replaceChildren(...answers.map((each) => {
       const half = (each.profit_ci95[1] - each.profit_ci95[0]) / 2;
-      const more = each.who === "tuned" ? "the others are held against these" : `${signed(each.more, 1)} (${number(each.more_ci95[0], 1)} to ${number(each.more_ci95[1], 1)}) against tuned`;
+      const more = each.who === "tuned" ? "the others are compared with it" : `${signed(each.more, 1)} (${number(each.more_ci95[0], 1)} to ${number(each.more_ci95[1], 1)}) against tuned`;
       const usual = `as the store is: ${number(this.usual.get(each.who), 1)}`;
       const units = `${number(each.missed, 1)} went without${ages ? `, ${number(each.wasted, 1)} thrown away` : ""} a day`;
       return element("li", { class: each.who },

@@ -1,5 +1,6 @@
 """The console command. It hears signals from its first moment, while the rest is imported."""
 
+import os
 import signal
 import sys
 from typing import NoReturn

@@ -21,7 +21,7 @@ from agents.play.seats import GivenOrders, GivenSlates, Seats
 from agents.play.shop import Kind, Shop
 from jaxsim.params import Params
 from jaxsim.records import State
-from jaxsim.rollout import Policy, Trajectory
+from jaxsim.rollouts import Policy, Trajectory
 
 WEEK, DAYS = 7, 28
 """Periods of a week, and of a game."""

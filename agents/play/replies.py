@@ -16,7 +16,7 @@ from agents.play.what_if import LONGEST_LIFE, MORE_LEAD, Answer
 from jaxsim import choice, store
 from jaxsim.params import Params
 from jaxsim.records import State
-from jaxsim.rollout import Trajectory
+from jaxsim.rollouts import Trajectory
 from jaxsim.views import stock_of
 
 NAMES = {"learned": "learned departments", "tuned": "tuned rules", "siloed": "departments in silos"}

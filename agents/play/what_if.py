@@ -22,7 +22,7 @@ from agents.play.shop import Shop
 from agents.schemas import Document
 from jaxsim.params import Params
 from jaxsim.records import Action, State
-from jaxsim.rollout import Policy
+from jaxsim.rollouts import Policy
 
 STORES, PERIODS, BURN_IN = 64, 84, 28
 """Stores and days that each answer is measured over, and the days before that are left out."""

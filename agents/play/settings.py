@@ -1,9 +1,5 @@
-"""The verb `play`: a page on a run's store, served on this machine alone until Ctrl-C."""
+"""The settings of the verb `play`."""
 
-import signal
-import threading
-import webbrowser
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,8 +8,7 @@ from typing import Annotated
 import tyro
 
 from agents.errors import ConfigError
-from agents.play import shop
-from agents.runs.interruption import SIGNALS, end_at_once
+from agents.runs.layout import check_is_run
 
 NEEDED = ("bottle", "waitress")
 """The packages of the extra `play`."""
@@ -30,31 +25,18 @@ class PlayConfig:
     best tuned pair in which recommendation looks at its own margin only."""
     port: int | None = None
     """Port of the page; by default any that is free."""
-    no_browser: bool = False
-    """Print the page's address, and open nothing."""
+    browser: bool = True
+    """Open a browser. Without, the page's address is printed alone."""
 
     def validate(self) -> None:
-        """Raises `ConfigError`."""
+        """Raises `ConfigError` or `RunError`."""
         if self.port is not None and not 1 <= self.port <= 65_535:
             raise ConfigError(f"port: {self.port}; allowed: 1 to 65535")
+        for folder in (self.run, self.silo):
+            if folder is not None:
+                check_is_run(folder)
         for name in NEEDED:
             if find_spec(name) is None:
                 raise ConfigError(
                     f"play: {name} is not installed; pip install -e '.[play]' brings it"
                 )
-
-
-def play(config: PlayConfig, say: Callable[[str], None]) -> None:
-    """Serves the page until the process is asked to end. Raises `ConfigError`, and `RunError` or
-    `ScenarioError` for a folder that cannot be played."""
-    config.validate()
-    from agents.play.server import serving  # its packages are an extra
-
-    with serving(shop.read(config.run, config.silo), config.port or 0) as address:
-        say(f"play at {address} (on this machine alone; Ctrl-C ends it)")
-        if not config.no_browser:
-            webbrowser.open(address)
-        # Nothing is written, and other threads may be compiling for long.
-        for number in SIGNALS:
-            signal.signal(number, end_at_once)
-        threading.Event().wait()

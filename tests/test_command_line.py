@@ -83,7 +83,7 @@ def test_a_run_leaves_everything_behind(run):
 
 
 def test_a_store_is_played_until_it_is_ended(run):
-    command = [sys.executable, "train.py", "play", str(run), "--no-browser"]
+    command = [sys.executable, "train.py", "play", str(run), "--silo", str(run), "--no-browser"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -92,7 +92,7 @@ def test_a_store_is_played_until_it_is_ended(run):
     with urlopen(address + "store") as reply:
         store = json.load(reply)
     assert store["name"] == "pair" and store["products"] == ["left", "right"]
-    assert {"learned", "tuned"} <= store["couples"].keys()
+    assert store["couples"].keys() == {"learned", "tuned", "siloed"}
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("", "stopped by SIGINT\n")
     assert process.returncode == 130

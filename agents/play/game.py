@@ -55,8 +55,18 @@ class Game:
         return replace(self, decisions=(*self.decisions, decision))
 
 
+def departments(shop: Shop) -> tuple[Department, ...]:
+    """Those with something to decide: where every product is on every slate, slates are alike."""
+    alike = shop.params.products <= shop.params.slots
+    return ("replenishment",) if alike else ("replenishment", "recommendation")
+
+
 def check(game: Game, shop: Shop) -> None:
     """Raises `ConfigError` where a game cannot be played in this shop."""
+    if game.department not in departments(shop):
+        raise ConfigError(
+            f"department: {game.department}; allowed: replenishment, as every product is shown"
+        )
     if game.other not in shop.couples:
         raise ConfigError(f"other: {game.other}; allowed: {', '.join(shop.couples)}")
     if game.day > DAYS:

@@ -1,18 +1,25 @@
 """What the page is told, as JSON: the store, the morning that a department sees, weeks, the end."""
 
 from dataclasses import asdict
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
-from agents.learning.regimes import Department
-from agents.play.game import DAYS, WEEK, Game, couple_path, happened, stock_prices
+from agents.play.game import (
+    DAYS,
+    WEEK,
+    Game,
+    couple_path,
+    departments,
+    happened,
+    stock_prices,
+)
 from agents.play.shop import Shop
 from agents.play.weeks import Days, days_of, week_of
-from agents.play.what_if import LONGEST_LIFE, MORE_LEAD, Answer
+from agents.play.what_if import LONGEST_LIFE, MORE_LEAD, PERIODS, Answer, stores_of
 from jaxsim import choice, store
 from jaxsim.params import Params
 from jaxsim.records import State
@@ -37,7 +44,7 @@ def store_reply(shop: Shop) -> dict[str, Any]:
         "slots": params.slots,
         "days": DAYS,
         "week": WEEK,
-        "departments": list(get_args(Department)),
+        "departments": departments(shop),
         "couples": {
             kind: {"name": NAMES[kind], "about": each.about} for kind, each in shop.couples.items()
         },
@@ -116,12 +123,14 @@ def others_reply(customers: int, shop: Shop) -> dict[str, Any]:
     }
 
 
-def what_if_reply(answers: dict[str, Answer]) -> dict[str, Any]:
-    """Every couple's answer."""
+def what_if_reply(answers: dict[str, Answer], shop: Shop) -> dict[str, Any]:
+    """Every couple's answer, and what it is measured over."""
     return {
+        "stores": stores_of(shop.params),
+        "periods": PERIODS,
         "answers": [
             {"who": kind, "name": NAMES[kind], **asdict(each)} for kind, each in answers.items()
-        ]
+        ],
     }
 
 

@@ -118,7 +118,7 @@ def application(shop: Shop) -> bottle.Bottle:
     answers(
         "/what-if",
         what_if.Change,
-        lambda change: replies.what_if_reply(what_if.answers(shop, change)),
+        lambda change: replies.what_if_reply(what_if.answers(shop, change), shop),
     )
     return app
 

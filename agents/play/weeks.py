@@ -51,7 +51,7 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
     reader is replenishment, else recommendation."""
     margin, holding = np.asarray(params.price - params.cost), np.asarray(params.holding)
     missed, left = flows.missed.sum(0), flows.left.mean(0)
-    lost = missed * (margin + np.asarray(params.penalty))
+    lost = missed * margin + flows.penalty.sum(0)
     idle = np.maximum(left - flows.sold.sum(0) / WEEK, 0.0)  # more than a day's sales
     in_vain = (flows.attention * (flows.offered == 0)).sum(0)
     waste = flows.wasted * np.asarray(params.cost) + flows.disposal
@@ -62,11 +62,14 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
     }
     facts = [
         _missed_line(missed, costs["missed"], names),
+        _waiting_line(flows.backlog.mean(0), names),
         _left_line(flows, left, costs["left"], names),
         _in_vain_line(in_vain, float(flows.attention.sum()), names),
     ]
     worst = int((lost if lost.sum() >= costs["left"] else idle * holding + waste.sum(0)).argmax())
-    hint = _hint(costs, names[worst], orders, int(np.asarray(params.lead_time)[worst]))
+    slates_differ = params.products > params.slots
+    lead_time = int(np.asarray(params.lead_time)[worst])
+    hint = _hint(costs, names[worst], orders, lead_time, slates_differ)
     profit = float(np.asarray(store.profit_on_sale(flows, params)).sum())
     return Week(number, profit, [each for each in facts if each], hint)
 
@@ -76,7 +79,16 @@ def _missed_line(missed: np.ndarray, cost: float, names: list[str]) -> str:
         return "No customer met an empty shelf."
     return (
         f"{missed.sum():.0f} customers did not get what they came for, as the shelf was empty "
-        f"(most of them: {_most(missed, names)}). Their margin: {cost:,.0f}."
+        f"(most of them: {_most(missed, names)}). Cost, their margin included: {cost:,.0f}."
+    )
+
+
+def _waiting_line(backlog: np.ndarray, names: list[str]) -> str:
+    if backlog.sum() < 0.5:
+        return ""
+    return (
+        f"{backlog.sum():.0f} customers were waiting for theirs in the evening, on average (most: "
+        f"{_most(backlog, names)})."
     )
 
 
@@ -101,38 +113,48 @@ def _in_vain_line(in_vain: np.ndarray, all_places: float, names: list[str]) -> s
     )
 
 
-def _hint(costs: dict[str, float], worst: str, orders: bool, lead_time: int) -> str:
-    """What went most wrong, in money, and what a department can do about it."""
-    total = costs["missed"] + costs["left"]
-    if total < 1:
+def _hint(
+    costs: dict[str, float], worst: str, orders: bool, lead_time: int, slates_differ: bool
+) -> str:
+    """What went most wrong, in money, and what a department can do about it; `slates_differ`: not
+    every product is on every slate."""
+    if costs["missed"] + costs["left"] < 1:
         return "Hardly anything was lost this week."
-    if costs["missed"] >= costs["left"]:
-        if orders:
-            days = f"{lead_time} day{'s' if lead_time != 1 else ''}"
-            return (
-                f"Hint: empty shelves cost more than full ones. Order more of {worst}. An order "
-                f"takes {days}, and what is shown sells more: look at what is shown, and order for "
-                "the days on which it will sell."
-            )
-        if costs["in_vain"] > 0.3 * costs["missed"]:
-            return (
-                f"Hint: you sent customers to shelves that were empty ({worst}). Show what is on "
-                "hand, even where its margin is lower: a place that shows an empty shelf earns "
-                "nothing."
-            )
-        return (
-            f"Hint: {worst} sells by itself and runs out. Give its place to something of which "
-            "there is plenty, until it is back."
-        )
+    short = costs["missed"] >= costs["left"]
     if orders:
+        return _hint_on_orders(short, worst, lead_time, slates_differ)
+    if not short:
         return (
-            f"Hint: you paid for stock that lay. Order less of {worst}, or wait until it is shown: "
-            "what is not shown sells at its own slow pace."
+            f"Hint: {worst} lay on the shelf. To show it moves it without costing anything: its "
+            "stock is paid for already."
+        )
+    if costs["in_vain"] > 0.3 * costs["missed"]:
+        return (
+            f"Hint: you sent customers to shelves that were empty ({worst}). Show what is on hand, "
+            "even where its margin is lower: a place that shows an empty shelf earns nothing."
         )
     return (
-        f"Hint: {worst} lay on the shelf. To show it moves it without costing anything: its stock "
-        "is paid for already."
+        f"Hint: {worst} sells by itself and runs out. Give its place to something of which there "
+        "is plenty, until it is back."
     )
+
+
+def _hint_on_orders(short: bool, worst: str, lead_time: int, slates_differ: bool) -> str:
+    if not short:
+        until = (
+            ", or wait until it is shown: what is not shown sells at its own slow pace"
+            if slates_differ
+            else ""
+        )
+        return f"Hint: you paid for stock that lay. Order less of {worst}{until}."
+    days = f" An order takes {lead_time} day{'s' if lead_time > 1 else ''}." if lead_time else ""
+    shown = (
+        " What is shown sells more: look at what is shown, and order for the days on which it will "
+        "sell."
+        if slates_differ
+        else ""
+    )
+    return f"Hint: empty shelves cost more than full ones. Order more of {worst}.{days}{shown}"
 
 
 def _most(amounts: np.ndarray, names: list[str]) -> str:

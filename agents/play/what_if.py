@@ -24,7 +24,7 @@ from jaxsim.params import Params
 from jaxsim.records import Action, State
 from jaxsim.rollouts import Policy
 
-STORES, PERIODS, BURN_IN = 64, 84, 28
+MOST_STORES, PERIODS, BURN_IN = 64, 84, 28
 """Stores and days that each answer is measured over, and the days before that are left out."""
 MORE_LEAD, LONGEST_LIFE = 4, 14
 """Days by which lead times can grow; shelf life in days up to which goods can be made to age."""
@@ -95,6 +95,11 @@ def changed(params: Params, change: Change) -> Params:
     )
 
 
+def stores_of(params: Params) -> int:
+    """Stores that are measured, fewer of many products, so that an answer takes about a second."""
+    return int(np.clip(2560 // params.products, 16, MOST_STORES))
+
+
 def answers(shop: Shop, change: Change) -> dict[str, Answer]:
     """Every couple on the same customers, by kind."""
     keeps = shop.params.max_shelf_life == 0
@@ -108,7 +113,7 @@ def answers(shop: Shop, change: Change) -> dict[str, Answer]:
 
 
 def _totals(key: PRNGKeyArray, policy: Policy, params: Params) -> Totals:
-    run = compiled(simulate, stores=STORES, periods=PERIODS, burn_in=BURN_IN)
+    run = compiled(simulate, stores=stores_of(params), periods=PERIODS, burn_in=BURN_IN)
     return jax.device_get(run(key, policy, params))
 
 

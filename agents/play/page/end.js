@@ -105,12 +105,14 @@ function lesson(game) {
   const taught = game.store.common_goal
     ? "Nobody told the learned departments what the other would do. Both were taught by one number, the store's profit, and so each learned what its decision is worth given the other's. That is coordination: one goal, and sight of what the other does."
     : "The learned departments of this run were each taught by a number of their own, and not by the store's profit. What one profit for both would add, a run with another --regime shows.";
-  return [own, taught, "Try the other department next, or the tab “What if”: without lift, what is shown changes nothing, and there is nothing to coordinate."];
+  const next = game.store.departments.length > 1 ? "Try the other department next, or the" : "Try the";
+  return [own, taught, `${next} tab “What if”: without lift, what is shown changes nothing, and there is nothing to coordinate.`];
 }
 
 function again(game) {
   const other = game.department === "replenishment" ? "recommendation" : "replenishment";
   const buttons = [["Again, the same customers", game.department, 0], ["Again, other customers", game.department, 1], [`Now as ${other}`, other, 0]]
+    .filter(([, department]) => game.store.departments.includes(department))
     .map(([text, department, more]) => {
       const button = element("button", { type: "button" }, text);
       button.addEventListener("click", () => game.begin(department, game.other, game.customers + more));

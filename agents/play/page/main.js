@@ -13,6 +13,8 @@ for (const [kind, couple] of Object.entries(store.couples)) {
   part("others").append(element("label", {}, input, words));
 }
 
+for (const input of part("begin").querySelectorAll("input[name=department]")) input.disabled = !store.departments.includes(input.value);
+
 const whatIf = new WhatIf(store);
 const game = new Game(store);
 part("begin").querySelector("form").addEventListener("submit", (event) => {

@@ -23,7 +23,7 @@ from agents.play.game import DAYS, WEEK, Game
 from agents.play.replies import played_reply
 from agents.play.server import serving
 from agents.play.shop import Couple, Shop
-from agents.play.what_if import BURN_IN, PERIODS, STORES, Change, answers
+from agents.play.what_if import BURN_IN, MOST_STORES, PERIODS, Change, answers
 from agents.policies.departments import Departments
 from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from benchmarks.serving import departments_of
@@ -70,6 +70,12 @@ def test_who_decides_as_the_learned_departments_takes_their_path(shop: Shop, dep
         np.testing.assert_array_equal(early.action.slate[9], theirs.action.slate[9])
 
 
+def test_where_every_product_is_shown_there_is_nothing_to_recommend(shop: Shop) -> None:
+    every = replace(shop, params=shop.params.replace(slot_weight=jnp.ones(2)))
+    with pytest.raises(ConfigError, match=r"recommendation; allowed: replenishment, as every"):
+        games.check(Game("recommendation", "tuned", 1), every)
+
+
 def test_the_rest_of_a_week_orders_what_sold_and_shows_the_same(shop: Shop) -> None:
     begun = Game("replenishment", "tuned", 1, (np.array([3, 1]), np.array([9, 6])))
     game = games.played_on(begun, shop, 6)
@@ -110,7 +116,7 @@ def test_showing_what_is_not_there_is_said(shop: Shop) -> None:
 def test_what_if_nothing_changed_is_the_store_itself(shop: Shop) -> None:
     found = answers(shop, Change(**AS_IT_IS))
     pair = shop.couples["tuned"].policy
-    totals = simulate(shop.key, pair, shop.params, STORES, PERIODS, BURN_IN)
+    totals = simulate(shop.key, pair, shop.params, MOST_STORES, PERIODS, BURN_IN)
     assert found["tuned"].profit == pytest.approx(float(totals.profit.mean()) / PERIODS, rel=1e-6)
     for answer in found.values():
         assert answer.profit_ci95[0] < answer.profit < answer.profit_ci95[1] and not answer.wasted

@@ -5,8 +5,9 @@ import { showEnd } from "./end.js";
 import { amount, ask, element, number, part } from "./page.js";
 
 export class Game {
-  constructor(store) {
+  constructor(store, ready) {
     this.store = store;
+    this.ready = ready; // called when the server has nothing to do for the game
     this.customers = 1;
   }
 
@@ -18,6 +19,7 @@ export class Game {
     this.morning();
     // While the first day is thought about: what others make of the same customers.
     this.others = ask("others", { customers });
+    this.others.then(this.ready, () => {});
   }
 
   get asked() {

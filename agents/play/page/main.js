@@ -16,7 +16,7 @@ for (const [kind, couple] of Object.entries(store.couples)) {
 for (const input of part("begin").querySelectorAll("input[name=department]")) input.disabled = !store.departments.includes(input.value);
 
 const whatIf = new WhatIf(store);
-const game = new Game(store);
+const game = new Game(store, () => whatIf.show());
 part("begin").querySelector("form").addEventListener("submit", (event) => {
   event.preventDefault();
   const chosen = new FormData(event.target);

@@ -102,6 +102,11 @@ def test_help_and_a_mistake_are_answered_without_what_training_needs():
     assert not {"jax", "numpy", "pandas", "matplotlib", "duckdb"} & set(done.stdout.split())
 
 
+def test_a_switch_that_is_on_is_turned_off():
+    given = ["calibrate", "--transactions", "sales.csv", "--out", "store.json", "--no-needs"]
+    assert train.parse(given[:-1]).needs and not train.parse(given).needs
+
+
 def hears_sigterm(process: int) -> bool:
     """Whether it has a handler of its own by now."""
     status = Path(f"/proc/{process}/status").read_text()

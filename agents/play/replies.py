@@ -141,7 +141,7 @@ def _path_reply(key: PRNGKeyArray, path: Trajectory, params: Params) -> dict[str
     by_product = {
         "profit": np.asarray(store.profit_on_sale(flows, params)).sum(0),
         "missed": flows.missed.sum(0),
-        "left": flows.left.mean(0),
+        "wasted": flows.wasted.sum(0),
         "shown": flows.attention.mean(0),
     }
     worth = stock_prices(key, path, params) - np.asarray(params.cost)

@@ -54,11 +54,12 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
     lost = missed * margin + flows.penalty.sum(0)
     idle = np.maximum(left - flows.sold.sum(0) / WEEK, 0.0)  # more than a day's sales
     in_vain = (flows.attention * (flows.offered == 0)).sum(0)
-    waste = flows.wasted * np.asarray(params.cost) + flows.disposal
+    waste = (flows.wasted * np.asarray(params.cost) + flows.disposal).sum(0)
+    lay = WEEK * idle * holding + waste
     costs = {
         "missed": float(lost.sum()),
-        "left": float((idle * holding).sum() * WEEK + waste.sum()),
-        "in_vain": float((in_vain > 0).any()) * float((missed * margin)[in_vain > 0].sum()),
+        "left": float(lay.sum()),
+        "in_vain": float(lost[in_vain > 0].sum()),
     }
     facts = [
         _missed_line(missed, costs["missed"], names),
@@ -66,10 +67,8 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
         _left_line(flows, left, costs["left"], names),
         _in_vain_line(in_vain, float(flows.attention.sum()), names),
     ]
-    worst = int((lost if lost.sum() >= costs["left"] else idle * holding + waste.sum(0)).argmax())
-    slates_differ = params.products > params.slots
-    lead_time = int(np.asarray(params.lead_time)[worst])
-    hint = _hint(costs, names[worst], orders, lead_time, slates_differ)
+    worst = int((lost if costs["missed"] >= costs["left"] else lay).argmax())
+    hint = _hint(costs, worst, names, orders, params)
     profit = float(np.asarray(store.profit_on_sale(flows, params)).sum())
     return Week(number, profit, [each for each in facts if each], hint)
 
@@ -114,47 +113,49 @@ def _in_vain_line(in_vain: np.ndarray, all_places: float, names: list[str]) -> s
 
 
 def _hint(
-    costs: dict[str, float], worst: str, orders: bool, lead_time: int, slates_differ: bool
+    costs: dict[str, float], worst: int, names: list[str], orders: bool, params: Params
 ) -> str:
-    """What went most wrong, in money, and what a department can do about it; `slates_differ`: not
-    every product is on every slate."""
+    """What went most wrong, in money, and what a department can do about it."""
     if costs["missed"] + costs["left"] < 1:
         return "Hardly anything was lost this week."
     short = costs["missed"] >= costs["left"]
     if orders:
-        return _hint_on_orders(short, worst, lead_time, slates_differ)
+        return _hint_on_orders(short, worst, names, params)
+    name = names[worst]
     if not short:
         return (
-            f"Hint: {worst} lay on the shelf. To show it moves it without costing anything: its "
+            f"Hint: {name} lay on the shelf. To show it moves it without costing anything: its "
             "stock is paid for already."
         )
     if costs["in_vain"] > 0.3 * costs["missed"]:
         return (
-            f"Hint: you sent customers to shelves that were empty ({worst}). Show what is on hand, "
+            f"Hint: you sent customers to shelves that were empty ({name}). Show what is on hand, "
             "even where its margin is lower: a place that shows an empty shelf earns nothing."
         )
     return (
-        f"Hint: {worst} sells by itself and runs out. Give its place to something of which there "
+        f"Hint: {name} sells by itself and runs out. Give its place to something of which there "
         "is plenty, until it is back."
     )
 
 
-def _hint_on_orders(short: bool, worst: str, lead_time: int, slates_differ: bool) -> str:
-    if not short:
-        until = (
-            ", or wait until it is shown: what is not shown sells at its own slow pace"
-            if slates_differ
-            else ""
+def _hint_on_orders(short: bool, worst: int, names: list[str], params: Params) -> str:
+    slates_differ = params.products > params.slots
+    lead_time = int(params.lead_time[worst])
+    if short:
+        days = f" An order takes {lead_time} day{'s' if lead_time > 1 else ''}."
+        shown = " What is shown sells more: order for the days on which it will be shown."
+        return (
+            f"Hint: empty shelves cost more than full ones. Order more of {names[worst]}."
+            f"{days if lead_time else ''}{shown if slates_differ else ''}"
         )
-        return f"Hint: you paid for stock that lay. Order less of {worst}{until}."
-    days = f" An order takes {lead_time} day{'s' if lead_time > 1 else ''}." if lead_time else ""
-    shown = (
-        " What is shown sells more: look at what is shown, and order for the days on which it will "
-        "sell."
-        if slates_differ
-        else ""
+    if params.ages:
+        why = ": what grows too old is lost with all that it cost"
+    else:
+        why = ", or wait until it is shown: what is not shown sells at its own slow pace"
+    return (
+        f"Hint: you paid for stock that lay. Order less of {names[worst]}"
+        f"{why if slates_differ or params.ages else ''}."
     )
-    return f"Hint: empty shelves cost more than full ones. Order more of {worst}.{days}{shown}"
 
 
 def _most(amounts: np.ndarray, names: list[str]) -> str:

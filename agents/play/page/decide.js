@@ -46,7 +46,7 @@ function orders(store, seen) {
   });
   const fill = (values) => inputs.forEach((input, product) => { if (seen.due[product]) input.value = values[product]; });
   const content = element("div", {},
-    element("p", {}, `How many units of each do you order? What is ordered now arrives ${leadTimes(store)}. Coming: by day, tomorrow's first. Sold and lost: yesterday. Shown: how much of customers' attention recommendation gives it today. Earns: price less cost.`),
+    element("p", {}, `How many units of each do you order? What is ordered now arrives ${leadTimes(store)}. Coming: by day, tomorrow's first. Sold and lost: yesterday. Shown: how much of customers' attention recommendation gives it today. Earns: price less cost.${seen.last_day ? " Last day: what can be sold today for the last time." : ""}`),
     fillers({ "as sold yesterday": asSold, "up to the forecast until it arrives": covered }, fill),
     element("ul", { class: "items" }, ...rows));
   return { content, first: inputs.find((input) => !input.readOnly), read: () => inputs.map((input) => Math.round(Number(input.value))) };

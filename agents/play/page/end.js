@@ -19,7 +19,7 @@ export async function showEnd(game) {
     element("p", { class: "answer" }, verdict(you, learned)),
     element("p", {}, whoWent(you, learned)),
     table(["", "profit", "without", "left", "empty", ...(ages ? ["waste"] : [])],
-      paths.map(({ who, name, days }) => [{ who }, name, ...[total(days.profit), total(days.missed), total(days.left) / days.left.length, total(days.empty), ...(ages ? [total(days.wasted)] : [])].map((each) => number(each))])),
+      paths.map(({ who, days }) => [{ who }, who, ...[total(days.profit), total(days.missed), total(days.left) / days.left.length, total(days.empty), ...(ages ? [total(days.wasted)] : [])].map((each) => number(each))])),
     element("p", { class: "small soft" }, "Profit charges each unit's cost when it is sold or thrown away, so that stock left at the end is no loss. Without: customers whom absence cost. Left: units each evening, on average. Empty: shelves without stock when customers came, added up over days." + (ages ? " Waste: units thrown away." : "")),
     element("div", { class: "two" },
       lineChart("Profit, added up", lines(paths, (days) => running(days.profit)), week),

@@ -58,9 +58,9 @@ export class WhatIf {
     const started = performance.now();
     const { answers, stores, periods } = await ask("what-if", { lift: value("lift"), lead_time: value("lead_time"), margin: value("margin"), shelf_life: life === this.keeps ? 0 : life });
     if (turn !== this.asked) return;
-    this.answered = true;
     part("answers").classList.remove("busy");
-    part("what-if-state").textContent = `Simulated in ${number((performance.now() - started) / 1000, 2)} seconds.`;
+    part("what-if-state").textContent = `${this.answered ? "Simulated" : "Compiled and simulated"} in ${number((performance.now() - started) / 1000, 2)} seconds.`;
+    this.answered = true;
     part("measured").textContent = `Mean of ${stores} stores over ${periods} days, with its 95 % interval, all on the same customers.`;
     this.draw(answers);
   }

@@ -15,6 +15,7 @@ import tyro
 from agents import flags
 from agents.errors import DISK, DiskError, NumbersError, PeerError, UserError, one_line
 from agents.learning.config import TrainConfig
+from agents.play.settings import PlayConfig
 from agents.report.settings import BacktestConfig, ReportConfig
 from agents.report.terminal import open_console
 from agents.runs.interruption import Interrupted, Interruption
@@ -36,6 +37,7 @@ VERBS: dict[str, type] = {
     "evaluate": EvaluateConfig,
     "report": ReportConfig,
     "backtest": BacktestConfig,
+    "play": PlayConfig,
     "export": ExportConfig,
     "calibrate": CalibrateConfig,
     "scenarios": ScenariosConfig,

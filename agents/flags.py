@@ -43,7 +43,9 @@ def check(arguments: list[str], verbs: Mapping[str, type]) -> None:
         return
     if verb not in verbs:
         raise UserError(unknown("verb", verb, verbs))
-    flags = {f"--{name}": kind for name, kind in _flags(verbs[verb]).items()}
+    settings = _flags(verbs[verb])
+    flags = {f"--{name}": kind for name, kind in settings.items()}
+    flags |= {f"--no-{name}": kind for name, kind in settings.items() if kind is bool}
     for at, word in enumerate(rest):
         if not word.startswith("--") or word == "--help":
             continue

@@ -3,16 +3,9 @@
 import os
 import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
-from agents.runs.interruption import SIGNALS
-
-
-def end_at_once(number: int, _: FrameType | None) -> None:
-    """While nothing is being written yet, or any more."""
-    os.write(2, f"stopped by {signal.Signals(number).name}\n".encode())
-    os._exit(128 + number)
+from agents.runs.interruption import SIGNALS, end_at_once
 
 
 def hear_signals() -> None:

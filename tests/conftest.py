@@ -83,8 +83,11 @@ class Browser:
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
 
-    def open(self, page: Path, width: int = 1100, dark: bool = False, media: str = "") -> None:
-        """The page at this width, in light or dark, on screen or (`media="print"`) on paper."""
+    def open(
+        self, page: Path | str, width: int = 1100, dark: bool = False, media: str = ""
+    ) -> None:
+        """The page, a file or an address, at this width, in light or dark, on screen or
+        (`media="print"`) on paper."""
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         look = {"media": media, "features": [scheme]}
@@ -92,7 +95,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", look)
         for log in ("browser", "performance"):
             self.driver.get_log(log)
-        self.driver.get(page.absolute().as_uri())
+        self.driver.get(page if isinstance(page, str) else page.absolute().as_uri())
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a piece of JavaScript returns."""

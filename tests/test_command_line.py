@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import jax
 import jax.numpy as jnp
@@ -79,6 +80,22 @@ def test_a_run_leaves_everything_behind(run):
         "config.json", "scenario.json", "heuristics.json", "metrics.csv", "summary.json",
         "checkpoints", "SHA256SUMS", "learning.png", "week.png", "report.html", "tensorboard",
     }  # fmt: skip
+
+
+def test_a_store_is_played_until_it_is_ended(run):
+    command = [sys.executable, "train.py", "play", str(run), "--silo", str(run), "--no-browser"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=QUIET, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[2]
+    with urlopen(address + "store") as reply:
+        store = json.load(reply)
+    assert store["name"] == "pair" and store["products"] == ["left", "right"]
+    assert store["couples"].keys() == {"learned", "tuned", "siloed"}
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "stopped by SIGINT\n")
+    assert process.returncode == 130
 
 
 def test_metrics_count_what_was_done(run):

@@ -20,6 +20,7 @@ import train
 from agents.flags import RENAMED
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
+from agents.play.settings import PlayConfig
 from agents.report.settings import BacktestConfig
 from agents.runs.export import write
 from agents.runs.settings import LaunchConfig
@@ -203,7 +204,10 @@ def test_extras_exist() -> None:
             assert extra in extras["optional-dependencies"]
 
 
-VERBS = (TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, SweepConfig, StudyConfig)
+VERBS = (
+    TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, PlayConfig, SweepConfig,
+    StudyConfig,
+)  # fmt: skip
 
 
 def test_flags_exist() -> None:

@@ -4,7 +4,9 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-FLOORS = ["policies", "evaluation", "learning", "runs", "sweeps", "theory", "report", "study"]
+FLOORS = [
+    "policies", "evaluation", "learning", "runs", "sweeps", "theory", "report", "play", "study",
+]  # fmt: skip
 GROUND = ("checksums", "devices", "errors", "files", "locks", "schemas")
 UPPER = ("exact", "calibration", "scenarios", "adapters", "environment", "__init__")  # of jaxsim
 

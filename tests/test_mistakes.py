@@ -48,6 +48,8 @@ MISTAKES = {
     "no run to report": (["report", "nowhere"], "nowhere: no run"),
     "nothing to report": (["report"], "runs: none given"),
     "a page that is a folder": (["report", "nowhere", "--out", "."], "out: . is a folder"),
+    "no run to play": (["play", "nowhere"], "nowhere: no run"),
+    "no such port": (["play", "nowhere", "--port", "0"], "port: 0; allowed: 1 to 65535"),
     "no run to try": (
         ["backtest", "nowhere", "--transactions", "none.csv"], "nowhere: no run",
     ),
@@ -98,6 +100,11 @@ def test_help_and_a_mistake_are_answered_without_what_training_needs():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stderr.count("error: ") == 4
     assert not {"jax", "numpy", "pandas", "matplotlib", "duckdb"} & set(done.stdout.split())
+
+
+def test_a_switch_that_is_on_is_turned_off():
+    given = ["calibrate", "--transactions", "sales.csv", "--out", "store.json", "--no-needs"]
+    assert train.parse(given[:-1]).needs and not train.parse(given).needs
 
 
 def hears_sigterm(process: int) -> bool:

@@ -89,10 +89,15 @@ class HeuristicPair:
         self, key: PRNGKeyArray, memory: tuple[()], state: State, params: Params
     ) -> tuple[Action, tuple[()]]:
         """Orders and slates of one store; `key` and `memory` are not needed."""
-        stock = order_stock(state, self.heuristic, params)
-        level = order_up_to(stock, safety_factor(stock, self.heuristic, params))
-        order = order_quantity(level, stock, state, self.heuristic, params)
+        order = replenish(state, self.heuristic, params)
         return Action(order=order, slate=recommend(state, self.heuristic, params)), memory
+
+
+def replenish(state: State, heuristic: HeuristicParams, params: Params) -> Float[Array, " N"]:
+    """The orders of the chosen order rule, units."""
+    stock = order_stock(state, heuristic, params)
+    level = order_up_to(stock, safety_factor(stock, heuristic, params))
+    return order_quantity(level, stock, state, heuristic, params)
 
 
 def order_stock(state: State, heuristic: HeuristicParams, params: Params) -> Stock:

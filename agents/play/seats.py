@@ -1,0 +1,128 @@
+"""Who decides in a store that is played with: a trained department, a classical rule, or a reader
+whose decisions of each day are given."""
+
+from typing import Any, Protocol, Self
+
+import jax.numpy as jnp
+from flax import struct
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from agents.policies.departments import Departments
+from agents.policies.heuristics import HeuristicPair, HeuristicParams, recommend, replenish
+from jaxsim import choice
+from jaxsim.params import Params
+from jaxsim.records import Action, State
+
+
+class Orders(Protocol):
+    """A replenishment department; `agents.policies.replenishment.Replenishment` is one."""
+
+    def start(self, params: Params) -> Any: ...
+
+    def order(
+        self, memory: Any, state: State, params: Params, attention: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], Any]:
+        """Units to order, and the memory after it; `attention` is what the day's slates give."""
+        ...
+
+
+class Slates(Protocol):
+    """A recommendation department; `agents.policies.recommendation.Recommendation` is one."""
+
+    def start(self, params: Params) -> Any: ...
+
+    def slate(self, memory: Any, state: State, params: Params) -> tuple[Int[Array, "K S"], Any]:
+        """The slate of each segment, and the memory after it."""
+        ...
+
+
+@struct.dataclass
+class RuleOrders:
+    """The order rule of a classical pair."""
+
+    heuristic: HeuristicParams
+
+    def start(self, params: Params) -> tuple[()]:
+        return ()
+
+    def order(
+        self, memory: tuple[()], state: State, params: Params, attention: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], tuple[()]]:
+        """See `Orders`; classical rules do not look at what is shown."""
+        return replenish(state, self.heuristic, params), memory
+
+
+@struct.dataclass
+class RuleSlates:
+    """The recommender of a classical pair."""
+
+    heuristic: HeuristicParams
+
+    def start(self, params: Params) -> tuple[()]:
+        return ()
+
+    def slate(
+        self, memory: tuple[()], state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], tuple[()]]:
+        """See `Slates`."""
+        return recommend(state, self.heuristic, params), memory
+
+
+@struct.dataclass
+class GivenOrders:
+    """Orders that are known beforehand, a row for each day; its memory counts the days."""
+
+    orders: Float[Array, "T N"]
+
+    def start(self, params: Params) -> Int[Array, ""]:
+        return jnp.int32(0)
+
+    def order(
+        self, memory: Int[Array, ""], state: State, params: Params, attention: Float[Array, " N"]
+    ) -> tuple[Float[Array, " N"], Int[Array, ""]]:
+        """See `Orders`."""
+        return self.orders[memory], memory + 1
+
+
+@struct.dataclass
+class GivenSlates:
+    """Slates that are known beforehand, a row for each day; its memory counts the days."""
+
+    slates: Int[Array, "T K S"]
+
+    def start(self, params: Params) -> Int[Array, ""]:
+        return jnp.int32(0)
+
+    def slate(
+        self, memory: Int[Array, ""], state: State, params: Params
+    ) -> tuple[Int[Array, "K S"], Int[Array, ""]]:
+        """See `Slates`."""
+        return self.slates[memory], memory + 1
+
+
+@struct.dataclass
+class Seats:
+    """Two departments of any kind side by side, slates first: a `jaxsim.Policy`."""
+
+    replenishment: Orders
+    recommendation: Slates
+
+    @classmethod
+    def of(cls, policy: Departments | HeuristicPair) -> Self:
+        """A policy's two departments, each of which can be exchanged for another."""
+        if isinstance(policy, HeuristicPair):
+            return cls(RuleOrders(policy.heuristic), RuleSlates(policy.heuristic))
+        return cls(policy.replenishment, policy.recommendation)
+
+    def start(self, params: Params) -> tuple[Any, Any]:
+        """The memories of a store not yet seen."""
+        return self.replenishment.start(params), self.recommendation.start(params)
+
+    def act(
+        self, key: PRNGKeyArray, memory: tuple[Any, Any], state: State, params: Params
+    ) -> tuple[Action, tuple[Any, Any]]:
+        """Orders and slates of one store; `key` is not needed."""
+        slate, slates_memory = self.recommendation.slate(memory[1], state, params)
+        attention = choice.mean_attention(slate, params)
+        order, orders_memory = self.replenishment.order(memory[0], state, params, attention)
+        return Action(order=order, slate=slate), (orders_memory, slates_memory)

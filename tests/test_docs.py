@@ -156,7 +156,7 @@ def test_train_commands_parse(command: str, capsys: pytest.CaptureFixture[str]) 
         return
     config = train.parse(arguments)
     if isinstance(config, LaunchConfig):
-        config.validate()
+        config.training.validate()
     if isinstance(config, SweepConfig):
         scenario = scenarios.get(config.training.scenario)
         planned_runs(config.training, scenario, parse_grid(config.grid), config.seeds)

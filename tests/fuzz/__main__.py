@@ -27,7 +27,7 @@ from agents.runs.checkpoints import Checkpoints
 from agents.runs.pipeline import settings_of
 from agents.runs.serving import ServingError
 from jaxsim import scenarios
-from jaxsim.calibration.transactions import read_transactions
+from jaxsim.calibration.transactions import TransactionsConfig, read_transactions
 from tests.fuzz.mutations import cut_up, damaged, edited
 from tests.interrupted import resealed
 
@@ -112,10 +112,12 @@ def scenario_cases(rng: Random, count: int, folder: Path) -> Counter[str]:
 def transaction_cases(rng: Random, count: int, folder: Path, heard: Heard) -> Counter[str]:
     """Transaction files, read as `calibrate` reads them."""
     path, counts = folder / "sales.csv", Counter()
-    columns = {role: role for role in ("date", "product", "price")}
+    config = TransactionsConfig(
+        transactions=path, columns=("date=date", "product=product", "price=price")
+    )
     for _ in range(count):
         path.write_bytes(cut_up(rng, SALES))
-        counts[outcome(lambda: read_transactions(path, columns), None, heard)] += 1
+        counts[outcome(lambda: read_transactions(config), None, heard)] += 1
     return counts
 
 

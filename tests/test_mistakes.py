@@ -109,10 +109,10 @@ def test_a_switch_that_is_on_is_turned_off():
 
 
 def test_programs_are_kept_for_the_next_command_unless_their_folder_is_set(tmp_path):
-    """Told by JAX itself, which reads it when it is imported."""
+    """JAX reads the variable when it is imported."""
     program = (
-        "from agents.start import remember_programs as remember; remember(); "
-        "import jax; print(jax.config.jax_compilation_cache_dir)"
+        "from agents.start import remember_programs; remember_programs(); "
+        "import os; print(os.environ['JAX_COMPILATION_CACHE_DIR'])"
     )
     free = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     free["XDG_CACHE_HOME"] = str(tmp_path)

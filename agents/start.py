@@ -1,9 +1,14 @@
 """The console command. It hears signals from its first moment, while the rest is imported."""
 
+import hashlib
 import os
+import platform
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
+
+import platformdirs
 
 from agents.runs.interruption import SIGNALS, end_at_once
 
@@ -14,9 +19,33 @@ def hear_signals() -> None:
         signal.signal(number, end_at_once)
 
 
+def remember_programs() -> None:
+    """Programs that one command compiles are found by the next. Variables that are set stay: an
+    empty `JAX_COMPILATION_CACHE_DIR` keeps nothing. To be called before JAX is imported."""
+    home = platformdirs.user_cache_path("closing-the-loop")
+    usual = {
+        "JAX_COMPILATION_CACHE_DIR": str(home / f"programs-{_processor()}"),
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(256 * 2**20),  # bytes; those not used longest go
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.3",
+        # XLA takes two hints of its own compiler for features that this processor lacks, and says
+        # so at length for each program that is found.
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    os.environ.update(usual | os.environ)
+
+
+def _processor() -> str:
+    """A name for what machine code may use here: homes can be shared by different machines."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.exists() else []
+    flags = sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))})
+    return hashlib.sha256("".join([platform.machine(), *flags]).encode()).hexdigest()[:12]
+
+
 def console() -> NoReturn:
     """The console command `closing-the-loop`."""
     hear_signals()
+    remember_programs()
     from agents.command_line import main
 
     leave(main(sys.argv[1:]))

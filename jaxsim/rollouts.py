@@ -151,7 +151,10 @@ def play(
     stacked over the periods that count, what `add` returns is summed over them. `place` is for
     callers inside `jax.shard_map`: it marks what the scan carries as varying over devices.
     """
-    one_period = partial(_one_period, keys=keys, policy=policy, params=params, event=event)
+    # Under `jit`, so that it is traced once, for the shapes of its sums and for the scan.
+    one_period = jax.jit(
+        partial(_one_period, keys=keys, policy=policy, params=params, event=event), inline=True
+    )
 
     def step(carry: tuple[Stores, Any], period: Int[Array, ""]) -> tuple[tuple[Stores, Any], Any]:
         stores, happened = one_period(period, carry[0])

@@ -1,5 +1,6 @@
 """A command that cannot be carried out ends in one line, and so does one that is asked to end."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -105,6 +106,21 @@ def test_help_and_a_mistake_are_answered_without_what_training_needs():
 def test_a_switch_that_is_on_is_turned_off():
     given = ["calibrate", "--transactions", "sales.csv", "--out", "store.json", "--no-needs"]
     assert train.parse(given[:-1]).needs and not train.parse(given).needs
+
+
+def test_programs_are_kept_for_the_next_command_unless_their_folder_is_set(tmp_path):
+    """JAX reads the variable when it is imported."""
+    program = (
+        "from agents.start import remember_programs; remember_programs(); "
+        "import os; print(os.environ['JAX_COMPILATION_CACHE_DIR'])"
+    )
+    free = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    free["XDG_CACHE_HOME"] = str(tmp_path)
+    for own, said in (({}, f"{tmp_path}/closing-the-loop/programs-"),
+                      ({"JAX_COMPILATION_CACHE_DIR": ""}, "\n")):  # fmt: skip
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, env=free | own, capture_output=True, text=True, check=True)
+        assert done.stdout.startswith(said)
 
 
 def hears_sigterm(process: int) -> bool:

@@ -176,18 +176,22 @@ def _profits(
     effort: Effort,
 ) -> np.ndarray:
     """(pairs, candidates): mean profit per period."""
-    heuristic = [
-        jax.tree.map(np.asarray, _heuristic(pair, setting))
-        for pair, of_pair in zip(pairs, settings, strict=True)
-        for setting in of_pair
+    each = settings.shape[1]
+    heuristics = [
+        _heuristic(pair, of_pair.T) for pair, of_pair in zip(pairs, settings, strict=True)
     ]
-    stacked = jax.tree.map(lambda *leaves: jnp.asarray(np.stack(leaves)), *heuristic)
-    profits = _simulate_all(key, stacked, params, effort)
+
+    def joined(*leaves: Array) -> Array:
+        return jnp.asarray(np.concatenate([np.broadcast_to(leaf, each) for leaf in leaves]))
+
+    profits = _simulate_all(key, jax.tree.map(joined, *heuristics), params, effort)
     return np.asarray(profits).reshape(settings.shape[:2])
 
 
-def _heuristic(pair: tuple[str, str], numbers: Float[np.ndarray, " settings"]) -> HeuristicParams:
-    """The parameters of a pair from a point of the search."""
+def _heuristic(
+    pair: tuple[str, str], numbers: Float[np.ndarray, "settings *candidates"]
+) -> HeuristicParams:
+    """The parameters of a pair from a point of the search, or from several."""
     recommender, order_rule = pair
     settings = dict(zip(SETTINGS, jnp.asarray(numbers), strict=True))
     named = HeuristicParams(recommender=recommender, **settings).for_rule(order_rule)

@@ -60,7 +60,8 @@ class Training:
     def start(self) -> Snapshot:
         """A training that has not begun; what is kept is how the departments start."""
         init = placed(Trainer.init, train_state_specs(), self.shards)
-        train_state = init(self.trainer, self.keys["learn"], self.params)
+        given = self.trainer, self.keys["learn"], self.params
+        train_state = init.lower(*given).compile(compilation.options(0))(*given)  # called once
         return Snapshot(train_state, jax.device_get(self.departments(train_state).weights))
 
     def departments(self, train_state: TrainState) -> Departments:

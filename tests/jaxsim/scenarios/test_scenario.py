@@ -180,6 +180,6 @@ def test_the_store_from_real_data_is_what_it_says():
     dry = scenarios.get("grocery-dry")
     same = set(Scenario.model_fields) - {"name", "about", "sources", "holding", "capacity"}
     differing = {f for f in same if getattr(dry, f) != getattr(scenario, f)}
-    assert differing <= {"overflow", "penalty", "lead_time"}, differing
+    assert differing <= {"overflow", "shelf_life", "max_shelf_life"}, differing
     yearly = 365 * np.array(dry.holding) / np.array(dry.cost)
     np.testing.assert_allclose(yearly, 0.25, rtol=0.01)

@@ -1,4 +1,4 @@
-"""Exact costs of base-stock policies in a store with one product whose unmet demand is lost.
+"""Exact costs of order rules in a store with one product whose unmet demand is lost.
 
 Source: this project. Without a cap on orders the cost is convex in the level (Janakiraman and
 Roundy, 2004).
@@ -8,6 +8,7 @@ import math
 from functools import cache
 
 import numpy as np
+from jaxtyping import Float
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
@@ -54,6 +55,33 @@ def best_capped_base_stock(params: Params) -> tuple[int, int, float]:
         moved = cost(*best) < cost(*here)
         here = best if moved else here
     return *here, cost(*here)
+
+
+def projected_level_cost(params: Params, level: float) -> float:
+    """Average cost in money per period of the projected inventory level of van Jaarsveld and Arts
+    (arXiv 2101.07519): an order fills up to `level`, to the nearest unit, what is expected on hand
+    when it arrives. The lead time is at least 1."""
+    most, cap = _most(params), math.ceil(level)
+    leaves = np.asarray(_day(params, most).leaves)
+    grid = Grid((most,), (0,), (cap,), (int(params.lead_time[0]),))
+    wanted = level - expected_on_arrival(leaves[0, 0], grid.shape[2:]).reshape(-1)
+    order = np.clip(np.floor(wanted + 0.5), 0, cap).astype(int)
+    rule = Rule(grid, leaves, order[:, None], np.zeros(math.prod(grid.shape), int))
+    return -average(rule, worth_of(_day(params, most), params, sales_profit), params)
+
+
+def expected_on_arrival(
+    leaves: Float[np.ndarray, "stock stock"], rows: tuple[int, ...]
+) -> Float[np.ndarray, "..."]:
+    """Units expected on hand when an order arrives, before it does, in every state: stock, and the
+    orders due before, with `rows` values each. `leaves`: probability of what is left of each stock
+    after a period."""
+    stock = np.arange(len(leaves))
+    expected = leaves @ stock
+    for orders in rows[::-1]:
+        after = np.minimum(stock[:, None] + np.arange(orders), len(leaves) - 1)
+        expected = np.tensordot(leaves, expected[after], 1)
+    return expected
 
 
 def _most(params: Params) -> int:

@@ -16,6 +16,7 @@ from jaxsim.exact.one_product import (
     base_stock_cost,
     best_base_stock_level,
     best_capped_base_stock,
+    projected_level_cost,
 )
 from jaxsim.exact.optimum import ExactError, Tables, average_worth, optimum
 from jaxsim.exact.policy import policy_of
@@ -54,6 +55,20 @@ def test_the_best_base_stock_level_beats_its_neighbours():
     assert cost == pytest.approx(base_stock_cost(params, level), abs=1e-4)
     assert cost < base_stock_cost(params, level - 1)
     assert cost < base_stock_cost(params, level + 1)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "lead_time", "level", "cost"),
+    [
+        (4.0, 1, 6.76, 4.04230),
+        (9.0, 1, 8.63, 5.45654),
+        (4.0, 2, 6.95, 4.40531),
+        (9.0, 2, 8.71, 6.11952),
+    ],
+)
+def test_the_projected_inventory_level_costs_what_is_known(penalty, lead_time, level, cost):
+    params = one_product("lost-sales", penalty, lead_time, "poisson")
+    assert projected_level_cost(params, level) == pytest.approx(cost, abs=6e-6)
 
 
 @pytest.mark.parametrize("lead_time", [1, 2])

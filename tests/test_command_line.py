@@ -24,14 +24,7 @@ from agents.runs import run_folder, serving
 from agents.runs.interruption import Interrupted
 from agents.runs.pipeline import load_departments, train_in_folder
 from jaxsim import choice, scenarios
-from tests.interrupted import (
-    QUIET,
-    assert_same,
-    files,
-    resealed,
-    stopped,
-    unfinished,
-)
+from tests.interrupted import QUIET, assert_same, files, resealed, stopped, unfinished
 from tests.random_stores import random_state, stacked
 
 ROOT = Path(__file__).parent.parent

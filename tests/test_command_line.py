@@ -354,7 +354,7 @@ DAMAGED = {
     "another price": (lambda run: replaced(run / "scenario.json", "10.0", "11.0"),
                       "scenario.json: is not the file that was written"),
     "no pairs": (lambda run: (run / "heuristics.json").write_text('{"pairs": []}'),
-                 "heuristics.json: pairs: 0 pairs; allowed: one or more of 15"),
+                 "heuristics.json: pairs: 0 pairs; allowed: one or more of 30"),
     "another pair": (
         lambda run: replaced(run / "heuristics.json", "when_tuned\": ", "when_tuned\": 1"),
         "heuristics.json: is not the file that was written"),

@@ -107,7 +107,9 @@ def draw_run(config: TrainConfig, result: Result) -> None:
     training leaves in its folder. Raises `RunError`."""
     summary, scenario = result.summary, run_folder.read_scenario(config.folder)
     best = summary["policies"][summary["best_heuristic"]]["profit_mean"]
-    draw_learning(result.metrics, best, config.folder / "learning.png")
+    # As the folder keeps them, so that the picture is the same whenever it is drawn.
+    metrics = run_folder.read_metrics(config.folder)
+    draw_learning(metrics, best, config.folder / "learning.png")
     key = keys_of(config.seed)["trace"]
     story = record(key, result.departments, scenario.params(), DAYS, config.burn_in)
     draw_week(story.first(WEEKS_DAYS), scenario, config.folder / "week.png")

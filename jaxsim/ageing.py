@@ -6,7 +6,7 @@ A periods that goods keep at most, N products. Source: this project; docs/model.
 from itertools import accumulate
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxsim import slopes
 from jaxsim.params import Params
@@ -16,11 +16,15 @@ from jaxsim.records import Chance, Flows, State
 def shelve(state: State, params: Params) -> State:
     """Units on hand that are in no row of `State.expiring` yet, as deliveries are, go into the row
     of goods that have just arrived; those of products that keep go into none."""
-    row = params.shelf_life - params.arrival_age - 1
-    arrivals = jnp.arange(params.max_shelf_life)[:, None] == row[None, :]
+    arrivals = jnp.arange(params.max_shelf_life)[:, None] == arrival_row(params)[None, :]
     rows = _rows(state)
     new = state.on_hand - rows.sum(0)
     return state.replace(expiring=rows + jnp.where(arrivals, new[None, :], 0.0))
+
+
+def arrival_row(params: Params) -> Int[Array, " N"]:
+    """The row of goods that have just arrived; -1 of products that keep."""
+    return params.shelf_life - params.arrival_age - 1
 
 
 def expire(

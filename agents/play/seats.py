@@ -1,39 +1,16 @@
 """Who decides in a store that is played with: a trained department, a classical rule, or a reader
 whose decisions of each day are given."""
 
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import jax.numpy as jnp
 from flax import struct
 from jaxtyping import Array, Float, Int, PRNGKeyArray
 
-from agents.policies.departments import Departments
+from agents.policies.departments import Departments, Orders, Slates, decided
 from agents.policies.heuristics import HeuristicPair, HeuristicParams, recommend, replenish
-from jaxsim import choice
 from jaxsim.params import Params
 from jaxsim.records import Action, State
-
-
-class Orders(Protocol):
-    """A replenishment department; `agents.policies.replenishment.Replenishment` is one."""
-
-    def start(self, params: Params) -> Any: ...
-
-    def order(
-        self, memory: Any, state: State, params: Params, attention: Float[Array, " N"]
-    ) -> tuple[Float[Array, " N"], Any]:
-        """Units to order, and the memory after it; `attention` is what the day's slates give."""
-        ...
-
-
-class Slates(Protocol):
-    """A recommendation department; `agents.policies.recommendation.Recommendation` is one."""
-
-    def start(self, params: Params) -> Any: ...
-
-    def slate(self, memory: Any, state: State, params: Params) -> tuple[Int[Array, "K S"], Any]:
-        """The slate of each segment, and the memory after it."""
-        ...
 
 
 @struct.dataclass
@@ -122,7 +99,4 @@ class Seats:
         self, key: PRNGKeyArray, memory: tuple[Any, Any], state: State, params: Params
     ) -> tuple[Action, tuple[Any, Any]]:
         """Orders and slates of one store; `key` is not needed."""
-        slate, slates_memory = self.recommendation.slate(memory[1], state, params)
-        attention = choice.mean_attention(slate, params)
-        order, orders_memory = self.replenishment.order(memory[0], state, params, attention)
-        return Action(order=order, slate=slate), (orders_memory, slates_memory)
+        return decided(self.replenishment, self.recommendation, memory, state, params)

@@ -99,5 +99,5 @@ def _demand(
 
 def _arriving(units: Float[Array, " N"], rows: int, params: Params) -> Float[Array, "rows N"]:
     """Units that arrive, counted in the rows that include theirs."""
-    own = params.shelf_life - params.arrival_age - 1
+    own = ageing.arrival_row(params)
     return jnp.where(jnp.arange(rows)[:, None] >= own[None, :], units[None, :], 0.0)

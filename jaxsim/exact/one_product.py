@@ -62,12 +62,13 @@ def projected_level_cost(params: Params, level: float) -> float:
     (arXiv 2101.07519): an order fills up to `level`, to the nearest unit, what is expected on hand
     when it arrives. The lead time is at least 1."""
     most, cap = _most(params), math.ceil(level)
-    leaves = np.asarray(_day(params, most).leaves)
+    day = _day(params, most)
+    leaves = np.asarray(day.leaves)
     grid = Grid((most,), (0,), (cap,), (int(params.lead_time[0]),))
     wanted = level - expected_on_arrival(leaves[0, 0], grid.shape[2:]).reshape(-1)
     order = np.clip(np.floor(wanted + 0.5), 0, cap).astype(int)
     rule = Rule(grid, leaves, order[:, None], np.zeros(math.prod(grid.shape), int))
-    return -average(rule, worth_of(_day(params, most), params, sales_profit), params)
+    return -average(rule, worth_of(day, params, sales_profit), params)
 
 
 def expected_on_arrival(

@@ -2,27 +2,25 @@
 and curves, but no policies."""
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from agents import checksums, schemas
+from agents import checksums
 from agents.errors import RunError, UserError
 from agents.learning.config import TrainConfig
 from agents.report.results import BEST, LEARNED, Finished, command_of
-from agents.runs.run_schemas import Config, config_of
+from agents.runs.run_schemas import config_of
 from agents.sweeps import sweep_folder
 from agents.sweeps.grid import STORE_FIELDS
-from agents.sweeps.layout import SETTINGS
+from agents.sweeps.sweep_schema import ONLY, Sweep
 from jaxsim import versions
 
 
 def read_sweep(folder: Path) -> list[Finished]:
     """Every finished run of a sweep or of a program of the study. Raises `RunError`."""
     checksums.tell_if_unsealed(folder)
-    checksums.read(folder, SETTINGS)
     settings = sweep_folder.read_settings(folder)
     names = (sweep_folder.RUNS, sweep_folder.HEURISTICS, sweep_folder.CURVES)
     try:
@@ -40,21 +38,18 @@ def read_sweep(folder: Path) -> list[Finished]:
 def _finished(
     row: dict[str, Any],
     folder: Path,
-    settings: dict[str, Any],
+    settings: Sweep,
     best: pd.DataFrame,
     metrics: pd.DataFrame,
 ) -> Finished:
     """One run: its row, what its folder's runs share, the best tuned pair of each store and seed,
     and its curve. Runs of a sweep differ in what the grid names, those of a program in variant."""
-    variant, grid = row.get("variant"), settings.get("grid", {})
-    names = [field.name for field in dataclasses.fields(TrainConfig)]
-    fields = {name: settings[f"{variant}: {name}" if variant else name] for name in names}
-    text = json.dumps(fields | {"out": str(folder)}).encode()
-    shared = config_of(schemas.parse(text, folder / SETTINGS, Config))
+    variant, grid = row.get("variant"), settings.grid
+    shared = config_of(settings.variants[variant or ONLY])
     changed = {field: row[field] for field in grid}
     store = {field: value for field, value in changed.items() if field in STORE_FIELDS}
     training = {field: value for field, value in changed.items() if field not in store}
-    config = dataclasses.replace(shared, seed=int(row["seed"]), **training)
+    config = dataclasses.replace(shared, out=folder, seed=int(row["seed"]), **training)
     same = best["seed"] == row["seed"]
     for field, value in store.items():
         same &= best[field] == value
@@ -64,7 +59,7 @@ def _finished(
         folder=folder,
         group=variant or ", ".join([shared.regime, *_told(changed)]),
         store=", ".join(_told(store)),
-        command=alone if variant else _command(shared, settings["seeds"], grid),
+        command=alone if variant else _command(shared, settings.seeds, grid),
         config=config,
         summary={
             "scenario": row["scenario"],

@@ -25,16 +25,21 @@ SETTINGS: dict[str, Any] = {
     field.name: (get_type_hints(TrainConfig)[field.name], ...)
     for field in dataclasses.fields(TrainConfig)
 }
-Settings = create_model("Settings", __base__=Document, version=(str, "0.1.0"), **SETTINGS)
 
 
-class Config(Settings):
-    """`config.json`: every setting of a training, resolved, and the version that wrote it."""
+class Settings(create_model("Settings", __base__=Document, **SETTINGS)):
+    """Every setting of a training, resolved."""
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
         config_of(self).validate()
         return self
+
+
+class Config(Settings):
+    """`config.json`: the settings of a training, and the version that wrote it."""
+
+    version: str = "0.1.0"
 
 
 class Heuristic(Document):
@@ -190,5 +195,5 @@ Identities = create_model(
 
 
 def config_of(document: Document) -> TrainConfig:
-    """The settings in a `config.json`."""
+    """The training of these settings."""
     return TrainConfig(**document.model_dump(exclude={"version"}))

@@ -81,11 +81,8 @@ class Program:
         return {
             "seeds": len(self.runs) // len(first),
             "store": first[0].scenario.model_dump(mode="json"),
-            **{
-                f"{run.settings['variant']}: {field}": value
-                for run in first
-                for field, value in dataclasses.asdict(run.config).items()
-            },
+            "grid": {},
+            "variants": {run.settings["variant"]: dataclasses.asdict(run.config) for run in first},
         }
 
 

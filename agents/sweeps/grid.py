@@ -46,7 +46,7 @@ def parse_grid(options: Sequence[str]) -> Grid:
     for option in options:
         name, _, values = option.partition("=")
         field = name.strip().replace(".", "_").replace("-", "_")
-        _check_field(field)
+        check_field(field)
         if field in grid:
             raise ConfigError(f"grid: {field} is given twice; allowed: each field once")
         grid[field] = [_value(field, text.strip()) for text in values.split(",")]
@@ -78,17 +78,18 @@ def planned_runs(
     return runs
 
 
-def _whole(grid: Grid, field: str) -> list[int]:
-    return [value for value in grid.get(field, []) if isinstance(value, int)]
-
-
-def _check_field(field: str) -> None:
+def check_field(field: str) -> None:
+    """Raises `ConfigError` where a grid cannot have that field."""
     if field in TRAINING_FIELDS + STORE_FIELDS:
         return
     static = {each.name for each in dataclasses.fields(TrainConfig)} | set(Scenario.model_fields)
     why = "is the same for all runs of one program" if field in static else "is no setting"
     allowed = ", ".join(TRAINING_FIELDS + STORE_FIELDS)
     raise ConfigError(f"grid: {field} {why}; allowed: {allowed}")
+
+
+def _whole(grid: Grid, field: str) -> list[int]:
+    return [value for value in grid.get(field, []) if isinstance(value, int)]
 
 
 def _value(field: str, text: str) -> Any:

@@ -28,6 +28,7 @@ from agents.sweeps import memory, sweep_folder, vectorised
 from agents.sweeps.baselines import Stores, heuristic_row, run_row
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
 from agents.sweeps.settings import SweepConfig
+from agents.sweeps.sweep_schema import ONLY
 from agents.sweeps.vectorised import Runs
 from jaxsim import scenarios
 from jaxsim.params import Params
@@ -66,9 +67,12 @@ def run_sweep(config: SweepConfig, progress: Progress) -> pd.DataFrame:
     scenario = scenarios.get(config.training.scenario)
     planned = planned_runs(config.training, scenario, grid, config.seeds)
     training = dataclasses.asdict(config.training) | {"out": None, "devices": None}
-    which = {"seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json")}
+    settings = {
+        "seeds": config.seeds, "grid": grid, "store": scenario.model_dump(mode="json"),
+        "variants": {ONLY: training},
+    }  # fmt: skip
     with locks.opened(config.folder, "a sweep") as folder:
-        sweep_folder.open_sweep(folder, training | which)
+        sweep_folder.open_sweep(folder, settings)
         effort = Effort().times(config.training.tuning_effort)
         stores = Stores(folder / sweep_folder.STORES, progress.announce, effort)
         return train_planned(folder, planned, config.together, limit, stores, progress, devices)

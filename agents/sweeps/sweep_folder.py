@@ -17,10 +17,11 @@ import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from agents import checksums
+from agents import checksums, schemas
 from agents.errors import RunError
-from agents.files import json_text, open_folder, unquoted, write_table, writing
+from agents.files import open_folder, unquoted, write_table, writing
 from agents.sweeps.layout import SETTINGS
+from agents.sweeps.sweep_schema import ONLY, Sweep
 from jaxsim import version
 from jaxsim.files import appearing
 from jaxsim.scenarios.scenario import Scenario, parse
@@ -31,31 +32,24 @@ WEIGHTS = "weights.safetensors"
 
 
 def open_sweep(folder: Path, settings: Mapping[str, Any]) -> None:
-    """A new folder, or one that holds a sweep of the same settings and version. Raises
-    `RunError`."""
-    settings = json.loads(json.dumps({"version": version(), **settings}, default=str))
+    """A new folder, or one that holds a sweep of the same settings and version. `settings`: what
+    `Sweep` has besides the version. Raises `RunError`."""
+    text = schemas.text_of({"version": version(), **settings}, Sweep)
     if (folder / SETTINGS).exists():
-        before = read_settings(folder)
-        for field, value in settings.items():
+        before = _flat(read_settings(folder))
+        for field, value in _flat(schemas.parse(text.encode(), folder / SETTINGS, Sweep)).items():
             if before.get(field) != value:
                 raise RunError(
                     f"{field}: {_short(value)}; allowed: {_short(before.get(field))}, of which "
                     f"{folder} holds a sweep, or another --out"
                 )
     open_folder(folder)
-    checksums.write(folder, SETTINGS, json_text(settings))
+    checksums.write(folder, SETTINGS, text)
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(folder: Path) -> Sweep:
     """What all runs of a sweep, or of a program of the study, share. Raises `RunError`."""
-    path = folder / SETTINGS
-    try:
-        settings = json.loads(checksums.bytes_of(path))
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path}: not a JSON file ({error})") from None
-    if not isinstance(settings, dict):
-        raise RunError(f"{path}: not settings of a sweep; allowed: one object of named settings")
-    return settings
+    return schemas.read(folder, SETTINGS, Sweep)
 
 
 def write_chunk(
@@ -110,11 +104,7 @@ def gather(folder: Path) -> pd.DataFrame:
 def read_scenario(folder: Path) -> Scenario:
     """The store that a sweep, or a program of the study, was made on. Raises `RunError` or
     `ScenarioError`."""
-    path = folder / SETTINGS
-    try:
-        return parse(read_settings(folder)["store"], str(path))
-    except KeyError:
-        raise RunError(f"{path}: store: is missing; allowed: what a sweep has written") from None
+    return parse(read_settings(folder).store, str(folder / SETTINGS))
 
 
 def read_table(folder: Path, name: str) -> pd.DataFrame:
@@ -149,6 +139,17 @@ def _tensors(chunk: Path, number: int) -> dict[str, np.ndarray]:
     except SafetensorError as error:
         raise RunError(f"{chunk / WEIGHTS}: not weights of a sweep ({error})") from None
     return {name: each for name, each in every.items() if name.startswith(_tensor(number, ()))}
+
+
+def _flat(settings: Sweep) -> dict[str, Any]:
+    """Every setting by its name, after that of its variant where there is one."""
+    body = settings.model_dump(mode="json", exclude={"variants"})
+    for variant, own in settings.variants.items():
+        named = own.model_dump(mode="json").items()
+        body |= {
+            f"{variant}: {field}" if variant != ONLY else field: value for field, value in named
+        }
+    return body
 
 
 def _short(value: Any) -> str:

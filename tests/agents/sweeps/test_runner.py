@@ -167,12 +167,30 @@ def test_what_became_of_the_scenario_file_after_the_sweep_changes_nothing(
 ):
     folder = shutil.copytree(swept[0], tmp_path / "sweep")
     settings = json.loads((folder / "sweep.json").read_text())
-    (folder / "sweep.json").write_text(json.dumps(settings | {"scenario": "gone.json"}))
+    settings["variants"]["all"]["scenario"] = "gone.json"
+    (folder / "sweep.json").write_text(json.dumps(settings))
     assert train.main(["report", str(folder)]) == 2
     assert "sweep.json: is not the file that was written" in capsys.readouterr().err
     resealed(folder, "sweep.json")
     assert train.main(["report", str(folder)]) == 0
     assert scenarios.get("pair").about in (folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ({"seeds": 0}, "sweep.json: seeds: 0; allowed: greater than or equal to 1"),
+        ({"grid": {"colour": [1]}}, "sweep.json: grid: colour is no setting; allowed: critic_rate"),
+        ({"variants": {"all": {}}}, "sweep.json: variants.all.scenario: is missing"),
+        ({"store": None}, "sweep.json: store: None; allowed: an object"),
+        ({"more": 1}, "sweep.json: more: unknown field; allowed: version, seeds, store"),
+    ],
+)  # fmt: skip
+def test_edited_settings_of_a_sweep_are_refused_by_field(swept, tmp_path, edit, said):
+    settings = json.loads((swept[0] / "sweep.json").read_text()) | edit
+    (tmp_path / "sweep.json").write_text(json.dumps(settings))
+    with pytest.raises(RunError, match=re.escape(said)):
+        sweep_folder.read_settings(tmp_path)
 
 
 def test_a_run_whose_updates_stop_being_finite_is_not_like_any_other(tmp_path: Path):

@@ -1,4 +1,5 @@
-"""`make fuzz`: scenario files, transaction files, runs, checkpoints and exports, damaged by a seed.
+"""`make fuzz`: scenario files, transaction files, runs, checkpoints, sweeps and exports,
+damaged by a seed.
 
 Each is used as it was before, or refused in one printable line of at most 300 characters. Anything
 else is printed with what was done, and the exit code is 1.
@@ -13,21 +14,20 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import jax
-import numpy as np
 import tyro
 
 import train
+from agents import checksums
 from agents.errors import UserError
-from agents.learning.training import Snapshot, prepared
-from agents.runs import run_folder, serving
-from agents.runs.checkpoints import Checkpoints
+from agents.files import open_folder
+from agents.learning.training import Snapshot
+from agents.runs import run_folder
 from agents.runs.pipeline import settings_of
 from agents.runs.serving import ServingError
 from jaxsim import scenarios
 from jaxsim.calibration.transactions import TransactionsConfig, read_transactions
+from tests.fuzz import readers
 from tests.fuzz.mutations import cut_up, damaged, edited
 from tests.interrupted import resealed
 
@@ -44,8 +44,6 @@ SALES = "date,product,price\n" + "".join(
 )
 REFUSED, AS_BEFORE, READ, WARNED = "refused in one line", "as before", "read", "said"
 """How a case may end: `said` is a file without which a warning is printed."""
-Restored = tuple[int, str, bytes]
-"""Of a checkpoint: its iteration, its other numbers, its arrays."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +51,13 @@ class Fuzz:
     """Damage files at random and see that none is believed that should not be."""
 
     cases: int = 10_000
-    """Files in all: 4 in 10 scenarios, 2 transactions, 2 of a run, 2 of an export."""
-    checkpoints: int = 100
+    """Files in all: 3 in 10 scenarios, 2 transactions, 2 of a run, 2 of a sweep, 1 of an export."""
+    checkpoints: int = 300
     """Damaged checkpoints of a training besides: each takes about a second."""
     seed: int = 0
     """Of what is done to them."""
     folder: Path = Path("runs/fuzz")
-    """Where a short training is kept, whose files are damaged."""
+    """Where a short training and a short sweep are kept, whose files are damaged."""
 
 
 class Heard(logging.Handler):
@@ -142,49 +140,25 @@ def folder_cases(
     return counts
 
 
-def edit_cases(rng: Random, count: int, run: Path, heard: Heard) -> Counter[str]:
-    """JSON files of a run edited, and sealed as if they had been written so: their schemas alone
-    are left to refuse them."""
-    sums, counts = run / "SHA256SUMS", Counter()
-    sealed = sums.read_bytes()
+def edit_cases(
+    rng: Random, count: int, files: list[Path], use: Callable[[], object], heard: Heard
+) -> Counter[str]:
+    """JSON files edited one at a time, and sealed as if they had been written so: their schemas
+    alone are left to refuse them."""
+    counts = Counter()
     for _ in range(count):
-        path = run / rng.choice(("config.json", "heuristics.json", "summary.json"))
-        data = path.read_bytes()
+        path = rng.choice(files)
+        sums, data = path.parent / checksums.SUMS, path.read_bytes()
+        sealed = sums.read_bytes()
         path.write_bytes(edited(rng, data.decode()))
-        resealed(run, path.name)
-        ended = outcome(lambda: documents_of(run), None, heard)
+        resealed(path.parent, path.name)
+        ended = outcome(use, None, heard)
         counts[ended] += 1
         if ended[0].isupper():
-            print(f"{path.name}: {ended}: {path.read_bytes()[:60]!r}")
+            print(f"{path}: {ended}: {path.read_bytes()[:60]!r}")
         path.write_bytes(data)
         sums.write_bytes(sealed)
     return counts
-
-
-def documents_of(run: Path) -> str:
-    """All that a run says, but for its weights."""
-    config = run_folder.read_config(run)
-    tuned = [(pair.name, pair.profit, pair.policy) for pair in run_folder.read_heuristics(run)]
-    scenario, summary = run_folder.read_scenario(run), run_folder.read_summary(run)
-    return f"{config} {tuned} {scenario} {summary} {run_folder.read_metrics(run).to_csv()}"
-
-
-def run_of(run: Path, like: Snapshot) -> tuple[str, bytes]:
-    """The same with its weights."""
-    documents = documents_of(run)
-    weights = run_folder.load_weights(run, run_folder.BEST, like.kept)
-    return documents, bytes_of(weights)
-
-
-def export_of(out: Path) -> tuple[str, bytes]:
-    """All that an exported department is."""
-    served = serving.load(out)
-    return str(served.schema), bytes_of(served.tensors)
-
-
-def bytes_of(tree: Any) -> bytes:
-    """All numbers of a tree."""
-    return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(tree))
 
 
 def checkpoint_cases(
@@ -194,7 +168,7 @@ def checkpoint_cases(
     before, which is said."""
     scenario = run_folder.read_scenario(run)
     settings, counts = settings_of(run_folder.read_config(run), scenario), Counter()
-    whole = restored(run, settings, like, [])
+    whole = readers.restored(run, settings, like, [])
     for number in range(count):
         place = folder / f"{number}"  # a new one each time: orbax keeps what it has read
         shutil.copytree(run / "checkpoints", place / "checkpoints")
@@ -207,8 +181,8 @@ def checkpoint_cases(
             path.unlink()
         else:
             path.write_bytes(worse)
-        found: list[Restored] = []
-        ended = outcome(partial(restored, place, settings, like, found), None, heard)
+        found: list[readers.Restored] = []
+        ended = outcome(partial(readers.restored, place, settings, like, found), None, heard)
         if found:
             ended = gone_on(found[0], whole)
         counts[ended] += 1
@@ -218,32 +192,24 @@ def checkpoint_cases(
     return counts
 
 
-def restored(
-    place: Path, settings: dict[str, Any], like: Snapshot, into: list[Restored]
-) -> Restored:
-    """The newest whole checkpoint, also appended to a list."""
-    with Checkpoints(place, settings) as checkpoints:
-        snapshot = checkpoints.restore(like, lambda _: None)
-    assert snapshot is not None
-    key = jax.random.key_data(snapshot.train_state.key)
-    data = bytes_of((snapshot.train_state.replace(key=key), snapshot.kept))
-    into.append((snapshot.iteration, f"{snapshot.kept_profit} {snapshot.seconds}", data))
-    return into[-1]
-
-
-def gone_on(found: Restored, whole: Restored) -> str:
+def gone_on(found: readers.Restored, whole: readers.Restored) -> str:
     """Whether what was restored is the newest as it was, or an earlier one."""
     if found == whole:
         return AS_BEFORE
     return "gone on from the one before" if found[0] < whole[0] else "SILENTLY DIFFERENT"
 
 
-def shapes_of(run: Path) -> Snapshot:
-    """The shapes of all that a training saves."""
-    config, tuned = run_folder.read_config(run), run_folder.read_heuristics(run)
-    training = prepared(config, run_folder.read_scenario(run).params(), tuned)
-    shapes = jax.eval_shape(training.trainer.init, training.keys["learn"], training.params)
-    return Snapshot(shapes, training.departments(shapes).weights)
+def made(folder: Path) -> tuple[Path, Path, Path]:
+    """A short training, its export, and a sweep of two chunks."""
+    run, out, sweep = (folder / name for name in ("run", "export", "sweep"))
+    shutil.rmtree(out, ignore_errors=True)
+    for command in (
+        ("train", *TINY, "--out", f"{run}"),
+        ("export", f"{run}", "--department", "replenishment", "--out", f"{out}"),
+        ("sweep", *TINY, "--seeds", "2", "--together", "1", "--out", f"{sweep}"),
+    ):
+        assert train.main(command) == 0
+    return run, out, sweep
 
 
 def main() -> None:
@@ -251,25 +217,25 @@ def main() -> None:
     settings, heard = tyro.cli(Fuzz), Heard()
     rng, tenth = Random(settings.seed), settings.cases // 10
     logging.getLogger().addHandler(heard)
-    run, out, work = (settings.folder / name for name in ("run", "export", "work"))
-    for folder in (out, work):
-        shutil.rmtree(folder, ignore_errors=True)
-    work.mkdir(parents=True)
-    assert train.main(["train", *TINY, "--out", str(run)]) == 0
-    export = ["export", str(run), "--department", "replenishment", "--out", str(out)]
-    assert train.main(export) == 0
-    like = shapes_of(run)
-    sums = run / "SHA256SUMS"
-    of_run = [run / line.split("  ")[1] for line in sums.read_text().splitlines()] + [sums]
-    of_export = list(out.iterdir())
+    run, out, sweep = made(settings.folder)
+    shutil.rmtree(settings.folder / "work", ignore_errors=True)
+    work = open_folder(settings.folder / "work")
+    like, swept = readers.shapes_of(run), readers.swept(sweep)
+    of_run = [run / name for name in (checksums.SUMS, *(checksums.sums_of(run) or {}))]
+    of_sweep = [path for path in sweep.rglob("*") if path.is_file() and path.suffix != ".html"]
+    in_run = [path for path in of_run if path.suffix == ".json" and path.parent == run]
+    in_sweep = [path for path in of_sweep if path.suffix == ".json"]
+    fuzzed = partial(folder_cases, rng, tenth)
     counts = {
-        "scenario files": scenario_cases(rng, 4 * tenth, work),
+        "scenario files": scenario_cases(rng, 3 * tenth, work),
         "transaction files": transaction_cases(rng, 2 * tenth, work, heard),
-        "files of a run": folder_cases(rng, tenth, of_run, lambda: run_of(run, like), heard),
-        "edited files of a run": edit_cases(rng, tenth, run, heard),
-        "files of an export": folder_cases(
-            rng, 2 * tenth, of_export, lambda: export_of(out), heard
+        "files of a run": fuzzed(of_run, lambda: readers.run_of(run, like.kept), heard),
+        "edited files of a run": edit_cases(
+            rng, tenth, in_run, lambda: readers.documents_of(run), heard
         ),
+        "files of a sweep": fuzzed(of_sweep, lambda: swept.everything(like.kept), heard),
+        "edited files of a sweep": edit_cases(rng, tenth, in_sweep, swept.documents, heard),
+        "files of an export": fuzzed(list(out.iterdir()), lambda: readers.export_of(out), heard),
         "checkpoints": checkpoint_cases(rng, settings.checkpoints, run, work, like, heard),
     }
     shutil.rmtree(work)

@@ -41,8 +41,7 @@ class Cell:
     cap: float = UNLIMITED
 
 
-@struct.dataclass
-class OrderUpTo:
+class OrderUpTo(struct.PyTreeNode):
     """Base-stock orders of a one-product store, as a `jaxsim.Policy`: up to `level` units of
     inventory position, at most `cap` units an order."""
 

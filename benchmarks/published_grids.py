@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
 
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import profit_per_period, simulate
 from agents.learning.config import TrainConfig
-from agents.policies.heuristics import HeuristicParams
+from agents.policies.heuristics import HeuristicPair, HeuristicParams
 from agents.sweeps import vectorised
 from agents.sweeps.vectorised import Runs
 from jaxsim.exact import classical, known_perishables
@@ -27,7 +28,8 @@ TOLERANCE = 1e-4  # of the exact optimum, money per period
 ONE_PRODUCT = TrainConfig(
     iterations=1440, stores=32, horizon=32, replenishment_memory="none", fast_rate=1e-2
 )
-CHECKS = 4  # of the stores on validation customers; the best weights are kept
+SAFETY_FACTORS = np.arange(-30, 51, dtype=np.float32) / 20  # that are tried of an order rule
+CHECKS = 4  # on validation customers, besides that of the start; the best weights are kept
 STORES, PERIODS = 512, 1000  # of the evaluation
 
 
@@ -48,7 +50,7 @@ class Grid:
     about: str
     stores: Callable[[], dict[str, Params]]  # those of one family of demand have one shape
     optimal: Callable[[str, Params], Optimal]
-    start: HeuristicParams
+    rule: HeuristicParams  # its safety factor is tuned for each store first
 
 
 def measured(grid: Grid, seed: int, solved: dict[str, Optimal]) -> dict[str, Any]:
@@ -58,7 +60,7 @@ def measured(grid: Grid, seed: int, solved: dict[str, Optimal]) -> dict[str, Any
     for label in stores.keys() - solved.keys():
         solved[label] = grid.optimal(label, stores[label])
     began = time.perf_counter()
-    learned = _trained(stores, ONE_PRODUCT.trainer(grid.start), keys)
+    learned = _trained(stores, grid.rule, keys)
     seconds = time.perf_counter() - began
     gaps = {label: _gap(keys["evaluate"], learned[label], solved[label]) for label in stores}
     return {
@@ -70,7 +72,7 @@ def measured(grid: Grid, seed: int, solved: dict[str, Optimal]) -> dict[str, Any
 
 
 def _trained(
-    stores: dict[str, Params], trainer: Any, keys: dict[str, jax.Array]
+    stores: dict[str, Params], rule: HeuristicParams, keys: dict[str, jax.Array]
 ) -> dict[str, Policy]:
     """Departments of every store, those that did best on validation customers."""
     families = sorted({params.family for params in stores.values()}, reverse=True)
@@ -80,23 +82,41 @@ def _trained(
     }
     groups: dict[str, Runs] = {}
     for number, (family, own) in enumerate(of_family.items()):
+        of_stores = vectorised.stacked(list(own.values()))
+        factors = SAFETY_FACTORS[np.argmax(_earned(keys["tune"], rule, of_stores), -1)]
+        trainers = [ONE_PRODUCT.trainer(rule.replace(safety=factor)) for factor in factors]
         groups[family] = vectorised.start(
             jax.random.split(jax.random.fold_in(keys["learn"], number), len(own)),
-            vectorised.repeated(trainer, len(own)),
-            vectorised.stacked(list(own.values())),
+            vectorised.stacked(trainers),
+            of_stores,
         )
-    for _ in range(CHECKS):
-        groups, _ = vectorised.learn(groups, ONE_PRODUCT.iterations // CHECKS)
+    for check in range(CHECKS + 1):
+        if check > 0:
+            groups, _ = vectorised.learn(groups, ONE_PRODUCT.iterations // CHECKS)
         for name, runs in groups.items():
             customers = vectorised.repeated(keys["validate"], len(runs.kept_profit))
             now = vectorised.current(runs)
-            totals = vectorised.evaluate(customers, now, runs.params, 256, 200, 60)
-            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / 200)
+            totals = vectorised.evaluate(customers, now, runs.params, 256, 400, 60)
+            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / 400)
     return {
         label: policy
         for family, own in of_family.items()
         for label, policy in zip(own, vectorised.policies(groups[family]), strict=True)
     }
+
+
+@jax.jit
+def _earned(
+    key: PRNGKeyArray, rule: HeuristicParams, stores: Params
+) -> Float[Array, "stores factors"]:
+    """Money in all with each of the safety factors."""
+
+    def with_factor(params: Params, factor: Float[Array, ""]) -> Float[Array, ""]:
+        policy = HeuristicPair(jax.tree.map(jnp.asarray, rule.replace(safety=factor)))
+        return simulate(key, policy, params, 64, 600, 60).profit.sum()
+
+    of_store = jax.vmap(with_factor, (None, 0))
+    return jax.lax.map(lambda params: of_store(params, jnp.asarray(SAFETY_FACTORS)), stores)
 
 
 def _gap(key: jax.Array, policy: Policy, optimal: Optimal) -> float:

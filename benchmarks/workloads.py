@@ -59,8 +59,7 @@ class Row:
         return 4 * self.stores * self.products * per_product
 
 
-@struct.dataclass
-class Walk:
+class Walk(struct.PyTreeNode):
     """Stores on their way: what a program takes and gives back."""
 
     stores: Stores
@@ -183,16 +182,14 @@ def given_actions(params: Params, stores: int) -> Action:
     return Action(jnp.asarray(orders, jnp.float32), slates.reshape(shape))
 
 
-@struct.dataclass
-class Given:
+class Given(struct.PyTreeNode):
     """What `AsGiven` remembers."""
 
     days: Action  # leading axis days
     played: Int[Array, ""]  # periods
 
 
-@struct.dataclass
-class AsGiven:
+class AsGiven(struct.PyTreeNode):
     """The step alone: a store's actions lie ready in its memory, and change from day to day."""
 
     def start(self, params: Params) -> Given:
@@ -206,8 +203,7 @@ class AsGiven:
         return today, memory.replace(played=memory.played + 1)
 
 
-@struct.dataclass
-class AtRandom:
+class AtRandom(struct.PyTreeNode):
     """Uniform orders up to twice mean demand, and slates in which every order is alike."""
 
     def start(self, params: Params) -> tuple[()]:

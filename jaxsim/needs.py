@@ -10,8 +10,7 @@ from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
 
-@struct.dataclass
-class Needs:
+class Needs(struct.PyTreeNode):
     """Which category each product is of, and how much each segment is drawn to buying nothing."""
 
     category: Int[Array, " N"]

@@ -10,8 +10,7 @@ UNLIMITED = 1e9
 """Stands for "no limit" in `max_order` and `capacity` (scenario files hold finite numbers only)."""
 
 
-@struct.dataclass
-class Params:
+class Params(struct.PyTreeNode):
     """One store. All fields but the last three are traced arrays, so that stores can differ under
     `jax.vmap` and numbers can be differentiated.
 

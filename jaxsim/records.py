@@ -8,8 +8,7 @@ from flax import struct
 from jaxtyping import Array, Float, Int
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     """A store after the morning's receipts and before its decisions: what policies decide on."""
 
     on_hand: Float[Array, " N"]  # units
@@ -27,8 +26,7 @@ class State:
     expiring: Float[Array, "A N"] | None = None
 
 
-@struct.dataclass
-class Action:
+class Action(struct.PyTreeNode):
     """What both departments decide on one state."""
 
     order: Float[Array, " N"]  # units; rounded to packs, within [0, order_cap], 0 between reviews
@@ -38,8 +36,7 @@ class Action:
     draws: Float[Array, "S K N"] | None = None
 
 
-@struct.dataclass
-class Chance:
+class Chance(struct.PyTreeNode):
     """All that is random in a period, drawn from a key alone: the same chance under two policies
     is the same customers (common random numbers)."""
 
@@ -54,8 +51,7 @@ class Chance:
     more: Float[Array, " N"] | None = None
 
 
-@struct.dataclass
-class Flows:
+class Flows(struct.PyTreeNode):
     """The ledger of one period, by product: everything that moved, in units, and every money term.
 
     Rewards, KPIs, conservation laws and reports read it; nothing else computes money. The short

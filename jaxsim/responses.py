@@ -22,8 +22,7 @@ NO_DELIVERY = -1.0
 """A draw below every probability of a stall."""
 
 
-@struct.dataclass
-class Shock:
+class Shock(struct.PyTreeNode):
     """What happens once, by product; all 0 is an ordinary day."""
 
     surge: Float[Array, " N"]  # 1: first-choice demand as on one day in a hundred
@@ -31,16 +30,14 @@ class Shock:
     overstock: Float[Array, " N"]  # units that appear on hand before the decision
 
 
-@struct.dataclass
-class Answer:
+class Answer(struct.PyTreeNode):
     """Mean over stores, and its standard error."""
 
     mean: Array
     error: Array
 
 
-@struct.dataclass
-class Impulse:
+class Impulse(struct.PyTreeNode):
     """Shocked less unshocked, by lag (0 is the period of the shock) and product."""
 
     attention: Answer  # (lags, N), mean over customers
@@ -49,8 +46,7 @@ class Impulse:
     sold: Answer  # (lags, N), units
 
 
-@struct.dataclass
-class CrossResponse:
+class CrossResponse(struct.PyTreeNode):
     """What one more unit of stock of product i (row) does to product j (column)."""
 
     attention: Answer  # (N, N), mean over customers

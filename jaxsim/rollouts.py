@@ -22,7 +22,7 @@ Tree = TypeVar("Tree")
 
 
 class Policy(Protocol):
-    """What decides in one store. It is a pytree (`flax.struct.dataclass` makes one), because it is
+    """What decides in one store. It is a pytree (a `flax.struct.PyTreeNode` is one), because it is
     an argument of compiled functions; both methods are traced by JAX."""
 
     def start(self, params: Params) -> Any:
@@ -39,8 +39,7 @@ class Policy(Protocol):
         ...
 
 
-@struct.dataclass
-class Trajectory:
+class Trajectory(struct.PyTreeNode):
     """States, decisions and ledgers. Leading axes: (periods, stores) as `rollout` returns it,
     (stores,) for one period of all stores, none for one period of one store.
 
@@ -62,16 +61,14 @@ class Trajectory:
         return jax.tree.map(lambda leaf: leaf[:periods], self)
 
 
-@struct.dataclass
-class Stores:
+class Stores(struct.PyTreeNode):
     """Stores between two periods, and the policy's memory of them: leading axis stores."""
 
     state: State
     memory: Any
 
 
-@struct.dataclass
-class Played:
+class Played(struct.PyTreeNode):
     """What `play` returns."""
 
     stores: Stores  # after the last period

@@ -15,8 +15,7 @@ from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
 
-@struct.dataclass
-class Demand:
+class Demand(struct.PyTreeNode):
     """First-choice demand of a period, and what second choices depend on."""
 
     asked: Float[Array, " N"]  # units of first-choice demand

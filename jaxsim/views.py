@@ -27,8 +27,7 @@ FEATURE_LIMIT = 8.0
 """Features are clipped to ± this, so that no store saturates a network."""
 
 
-@struct.dataclass
-class Stock:
+class Stock(struct.PyTreeNode):
     """What order rules compute an order from, in units."""
 
     position: Float[Array, " N"]  # inventory position: on hand + on order − backlog
@@ -36,8 +35,7 @@ class Stock:
     today: Float[Array, " N"]  # forecast demand of this period
 
 
-@struct.dataclass
-class View:
+class View(struct.PyTreeNode):
     """One observation of one store. Departments differ in the columns they are given."""
 
     product: Float[Array, "N F"]

@@ -13,8 +13,7 @@ from jaxsim.records import Chance, State
 from jaxsim.rollouts import Policy, Trajectory, numbered, play
 
 
-@struct.dataclass
-class Lived:
+class Lived(struct.PyTreeNode):
     """Ledgers of days, by store."""
 
     profit: Float[Array, "D B"]  # money, stock carried at cost: days that are few end with stock

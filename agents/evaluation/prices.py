@@ -25,8 +25,7 @@ AHEAD = 32
 """Periods over which what one more unit does is followed."""
 
 
-@struct.dataclass
-class Prices:
+class Prices(struct.PyTreeNode):
     """What one more is worth, in money, by store and product."""
 
     stock: Float[Array, "B N"]  # unit on hand before the day's customers come

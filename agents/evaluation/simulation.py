@@ -25,8 +25,7 @@ UNDEFINED = {
 """Why a KPI can be NaN: it is a share of nothing."""
 
 
-@struct.dataclass
-class Totals:
+class Totals(struct.PyTreeNode):
     """Sums over the measured periods of one store, from the ledger."""
 
     profit: Float[Array, ""]

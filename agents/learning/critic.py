@@ -23,8 +23,7 @@ DECISION_COLUMNS = 2
 """Columns of `decision_columns`."""
 
 
-@struct.dataclass
-class Experience:
+class Experience(struct.PyTreeNode):
     """What one critic has seen, leading axes (periods, stores)."""
 
     view: View
@@ -33,8 +32,7 @@ class Experience:
     reward: Float[Array, "T B N"]
 
 
-@struct.dataclass
-class CriticBatch:
+class CriticBatch(struct.PyTreeNode):
     """What one critic learns from, leading axes (periods, stores)."""
 
     seen: Experience

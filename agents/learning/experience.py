@@ -27,8 +27,7 @@ from jaxsim.records import Action, Flows, State
 Memories = tuple[Carried, Carried]
 
 
-@struct.dataclass
-class Trajectory:
+class Trajectory(struct.PyTreeNode):
     """A batch of experience, leading axes (periods, stores)."""
 
     orders: OrderRecord

@@ -12,8 +12,7 @@ STOP_AFTER = 50
 """Skipped updates of one clock in a row that end a training."""
 
 
-@struct.dataclass
-class Health:
+class Health(struct.PyTreeNode):
     """The skipped updates of one clock."""
 
     skipped: Int[Array, ""]  # in all

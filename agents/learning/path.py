@@ -42,8 +42,7 @@ Memories = tuple[Carried, Carried]
 Weights = dict[str, Any]  # by department
 
 
-@struct.dataclass
-class Period:
+class Period(struct.PyTreeNode):
     """What is kept of one period, without slopes; leading axes (periods, stores) in a path."""
 
     state: State  # that was decided on
@@ -53,8 +52,7 @@ class Period:
     served: Float[Array, ""]  # units of it that were met from stock
 
 
-@struct.dataclass
-class Path:
+class Path(struct.PyTreeNode):
     """A path of every store: what happened, and where the stores are at its end."""
 
     periods: Period

@@ -39,8 +39,7 @@ class StaticConfig:
         return self.stores // self.shards.count
 
 
-@struct.dataclass
-class Hyperparams:
+class Hyperparams(struct.PyTreeNode):
     """Traced settings: runs under `vmap` can differ in them."""
 
     clocks: Clocks

@@ -12,8 +12,7 @@ from jaxtyping import Array, Float
 TIMESCALES = ("decaying", "constant")
 
 
-@struct.dataclass
-class Clocks:
+class Clocks(struct.PyTreeNode):
     """Base rates and exponents; traced, so that runs under `vmap` can differ in them."""
 
     critic_rate: Float[Array, ""]

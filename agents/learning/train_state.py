@@ -12,8 +12,7 @@ from agents.policies.encoder import Carried
 from jaxsim.records import State
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """Weights, optimizers, stores, keys and counts of one training."""
 
     replenishment: Any  # weights; empty where one network decides both

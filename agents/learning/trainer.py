@@ -25,8 +25,7 @@ from jaxsim.records import State
 from jaxsim.views import View
 
 
-@struct.dataclass
-class Trainer:
+class Trainer(struct.PyTreeNode):
     """Who learns what, with which network, on which clock. Networks and sizes are static, rates
     and the tuned heuristic traced."""
 

@@ -24,8 +24,7 @@ from agents.policies.replenishment import OrderRecord
 Losses = dict[str, Array]
 
 
-@struct.dataclass
-class Batch:
+class Batch(struct.PyTreeNode):
     """What the departments learn from: decisions with their advantages."""
 
     orders: OrderRecord

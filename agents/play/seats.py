@@ -13,8 +13,7 @@ from jaxsim.params import Params
 from jaxsim.records import Action, State
 
 
-@struct.dataclass
-class RuleOrders:
+class RuleOrders(struct.PyTreeNode):
     """The order rule of a classical pair."""
 
     heuristic: HeuristicParams
@@ -29,8 +28,7 @@ class RuleOrders:
         return replenish(state, self.heuristic, params), memory
 
 
-@struct.dataclass
-class RuleSlates:
+class RuleSlates(struct.PyTreeNode):
     """The recommender of a classical pair."""
 
     heuristic: HeuristicParams
@@ -45,8 +43,7 @@ class RuleSlates:
         return recommend(state, self.heuristic, params), memory
 
 
-@struct.dataclass
-class GivenOrders:
+class GivenOrders(struct.PyTreeNode):
     """Orders that are known beforehand, a row for each day; its memory counts the days."""
 
     orders: Float[Array, "T N"]
@@ -61,8 +58,7 @@ class GivenOrders:
         return self.orders[memory], memory + 1
 
 
-@struct.dataclass
-class GivenSlates:
+class GivenSlates(struct.PyTreeNode):
     """Slates that are known beforehand, a row for each day; its memory counts the days."""
 
     slates: Int[Array, "T K S"]
@@ -77,8 +73,7 @@ class GivenSlates:
         return self.slates[memory], memory + 1
 
 
-@struct.dataclass
-class Seats:
+class Seats(struct.PyTreeNode):
     """Two departments of any kind side by side, slates first: a `jaxsim.Policy`."""
 
     replenishment: Orders

@@ -58,7 +58,7 @@ def serving(shop: Shop, port: int) -> Iterator[str]:
         ) from None
     port, token = listener.getsockname()[1], secrets.token_urlsafe(16)
     sockets: dict[int, Any] = {}
-    server = waitress.create_server(
+    server = waitress.create_server(  # pyright: ignore[reportAttributeAccessIssue]
         guarded(application(shop), token, port),
         map=sockets, sockets=[listener], threads=4, max_request_body_size=LARGEST, ident=None,
     )  # fmt: skip
@@ -96,7 +96,7 @@ def guarded(inner: Wsgi, token: str, port: int) -> Wsgi:
 def application(shop: Shop) -> bottle.Bottle:
     """Every page and question."""
     app = bottle.Bottle()
-    app.default_error_handler = _error
+    app.default_error_handler = _error  # pyright: ignore[reportAttributeAccessIssue]
     app.install(_one_line_errors)
     app.get("/", callback=partial(_file, HOME))
     app.get("/<name>", callback=_file)
@@ -135,7 +135,7 @@ def _file(name: str) -> bytes:
 def _body() -> bytes:
     if bottle.request.content_type.partition(";")[0] != "application/json":
         raise bottle.HTTPError(415, "Content-Type: allowed: application/json")
-    return bottle.request.body.read()
+    return bottle.request.body.read()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _reply(body: Any) -> str:

@@ -56,8 +56,7 @@ class Answer:
     wasted: float
 
 
-@struct.dataclass
-class SeesNoAges:
+class SeesNoAges(struct.PyTreeNode):
     """A policy of a store whose goods keep, in one whose goods age: it sees nothing of that."""
 
     policy: Any

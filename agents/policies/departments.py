@@ -35,8 +35,7 @@ class Slates(Protocol):
         ...
 
 
-@struct.dataclass
-class Departments:
+class Departments(struct.PyTreeNode):
     """Slates first, then orders that know them: a `jaxsim.Policy`."""
 
     replenishment: Replenishment

@@ -28,8 +28,7 @@ FOR_AGEING = ("BSP-low-EW", "freshness")
 """Rules that are others where goods keep."""
 
 
-@struct.dataclass
-class HeuristicParams:
+class HeuristicParams(struct.PyTreeNode):
     """An order rule and a recommender. Safety stock is z·sqrt(m) + spread·m over protected demand
     m, with z = safety + fractile · (each product's own newsvendor z).
 
@@ -76,8 +75,7 @@ class HeuristicParams:
         )
 
 
-@struct.dataclass
-class HeuristicPair:
+class HeuristicPair(struct.PyTreeNode):
     """A classical order rule and a classical recommender, as a `jaxsim.Policy`."""
 
     heuristic: HeuristicParams

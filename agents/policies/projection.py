@@ -23,8 +23,7 @@ PATHS = 8
 """Equally likely courses of demand over which expectations are taken."""
 
 
-@struct.dataclass
-class Projected:
+class Projected(struct.PyTreeNode):
     """What is expected of the lead time of an order placed now, in units."""
 
     on_arrival: Float[Array, " N"]  # on hand as it arrives, without it; negative: a backlog

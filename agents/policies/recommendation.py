@@ -65,8 +65,7 @@ class RecommendationActor(nn.Module):
         return empty_memory(self.memory, self.width, news, products)
 
 
-@struct.dataclass
-class SlateRecord:
+class SlateRecord(struct.PyTreeNode):
     """One decision on slates, with all that is needed to assess it again."""
 
     view: View
@@ -78,8 +77,7 @@ class SlateRecord:
     mask: Float[Array, " K"]  # always 1: slates are chosen in every period
 
 
-@struct.dataclass
-class Recommendation:
+class Recommendation(struct.PyTreeNode):
     """Slates filled by what a place is worth: the tuned recommender's worth of a sale, corrected by
     the network. Source: this project.
     """

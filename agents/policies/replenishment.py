@@ -82,8 +82,7 @@ class ReplenishmentActor(nn.Module):
         return empty_memory(self.memory, self.width, news, products)
 
 
-@struct.dataclass
-class OrderRecord:
+class OrderRecord(struct.PyTreeNode):
     """One decision on orders, with all that is needed to assess it again."""
 
     view: View
@@ -94,8 +93,7 @@ class OrderRecord:
     mask: Float[Array, " N"]  # 1 in review periods, where an order is placed
 
 
-@struct.dataclass
-class Replenishment:
+class Replenishment(struct.PyTreeNode):
     """Order-up-to y = m + (z0 + correction) sqrt(m), m the demand forecast over lead time and
     review interval: the network corrects the tuned safety factor z0. Source: this project.
 

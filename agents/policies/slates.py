@@ -15,8 +15,7 @@ from jaxsim.params import Params
 from jaxsim.ranking import TAKEN, first_best
 
 
-@struct.dataclass
-class SlateProblem:
+class SlateProblem(struct.PyTreeNode):
     """What a recommender believes when it fills the slates of one period."""
 
     weights: Float[Array, "K N"]  # MNL weights with nothing shown; 0: believed absent

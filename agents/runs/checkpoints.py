@@ -31,6 +31,7 @@ from agents.learning.training import NEVER, Snapshot
 from agents.runs import processes, run_folder
 from agents.runs.run_folder import BY_THE_FIRST
 from agents.runs.run_schemas import About
+from agents.runs.unread import given_up_in_silence
 
 LAST_KEPT = 3
 DAMAGED = ".damaged"
@@ -106,7 +107,8 @@ class Checkpoints:
         shapes = _arrays(like.train_state, like.kept)
         named, found, about = _by_name(shapes), {}, {}
         if is_first():
-            found, about = self._newest_whole(named, announce)
+            with given_up_in_silence():
+                found, about = self._newest_whole(named, announce)
         about = About(**processes.from_first(lambda: about))
         train_state, kept = _from_names(processes.arrays_from_first(found, named), shapes)
         return Snapshot(

@@ -100,7 +100,10 @@ def _tensorboard(folder: Path, settings: Mapping[str, Any], done: int) -> Iterat
     """Event files under tensorboard/. What a stopped training wrote beyond `done` is not shown:
     the new file begins with the mark by which TensorBoard drops it."""
     from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event, SessionLog
+    from tensorboardX.proto.event_pb2 import (
+        Event,  # pyright: ignore[reportAttributeAccessIssue]  protobuf makes them when it runs
+        SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+    )
     from tensorboardX.summary import scalar
 
     events = folder / "tensorboard"

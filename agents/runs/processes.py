@@ -113,6 +113,7 @@ def listens_on(config: LaunchConfig) -> str | None:
     name, _, port = config.coordinator.rpartition(":")
     try:
         family, _, _, _, (host, *_) = socket.getaddrinfo(name.strip("[]"), None)[0]
+        host = str(host)
         with socket.socket(family) as probe:
             probe.bind((host, 0))
         # Many machines know themselves by a name that means loopback, which others cannot reach.

@@ -24,8 +24,7 @@ from agents.policies.departments import Departments
 from jaxsim.params import Params
 
 
-@struct.dataclass
-class Runs:
+class Runs(struct.PyTreeNode):
     """Trainings side by side, each with the weights that did best on validation customers."""
 
     trainer: Trainer

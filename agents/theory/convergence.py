@@ -41,8 +41,7 @@ settles a softmax before its values are known: gradients vanish all the same, bu
 response."""
 
 
-@struct.dataclass
-class TabularRun:
+class TabularRun(struct.PyTreeNode):
     """What one run carries: both departments, the critic, its stores."""
 
     logits: Logits

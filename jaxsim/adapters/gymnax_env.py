@@ -19,8 +19,7 @@ from jaxsim.params import Params
 from jaxsim.views import FEATURE_LIMIT
 
 
-@struct.dataclass
-class EnvParams:
+class EnvParams(struct.PyTreeNode):
     """Traced: stores, and the lengths of their episodes, can differ under `jax.vmap`."""
 
     store: Params

@@ -20,8 +20,7 @@ from jaxsim.views import FEATURE_LIMIT, View
 DEPARTMENTS = ("replenishment", "recommendation")
 
 
-@struct.dataclass
-class Episode:
+class Episode(struct.PyTreeNode):
     """One store between two periods of an episode."""
 
     store: State

@@ -16,8 +16,7 @@ BURN_IN = 30  # days left out, so that the market state is anywhere
 SEED = 0
 
 
-@struct.dataclass
-class Nothing:
+class Nothing(struct.PyTreeNode):
     """A `jaxsim.Policy` that orders nothing and shows everybody the first products."""
 
     def start(self, params: Params) -> tuple[()]:

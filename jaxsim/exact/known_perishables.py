@@ -127,8 +127,7 @@ def store_of(product: Perishable, family: str) -> Params:
     return parse(body, "perishable").params()
 
 
-@struct.dataclass
-class OrderTable:
+class OrderTable(struct.PyTreeNode):
     """Orders of a store with one perishable product, read off a table, as a `jaxsim.Policy`."""
 
     orders: Float[Array, "..."]  # units, by stock by age and the orders due after the next one

@@ -23,8 +23,7 @@ from jaxsim.params import Params
 from jaxsim.records import Action, Chance, Flows, State
 
 
-@struct.dataclass
-class Day:
+class Day(struct.PyTreeNode):
     """The table of a period: for each of M joint slates that customers may remember (1 where
     fatigue has no weight), A joint slates shown, and Z net stocks that demand may meet. NumPy
     arrays of float64."""

@@ -68,7 +68,7 @@ class Perishable:
             (np.repeat(chances, len(stock)), (rows, np.concatenate(reached))),
             shape=(len(stock), len(stock) // (self.most_order + 1)),
         )
-        return moves.multiply(1 / moves.sum(1)).tocsr(), cost
+        return sparse.csr_matrix(moves.multiply(1 / moves.sum(1))), cost
 
     @cached_property
     def position(self) -> Int[np.ndarray, " states"]:

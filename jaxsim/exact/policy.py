@@ -20,8 +20,7 @@ QUICK_SIZE = 8_000
 QUICK_TOLERANCE = 1e-3  # money per period
 
 
-@struct.dataclass
-class ExactPolicy:
+class ExactPolicy(struct.PyTreeNode):
     """Orders and slates of every state of the grid; a state outside it acts as the nearest one."""
 
     orders: Float[Array, "... N"]  # units

@@ -22,8 +22,7 @@ CHUNK = 1 << 22
 MOST_UPDATES = 5_000
 
 
-@struct.dataclass
-class Problem:
+class Problem(struct.PyTreeNode):
     """What is to be solved on a grid: M remembered and A joint slates, Z net stocks, N products."""
 
     worth: Float[Array, "M A Z"]  # expected money of a period, without orders
@@ -35,8 +34,7 @@ class Problem:
     discount: Float[Array, ""]  # per period; 1 is for the average criterion
 
 
-@struct.dataclass
-class Solution:
+class Solution(struct.PyTreeNode):
     """The best allowed policy and its profit.
 
     `profit` is the average per period; with a discount γ, (1 − γ) times the value of the state with

@@ -24,8 +24,7 @@ from jaxsim.records import State
 TOLERANCE = 1e-6  # money per period
 
 
-@struct.dataclass
-class Logits:
+class Logits(struct.PyTreeNode):
     """Both departments: what they do in each state is the softmax of these."""
 
     slates: Float[Array, "Z A"]

@@ -14,8 +14,7 @@ from jaxsim.scenarios import get
 KEY = jax.random.key(5)
 
 
-@struct.dataclass
-class OrderUpToTen:
+class OrderUpToTen(struct.PyTreeNode):
     """Orders up to ten units of each product, and shows the one there is more of."""
 
     def start(self, params):

@@ -18,8 +18,7 @@ PAIR = get("pair").params()
 STORES, PERIODS, BURN_IN = 3, 6, 2
 
 
-@struct.dataclass
-class Counting:
+class Counting(struct.PyTreeNode):
     """Orders as many units as periods were played, plus a draw; shows everybody the first."""
 
     most: float = 4.0

@@ -22,8 +22,7 @@ SHELF = 2  # units
 CLIP = 0.2
 
 
-@struct.dataclass
-class Record:
+class Record(struct.PyTreeNode):
     """Decisions, leading axes (periods, stores)."""
 
     state: Array
@@ -32,8 +31,7 @@ class Record:
     memory: Array
 
 
-@struct.dataclass
-class Table:
+class Table(struct.PyTreeNode):
     """A department whose scores are its weights: (Z, choices, values of each)."""
 
     weights: Array

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from agents.learning.config import TrainConfig
 from agents.learning.training import Snapshot
 from agents.policies.heuristics import HeuristicParams
 from agents.runs.checkpoints import Checkpoints
+from agents.runs.unread import given_up_in_silence
 from jaxsim import scenarios
 from tests.interrupted import files, no_file_beyond
 
@@ -93,6 +95,10 @@ def digit_changed(path: Path) -> None:
     path.write_text(path.read_text().replace('"seconds": 1.5', '"seconds": 1.7'))
 
 
+def halved(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
 def largest(folder: Path) -> Path:
     return max(folder.iterdir(), key=lambda each: each.stat().st_size)
 
@@ -101,6 +107,7 @@ DAMAGES = {
     "a bit of an array": lambda two: flipped(largest(two / "state/ocdbt.process_0/d"), 30_000),
     "a digit of what was kept": lambda two: digit_changed(two / "about/metadata"),
     "half of it": lambda two: (two / "about/metadata").write_bytes(b'{"iteration": 2'),
+    "half of where arrays are": lambda two: halved(largest(two / "state/d")),
     "another step": lambda two: shutil.copytree(two.with_name("10"), two, dirs_exist_ok=True),
     "the last row": lambda two: flipped(two.parent.parent / "metrics.csv", -2),
 }  # fmt: skip
@@ -121,6 +128,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_gone_on_from(
         assert checkpoints.newest == 20
     (line,) = said
     assert "checkpoints/20: not a whole checkpoint" in line and "now 20.damaged" in line
+
+
+def test_reads_that_a_damaged_array_ends_are_given_up_without_tracebacks(monkeypatch):
+    printed = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: printed.append(str(found.exc_value)))
+    with given_up_in_silence():
+        for said in ("Event loop is closed", "something else"):
+            sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(said)))
+    assert printed == ["something else"]
 
 
 def test_where_no_checkpoint_is_whole_nothing_is_touched(snapshot, two, tmp_path):

@@ -26,7 +26,7 @@ from jaxsim.rollouts import Policy
 
 TOLERANCE = 1e-4  # of the exact optimum, money per period
 ONE_PRODUCT = TrainConfig(
-    iterations=1440, stores=32, horizon=32, replenishment_memory="none", fast_rate=1e-2
+    iterations=360, stores=32, horizon=32, replenishment_memory="none", fast_rate=1e-2
 )
 SAFETY_FACTORS = np.arange(-30, 51, dtype=np.float32) / 20  # that are tried of an order rule
 CHECKS = 4  # on validation customers, besides that of the start; the best weights are kept

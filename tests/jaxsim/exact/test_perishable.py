@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from scipy import stats
 
 from agents.evaluation.simulation import interval, profit_per_period, simulate
 from jaxsim import families
@@ -107,3 +108,8 @@ def test_the_simulator_draws_that_demand():
     drawn = np.asarray(inverse(uniform.astype(np.float32), np.full(1, 4.0, np.float32)))
     found = np.bincount(drawn.astype(int), minlength=101) / len(uniform)
     np.testing.assert_allclose(found, known.rounded_gamma(4.0), atol=3e-5)
+    ends = np.array([2.0**-32, 1e-6, 1e-3, 0.999, -1e-3, -1e-6], np.float32)  # signed uniforms
+    for mean in (0.1, 4.0, 10.0):
+        law = stats.gamma(4, scale=mean / 4)
+        at = [law.ppf(u) if u > 0 else law.isf(-u) for u in ends.astype(float)]
+        np.testing.assert_allclose(inverse(ends, np.full(1, mean, np.float32)), np.round(at))

@@ -45,6 +45,8 @@ from jaxsim.params import UNLIMITED, Params
 Settings = dict[str, Any]
 STORES = 1024  # of the final evaluation
 TOLERANCE = 1e-4  # of the exact optimum, money per period
+KPIS = ("waste", "availability", "service_level")
+"""Kept of the learned departments and of the best pair: see `agents.evaluation.simulation.kpis`."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def measured(row: Row, seeds: list[int], work: Path) -> None:
         learned = training.best(snapshot)
         last = training.departments(snapshot.train_state)
         policies = {"gain": learned, "gain_at_the_end": last}
-        found = gains(row, policies, pairs[0], params, seed) | {
+        found = compared(row, policies, pairs[0], params, seed) | {
             "seed": seed,
             "store_periods": snapshot.store_periods,
             "seconds": snapshot.seconds,
@@ -165,14 +167,18 @@ def measured(row: Row, seeds: list[int], work: Path) -> None:
         write_json(_path(work, row.name, seed), found)
 
 
-def gains(
+def compared(
     row: Row, policies: dict[str, Departments], pair: TunedPair, params: Params, seed: int
-) -> dict[str, float]:
-    """Profit per period over the tuned pair, on the seed's evaluation customers."""
+) -> dict[str, Any]:
+    """Each policy's profit per period over the tuned pair, on the seed's evaluation customers, and
+    the `KPIS` of the first one (`learned`) and of the pair."""
     sizes = STORES, row.periods, row.burn_in
     every = policies | {pair.name: pair.policy}
-    found = compare(keys_of(seed)["evaluate"], every, params, *sizes, [pair.name])
-    return {name: found.rows[name]["difference_to_best_heuristic"] for name in policies}
+    rows = compare(keys_of(seed)["evaluate"], every, params, *sizes, [pair.name]).rows
+    whose = {"learned": rows[next(iter(policies))], "pair": rows[pair.name]}
+    return {name: rows[name]["difference_to_best_heuristic"] for name in policies} | {
+        "kpis": {who: {kpi: own[kpi] for kpi in KPIS} for who, own in whose.items()}
+    }
 
 
 def tuned_pairs(row: Row, work: Path) -> list[TunedPair]:
@@ -203,6 +209,7 @@ def table(config: Config) -> list[dict[str, Any]]:
                 | {"regime": row.config(0).regime}
                 | _estimate("gain", [each["gain"] for each in seeds])
                 | (_estimate("gap_percent", gaps) if gaps else {})
+                | _mean_kpis(seeds)
             )
     for grid, (name, over) in itertools.product(GRIDS, (("mean", np.mean), ("worst", np.max))):
         seeds = _seeds_of(config.work, grid.name)
@@ -228,6 +235,19 @@ def _estimate(name: str, values: list[float]) -> dict[str, Any]:
     """Mean and 95 % t-interval over seeds; none of too few."""
     found = estimate(np.array(values))
     return {name: found.mean, f"{name}_ci95": [found.low, found.high]}
+
+
+def _mean_kpis(seeds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Each KPI of the learned departments and of the pair, mean over seeds; none where a seed's
+    file is older than they are."""
+    if not all("kpis" in each for each in seeds):
+        return {}
+    return {
+        "kpis": {
+            who: {kpi: float(np.mean([each["kpis"][who][kpi] for each in seeds])) for kpi in KPIS}
+            for who in ("learned", "pair")
+        }
+    }
 
 
 def _path(work: Path, name: str, seed: int) -> Path:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+READY = ".ready"
 
 
 class NotInstalled(RuntimeError):
@@ -19,20 +20,31 @@ def default_folder() -> Path:
     return Path(cache) / "closing-the-loop" / "peers"
 
 
-def python_of(name: str, requirements: tuple[str, ...], folder: Path) -> Path:
-    """The interpreter of the environment that has `requirements`, made if it is not there.
+def python_of(
+    name: str, requirements: tuple[str, ...], folder: Path, bare: tuple[str, ...] = ()
+) -> Path:
+    """The interpreter of the environment that has `requirements`, made if it is not there. `bare`
+    are installed after them, without what they themselves ask for.
 
     An environment is known by its requirements: another version makes another one. Raises
     `NotInstalled`.
     """
-    known = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:10]
-    home = folder.absolute() / f"{name}-{known}"
-    python, ready = home / "bin" / "python", home / ".ready"
+    home = home_of(name, (*requirements, *bare), folder)
+    python, ready = home / "bin" / "python", home / READY
     if not ready.exists():
         _run(name, [sys.executable, "-m", "venv", "--clear", str(home)])
-        _run(name, [str(python), "-m", "pip", "install", "--quiet", *requirements])
+        pip = [str(python), "-m", "pip", "install", "--quiet"]
+        _run(name, [*pip, *requirements])
+        if bare:
+            _run(name, [*pip, "--no-deps", *bare])
         ready.touch()
     return python
+
+
+def home_of(name: str, requirements: tuple[str, ...], folder: Path) -> Path:
+    """The folder of an environment; the file `READY` in it says that it is whole."""
+    known = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:10]
+    return folder.absolute() / f"{name}-{known}"
 
 
 def _run(name: str, command: list[str]) -> None:

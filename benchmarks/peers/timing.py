@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def settings() -> dict[str, int]:
+def settings() -> dict[str, Any]:
     """Sizes, from the command line's one argument."""
     return json.loads(sys.argv[1])
 
@@ -25,3 +25,30 @@ def report(call: Callable[[], Any], units: int, repeats: int, **more: Any) -> No
         for name, each in more.items()
     }
     print(json.dumps({"units": units, "seconds": seconds} | more))
+
+
+def in_turns(
+    calls: dict[str, Callable[[], Any]], repeats: int
+) -> tuple[dict[str, list[float]], dict[str, list[Any]]]:
+    """Seconds of each call and what it returned, all calls in turns, after one turn that is left
+    out: what else the machine does hits both sides alike. Calls return when they are done."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    returned: dict[str, list[Any]] = {name: [] for name in calls}
+    for turn in range(repeats + 1):
+        for name, call in calls.items():
+            began = time.perf_counter()
+            found = call()
+            if turn:
+                seconds[name].append(time.perf_counter() - began)
+                returned[name].append(found)
+    return seconds, returned
+
+
+def ratio_of(theirs: list[float], ours: list[float]) -> dict[str, float]:
+    """How many times as fast ours is: median, least and most over the turns."""
+    ratios = sorted(each / own for each, own in zip(theirs, ours, strict=True))
+    return {
+        "ratio": ratios[len(ratios) // 2],
+        "ratio_least": ratios[0],
+        "ratio_most": ratios[-1],
+    }

@@ -73,13 +73,17 @@ class Walk(struct.PyTreeNode):
         return self.replace(stores=self.stores.replace(memory=memory))
 
 
-def store_of(products: int, lead_time: int = 2) -> Params:
-    """A store in which every part of the model is at work: 8 segments, slates of up to 3."""
+def store_of(products: int, lead_time: int = 2, shelf_life: int = 0) -> Params:
+    """A store in which every part of the model is at work: 8 segments, slates of up to 3; its goods
+    spoil after `shelf_life` periods, or keep (0)."""
     rng = np.random.default_rng(products)
     cost = rng.uniform(2, 8, products)
     return Scenario(
         name=f"{products} products",
         max_lead_time=max(lead_time, 1),
+        max_shelf_life=shelf_life,
+        shelf_life=shelf_life,
+        fresh_share=0.3 if shelf_life else 0.0,
         products=[f"product {i}" for i in range(products)],
         segments=[f"segment {k}" for k in range(SEGMENTS)],
         price=(1.5 * cost).tolist(),

@@ -16,7 +16,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import psutil
 from jaxtyping import Array, Float, PRNGKeyArray
 from numpyro.distributions import Gamma
 from viso_jax.scenarios.de_moor_perishable.environment import (
@@ -26,7 +25,7 @@ from viso_jax.scenarios.de_moor_perishable.environment import (
 )
 
 from benchmarks.known_answers import OrderUpTo
-from benchmarks.peers.timing import in_turns, ratio_of, settings
+from benchmarks.peers.timing import in_turns, on_one_core, ratio_of, settings
 from jaxsim import families, sampling, store
 from jaxsim.exact import known_perishables as known
 from jaxsim.exact.perishable import Perishable, base_stock, chain_of
@@ -257,12 +256,6 @@ def draw_row(stores: int, size: dict[str, Any]) -> dict[str, Any]:
     }
     named = {"kind": "perishable step", "part": "draw of demand alone", "stores": stores}
     return named | compared(walks, stores * periods, periods, size["repeats"])
-
-
-def on_one_core() -> None:
-    """This process keeps to its last core from here on: to be called before JAX counts them."""
-    process = psutil.Process()
-    process.cpu_affinity(process.cpu_affinity()[-1:])
 
 
 def main() -> None:

@@ -76,11 +76,13 @@ def rows(settings: Settings) -> list[dict[str, Any]]:
 
 
 def main(settings: Settings) -> None:
+    command.refuse_none(settings, "stores", "products", "periods", "repeats")
     folder = open_folder(settings.out)
     on_one_core()
     found, title = rows(settings), "The step of a store, one core"
     write_json(folder / "ageing.json", {"machine": measure.machine(), "rows": found})
-    table = Table("shelf life", "ns a store-period", "× goods that keep", "range", "compile s", title=title)
+    head = ("shelf life", "ns a store-period", "× goods that keep", "range", "compile s")
+    table = Table(*head, title=title)
     for row in found:
         table.add_row(
             str(row["shelf_life"] or "keeps"),

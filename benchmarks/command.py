@@ -19,3 +19,10 @@ def run(main: Callable[[Settings], None], settings: type[Settings]) -> None:
     except (ConfigError, RunError, ScenarioError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def refuse_none(settings: object, *names: str) -> None:
+    """Raises `ConfigError` where one of these settings is less than one."""
+    for name in names:
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"{name}: {getattr(settings, name)}; allowed: 1 or more")

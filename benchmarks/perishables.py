@@ -142,6 +142,7 @@ def values_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def main(settings: Settings) -> None:
+    command.refuse_none(settings, "repeats", "periods")
     folder, console = open_folder(settings.out), Console(width=150)
     python, machine = environment(open_folder(settings.environments)), measure.machine()
     walked = said(python, "viso_jax_store", step_sizes(settings))

@@ -11,7 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from agents.theory.restricted import Benchmarks, benchmarks_of
-from jaxsim.exact.optimum import Tables
+from jaxsim.exact.optimum import tables_of
 from jaxsim.params import Params
 
 CURVES = {
@@ -55,7 +55,7 @@ def value_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
         parameters = parameters_of(params, pair)
         store = tuple(parameters.values())
         if store not in known:
-            known[store] = benchmarks_of(Tables(params), tolerance)
+            known[store] = benchmarks_of(tables_of(params), tolerance)
         yield {"view": view} | parameters | asdict(known[store]) | known[store].gaps()
 
 

@@ -12,9 +12,10 @@ from jaxtyping import Float
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import sales_profit, worth_of
+from jaxsim.exact.optimum import sales_profit
 from jaxsim.exact.period_tables import Day, day_of, joint_slates
 from jaxsim.exact.stationary import Rule, average
+from jaxsim.exact.tables import worth_of
 from jaxsim.params import Params
 
 
@@ -67,8 +68,8 @@ def projected_level_cost(params: Params, level: float) -> float:
     grid = Grid((most,), (0,), (cap,), (int(params.lead_time[0]),))
     wanted = level - expected_on_arrival(leaves[0, 0], grid.shape[2:]).reshape(-1)
     order = np.clip(np.floor(wanted + 0.5), 0, cap).astype(int)
-    rule = Rule(grid, leaves, order[:, None], np.zeros(math.prod(grid.shape), int))
-    return -average(rule, worth_of(day, params, sales_profit), params)
+    rule = Rule(grid, order[:, None], np.zeros(math.prod(grid.shape), int), leaves)
+    return -average(rule, worth_of(day.flows, params, sales_profit), params)
 
 
 def expected_on_arrival(
@@ -106,5 +107,5 @@ def _cost(params: Params, day: Day, level: int, cap: int) -> float:
         order=np.clip(level - position, 0, cap)[:, None],
         slate=np.zeros(math.prod(grid.shape), int),
     )
-    worth = worth_of(day, params, sales_profit)[..., : level + 1]
+    worth = worth_of(day.flows, params, sales_profit)[..., : level + 1]
     return -average(rule, worth, params)

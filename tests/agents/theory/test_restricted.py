@@ -19,8 +19,9 @@ from agents.theory.restricted import (
 )
 from jaxsim.exact import published
 from jaxsim.exact.classical import mnl_row, newsvendor_row
-from jaxsim.exact.optimum import Tables, average_worth, optimum
+from jaxsim.exact.optimum import average_worth, optimum
 from jaxsim.exact.structure import structure_of
+from jaxsim.exact.tables import Tables
 from jaxsim.scenarios import get
 
 

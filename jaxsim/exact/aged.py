@@ -39,14 +39,12 @@ class AgedTables(Tables):
 
     @cached_property
     def first_grid(self) -> AgedGrid:
-        """Orders up to what a product sells on a good day."""
+        """Small: orders of one unit more than a product sells on a usual day."""
         params = self.params
-        family, most = families.get(params.family), np.asarray(params.order_cap, int)
-        good = [
-            family.law(rate, 1).ppf(0.95) for rate in truncation.highest_rates(params, self.slates)
-        ]
-        order = np.minimum(np.asarray(good, int) + 1, most).tolist()
-        return AgedGrid.of(self.life, tuple(order), tuple(params.lead_time.tolist()))
+        rates = truncation.highest_rates(params, self.slates)
+        usual = [families.get(params.family).law(rate, 1).median() for rate in rates]
+        most = np.minimum(np.asarray(usual, int) + 1, np.asarray(params.order_cap, int))
+        return AgedGrid.of(self.life, tuple(most.tolist()), tuple(params.lead_time.tolist()))
 
     def require_solvable(self, discount: float) -> None:
         """Raises `ExactError` for a store outside the exact model."""

@@ -6,6 +6,7 @@ All from the results of `agents.theory.answers.study`, here called `found`.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def write_theory(found: Mapping[str, Any], folder: Path) -> None:
     for name, charts, height, title, grid in (
         ("value-curves", [curves[:3], curves[3:]], 6.5, f"One thing changed: {lost}", {}),
         ("value-maps", maps, 7.4, f"Two things changed: {lost}", {}),
-        ("shelf-lives", [sum(shelf_lives, [])], 4.4, f"How long goods keep: {lost}", {}),
+        ("shelf-lives", [list(chain(*shelf_lives))], 4.4, f"How long goods keep: {lost}", {}),
         ("foresight", ahead, 4.6, f"Where looking ahead pays: {lost}", {"sharey": True}),
         ("structure", [slate_charts(structure), levels], 7.8, best, {}),
         ("responses", answers, 9.0, "What happens, and what both departments do", shared),

@@ -45,6 +45,10 @@ def test_the_published_answers_of_lost_sales(family, penalty, lead_time):
     assert row["bound"] <= 1e-4
     assert row["optimal_cost"] == pytest.approx(row["published"], abs=0.0051)
     assert row["best_base_stock_cost"] >= row["optimal_cost"]
+    if lead_time <= 2:
+        assert row["optimal_cost"] < row["projected_level_cost"] < row["best_base_stock_cost"]
+    if (family, penalty, lead_time) == ("poisson", 4.0, 1):
+        assert row["projected_level"] == 6.76
     if family == "poisson":
         assert row["best_base_stock"] == row["published_base_stock"]
         published = row["published_base_stock_cost"]

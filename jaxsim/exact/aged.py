@@ -52,7 +52,7 @@ class AgedTables(Tables):
         keeps = params.replace(shelf_life=0 * params.shelf_life)
         truncation.require_solvable(keeps, discount)
         for field, values, right, allowed in (
-            ("shelf_life", params.shelf_life, min(self.life) > 0, "1 or more of all products or 0"),
+            ("shelf_life", params.shelf_life, min(self.life) > 0, "1 or more of every product"),
             ("lead_time", lead_time, bool((lead_time > 0).all()), "1 or more"),
             ("backlogged", params.backlogged, not params.backlogged.any(), "false"),
             ("fatigue_weight", params.fatigue_weight, not truncation.has_fatigue(params), "0"),
@@ -108,7 +108,8 @@ class AgedTables(Tables):
         assert isinstance(grid, AgedGrid)
         reached = over.share @ (rule.order[over.states] >= np.array(grid.order))
         most = np.asarray(self.params.order_cap, int)
-        order = np.minimum(np.array(grid.order) + (reached > truncation.NEGLIGIBLE), most)
+        grown = [max(1, cap // 4) for cap in grid.order] * (reached > truncation.NEGLIGIBLE)
+        order = np.minimum(np.array(grid.order) + grown, most)
         return AgedGrid.of(grid.life, tuple(order.tolist()), grid.lead_time)
 
 

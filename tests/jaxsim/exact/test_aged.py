@@ -63,7 +63,7 @@ def test_the_simulator_earns_and_wastes_what_the_solver_says(aged):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"shelf_life": jnp.array([2, 0])}, r"shelf_life: \[2, 0\]; .* allows 1 or more of all"),
+        ({"shelf_life": jnp.array([2, 0])}, r"shelf_life: \[2, 0\]; .* allows 1 or more of every"),
         ({"lead_time": jnp.array([0, 1])}, r"lead_time: \[0, 1\]; .* allows 1 or more where"),
         ({"overflow": jnp.float32(0.2)}, r"overflow: 0\.2.*; .* allows 0 where goods age"),
         ({"max_order": jnp.full(2, 1e9), "arrivals": jnp.full(2, 50.0)}, r"GiB; allowed: 2 GiB"),

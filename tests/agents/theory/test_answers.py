@@ -72,7 +72,9 @@ def test_the_verb_writes_what_it_promises(done):
     assert round(row["rules"]["projected usable level"]["cost"], 6) == 5.001848
     assert {"joint", "silo", "stock_blind", "myopic"} <= set(found["pair"])
     assert len(found["value_of_coordination"]) == 2 + 4 + 2
-    for row in found["value_of_coordination"]:
+    earning = [row for row in found["value_of_coordination"] if row["silo_gap"] is not None]
+    assert len(earning) == 7  # two periods are too short at that margin
+    for row in earning:
         assert row["silo_gap"] >= row["stock_blind_gap"] - 0.01 >= -0.02
     assert found["goodwill"][0]["gain_over_unaware"][0] >= 0
     assert found["responses"]["over_time"].keys() == {"surge", "delay", "overstock"}

@@ -268,6 +268,7 @@ def theory_tables(found: dict[str, Any]) -> Iterator[Table]:
             "published": "{published:.2f}",
             "best base-stock": "{best_base_stock_cost:.2f} ({best_base_stock})",
             "published base-stock": "{published_base_stock_cost:.2f} ({published_base_stock})",
+            "projected level": "{projected_level_cost:.2f} ({projected_level:g})",
         },
         found["lost_sales"],
     )

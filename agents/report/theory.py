@@ -1,4 +1,4 @@
-"""What the verb `theory` leaves: its numbers as JSON, five pictures, and one page.
+"""What the verb `theory` leaves: its numbers as JSON, six pictures, and one page.
 
 All from the results of `agents.theory.answers.study`, here called `found`.
 """
@@ -6,6 +6,7 @@ All from the results of `agents.theory.answers.study`, here called `found`.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from agents import files
 from agents.report.figures import BLUE, GREY, INK, ORANGE, RED, Chart, write_png
 from agents.report.pictures import response_chart
 from agents.report.writing import render
-from agents.theory.coordination import CURVES, MAPS
+from agents.theory.coordination import CURVES, KEEPS, MAPS
 from jaxsim import versions
 
 THEORY, REPORT = "theory.json", "report.html"
 Rows = list[dict[str, Any]]
 LABELS = {
     "lead_time": "lead time (periods)",
+    "shelf_life": "shelf life (periods)",
     "margin": "margin (share of price)",
     "holding": "holding cost (per unit and period)",
     "lift": "lift of being shown (utility)",
@@ -53,11 +55,16 @@ RESPONSES = {
 
 
 def write_theory(found: Mapping[str, Any], folder: Path) -> None:
-    """theory.json, five PNG files and the page. Raises `RunError`."""
+    """theory.json, six PNG files and the page. Raises `RunError`."""
     rows, structure = found["value_of_coordination"], found["structure"]
     curves, levels = curve_charts(rows), level_charts(structure)
     after = response_charts(found["responses"]["over_time"])
-    maps = [map_charts(rows, gap) for gap in ("silo_gap", "stock_blind_gap")]
+    ageing = [settings for settings in MAPS if "shelf_life" in settings]
+    keeping = [settings for settings in MAPS if settings not in ageing]
+    maps, shelf_lives = (
+        [map_charts(rows, gap, some) for gap in ("silo_gap", "stock_blind_gap")]
+        for some in (keeping, ageing)
+    )
     ahead = [[_bar_chart(found["foresight"], gap) for gap in ("myopic_gap", "stock_blind_gap")]]
     answers = [
         [replace(chart, title=f"{happened}\n{chart.title}") for chart in charts[:3]]
@@ -71,6 +78,7 @@ def write_theory(found: Mapping[str, Any], folder: Path) -> None:
     for name, charts, height, title, grid in (
         ("value-curves", [curves[:3], curves[3:]], 6.5, f"One thing changed: {lost}", {}),
         ("value-maps", maps, 7.4, f"Two things changed: {lost}", {}),
+        ("shelf-lives", [list(chain(*shelf_lives))], 4.4, f"How long goods keep: {lost}", {}),
         ("foresight", ahead, 4.6, f"Where looking ahead pays: {lost}", {"sharey": True}),
         ("structure", [slate_charts(structure), levels], 7.8, best, {}),
         ("responses", answers, 9.0, "What happens, and what both departments do", shared),
@@ -82,6 +90,7 @@ def write_theory(found: Mapping[str, Any], folder: Path) -> None:
         maps=MAPS,
         gaps={gap: name for gap, (name, _) in GAPS.items()},
         labels=LABELS,
+        named=named,
         curves=curves,
         levels=levels,
         responses=after,
@@ -108,7 +117,12 @@ def curve_charts(rows: Rows) -> list[Chart]:
     ]
 
 
-def map_charts(rows: Rows, gap: str) -> list[Chart]:
+def named(what: str, value: float) -> str:
+    """A value of a setting, in a word or digits."""
+    return "keeps" if what == "shelf_life" and value == KEEPS else f"{value:g}"
+
+
+def map_charts(rows: Rows, gap: str, maps: list[tuple[str, str]]) -> list[Chart]:
     """Profit lost by one who decides, two settings at a time; a number in each cell, but where the
     optimum earns nothing."""
     highest = max((row["silo_gap"] or 0.0 for row in rows if " x " in row["view"]), default=1.0)
@@ -123,12 +137,12 @@ def map_charts(rows: Rows, gap: str) -> list[Chart]:
             colour = "white" if value > highest / 3 else INK
             text = "–" if np.isnan(value) else f"{max(value, 0):.1f}"
             axes.text(column, row, text, ha="center", va="center", color=colour)
-        axes.set_yticks(range(len(down)), [f"{value:g}" for value in down])
-        axes.set_xticks(range(len(across)), [f"{value:g}" for value in across])
+        axes.set_yticks(range(len(down)), [named(settings[0], value) for value in down])
+        axes.set_xticks(range(len(across)), [named(settings[1], value) for value in across])
         axes.set(ylabel=LABELS[settings[0]], xlabel=LABELS[settings[1]])
         axes.grid(False)
 
-    return [Chart(f"{gap}-{each}", GAPS[gap][0], partial(draw, settings=each)) for each in MAPS]
+    return [Chart(f"{gap}-{each}", GAPS[gap][0], partial(draw, settings=each)) for each in maps]
 
 
 def slate_charts(structure: Mapping[str, Any]) -> list[Chart]:

@@ -18,9 +18,10 @@ from agents.theory.perishables import perishable_rows, poisson_rows
 from agents.theory.restricted import benchmarks_of, best_base_stock
 from jaxsim import responses, scenarios
 from jaxsim.exact import classical
-from jaxsim.exact.optimum import Optimum, Tables, optimum
+from jaxsim.exact.optimum import Optimum, optimum
 from jaxsim.exact.policy import policy_of
 from jaxsim.exact.structure import structure_of
+from jaxsim.exact.tables import Tables
 
 TOLERANCE = 2e-5  # money per period
 SEED = 0

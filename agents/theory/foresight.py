@@ -19,9 +19,9 @@ import numpy as np
 
 from agents.evaluation.simulation import interval, profit_per_period, simulate
 from agents.theory.restricted import benchmarks_of, best_stock_blind, blind, myopic
-from jaxsim.exact import truncation
-from jaxsim.exact.optimum import Restriction, Tables, anything, optimum
+from jaxsim.exact.optimum import Restriction, anything, optimum
 from jaxsim.exact.policy import ExactPolicy, policy_of
+from jaxsim.exact.tables import Tables
 from jaxsim.params import UNLIMITED, Params
 
 DISCOUNT = 0.97
@@ -76,8 +76,7 @@ def overstock_rows(pair: Params, tolerance: float) -> Iterable[dict[str, Any]]:
     """Discounted profit of a store that starts with a full shelf, by who chooses the slates."""
     for lift in LIFTS:
         tables = Tables(pair.replace(lift=jnp.full(2, lift)))
-        grid = truncation.first_grid(tables.params, tables.slates)
-        grid = replace(grid, on_hand=(OVERSTOCK + 3,) * 2)
+        grid = replace(tables.first_grid, on_hand=(OVERSTOCK + 3,) * 2)
         # Of the slates that ignore stock, those that are best in the long run.
         numbers = int(best_stock_blind(tables, tolerance).rule.slate[0])
         rules = {"joint": anything, "myopic": myopic, "stock_blind": blind((numbers,))}

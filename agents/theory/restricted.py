@@ -16,11 +16,11 @@ from agents.learning.rewards import recommendation_kpi, replenishment_kpi
 from jaxsim.exact import optimum as exact
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import Allowed, Optimum, Restriction, Tables, anything, optimum
-from jaxsim.exact.period_tables import Day
+from jaxsim.exact.optimum import Optimum, Restriction, anything, optimum
 from jaxsim.exact.solver import FREE
-from jaxsim.exact.stationary import Rule
+from jaxsim.exact.stationary import Decisions
 from jaxsim.exact.structure import position_after_ordering
+from jaxsim.exact.tables import Allowed, Tables
 from jaxsim.params import Params
 from jaxsim.records import Flows
 
@@ -58,22 +58,21 @@ def benchmarks_of(tables: Tables, tolerance: float = 1e-3) -> Benchmarks:
     )
 
 
-def myopic(tables: Tables, day: Day, grid: Grid) -> Allowed:
+def myopic(tables: Tables, flows: Flows) -> Allowed:
     """The slates that are best for today alone, with stock carried at cost, and free orders."""
-    carried = jnp.maximum(jnp.asarray(grid.stocks), 0.0) @ tables.params.cost
-    today = exact.sales_profit(day.flows, tables.params) + day.leaves @ carried
+    today = exact.sales_profit(flows, tables.params) + jnp.asarray(flows.left) @ tables.params.cost
     best = today >= today.max(1, keepdims=True) - 1e-5 * jnp.abs(today).max()
-    return Allowed(best, jnp.full(grid.products, FREE))
+    return Allowed(best, jnp.full(tables.params.products, FREE))
 
 
 def blind(following: tuple[int, ...]) -> Restriction:
     """Slates that ignore stock, and free orders: the joint slate `following[m]` where customers
     remember joint slate m, one for all where they do not tire."""
 
-    def restriction(tables: Tables, day: Day, grid: Grid) -> Allowed:
+    def restriction(tables: Tables, flows: Flows) -> Allowed:
         slates = jnp.arange(len(tables.slates))[:, None] == jnp.asarray(following)[:, None, None]
-        allowed = jnp.broadcast_to(slates, day.leaves.shape[:3])
-        return Allowed(allowed, jnp.full(grid.products, FREE))
+        allowed = jnp.broadcast_to(slates, flows.asked.shape[:3])
+        return Allowed(allowed, jnp.full(tables.params.products, FREE))
 
     return restriction
 
@@ -81,8 +80,8 @@ def blind(following: tuple[int, ...]) -> Restriction:
 def up_to(levels: tuple[int, ...]) -> Restriction:
     """Every slate, and orders up to a base-stock level of each product."""
 
-    def restriction(tables: Tables, day: Day, grid: Grid) -> Allowed:
-        return Allowed(anything(tables, day, grid).slates, jnp.asarray(levels, jnp.float32))
+    def restriction(tables: Tables, flows: Flows) -> Allowed:
+        return Allowed(anything(tables, flows).slates, jnp.asarray(levels, jnp.float32))
 
     return restriction
 
@@ -119,7 +118,7 @@ def siloed(tables: Tables, tolerance: float = 1e-3) -> Optimum:
     replenishment orders at least cost for the demand these slates bring. There may be other fixed
     points from other slates at first."""
     free = jnp.zeros(tables.params.products)
-    slates = _most_wanted(tables, truncation.first_grid(tables.params, tables.slates), None)
+    slates = _most_wanted(tables, tables.first_grid, None)
     for _ in range(MOST_EXCHANGES):
         orders = optimum(tables, blind(slates), tolerance, _replenishment_worth, free)
         before, slates = slates, _most_wanted(tables, orders.grid, orders.rule)
@@ -148,10 +147,10 @@ def _cycle(following: tuple[int, ...], start: int = 0) -> list[int]:
     return cycle
 
 
-def _most_wanted(tables: Tables, grid: Grid, rule: Rule | None) -> tuple[int, ...]:
+def _most_wanted(tables: Tables, grid: Grid, rule: Decisions | None) -> tuple[int, ...]:
     """The stock-blind slates with most gross margin of demand where stock is as this rule leaves
     it; without a rule, on full shelves."""
-    wanted = np.asarray(_recommendation_worth(tables.day(grid).flows, tables.params), float)
+    wanted = np.asarray(_recommendation_worth(tables.flows(grid), tables.params), float)
     if rule is None:
         wanted = wanted[..., -1]
     else:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from jaxsim import choice, scenarios
 from jaxsim.exact import published
-from jaxsim.exact.one_product import best_base_stock_level
+from jaxsim.exact.one_product import best_base_stock_level, best_projected_level
 from jaxsim.exact.optimum import Optimum, optimum
 from jaxsim.exact.structure import position_after_ordering
 from jaxsim.needs import Needs
@@ -18,6 +18,9 @@ from jaxsim.params import Params
 
 PENALTIES = (4.0, 9.0, 19.0, 39.0)
 LEAD_TIMES = (1, 2, 3, 4)
+PROJECTED = 2
+"""Longest lead time for which the best projected level is searched for: that takes hundreds of
+policies, each of them on as many states as the optimum."""
 
 
 def lost_sales_grid() -> Iterable[tuple[str, float, int]]:
@@ -26,7 +29,8 @@ def lost_sales_grid() -> Iterable[tuple[str, float, int]]:
 
 
 def lost_sales_row(family: str, penalty: float, lead_time: int, tolerance: float) -> dict[str, Any]:
-    """Optimal cost, and that of the best base-stock policy, in money per period."""
+    """Optimal cost, and that of the best base-stock policy, in money per period; for lead times up
+    to `PROJECTED` that of the best projected inventory level."""
     params, which = one_product("lost-sales", penalty, lead_time, family), (family, penalty)
     level, cost = best_base_stock_level(params)
     found = optimum(params, tolerance=tolerance)
@@ -39,6 +43,9 @@ def lost_sales_row(family: str, penalty: float, lead_time: int, tolerance: float
         "best_base_stock": level,
         "best_base_stock_cost": cost,
     }
+    if lead_time <= PROJECTED:
+        names = ("projected_level", "projected_level_cost")
+        row |= dict(zip(names, best_projected_level(params), strict=True))
     if which in published.LOST_SALES:
         row["published"] = published.LOST_SALES[which][lead_time - 1]
     if which in published.BASE_STOCK:

@@ -1,6 +1,7 @@
 """The states and orders of a store that is truncated for exact dynamic programming."""
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,3 +58,56 @@ class Grid:
     def first_row(self, product: int) -> int:
         """Axis of a product's first pipeline row."""
         return 1 + self.products + sum(self.rows[:product])
+
+
+@dataclass(frozen=True)
+class AgedGrid(Grid):
+    """The grid of a store whose goods age: instead of net stock, axes for each row of a product's
+    shelf, units by the periods left to them, new goods last. What `Grid` says of stock is said of
+    the totals. Nobody remembers a slate, and no row of a shelf exceeds the largest order."""
+
+    life: tuple[int, ...] = ()  # periods in which a unit that arrives can be sold, by product
+
+    @classmethod
+    def of(
+        cls, life: tuple[int, ...], order: tuple[int, ...], lead_time: tuple[int, ...]
+    ) -> "AgedGrid":
+        """The grid with these shelf lives, largest orders and lead times, which are at least 1."""
+        on_hand = tuple(rows * most for rows, most in zip(life, order, strict=True))
+        return cls(on_hand, (0,) * len(life), order, lead_time, life=life)
+
+    @property
+    def totals(self) -> Grid:
+        """The grid of units on hand, whatever their age."""
+        return Grid(self.on_hand, self.owed, self.order, self.lead_time)
+
+    @property
+    def shelves(self) -> tuple[tuple[int, ...], ...]:
+        """Sizes of the rows of each product's shelf."""
+        return tuple((most + 1,) * rows for most, rows in zip(self.order, self.life, strict=True))
+
+    @property
+    def pipelines(self) -> tuple[tuple[int, ...], ...]:
+        """Sizes of the pipeline axes of each product."""
+        return tuple((most + 1,) * rows for most, rows in zip(self.order, self.rows, strict=True))
+
+    @property
+    def shelf_counts(self) -> tuple[int, ...]:
+        """Shelves of each product; their product is P, the number of points."""
+        return tuple(math.prod(sizes) for sizes in self.shelves)
+
+    @property
+    def points(self) -> int:
+        """P."""
+        return math.prod(self.shelf_counts)
+
+    @property
+    def evenings(self) -> tuple[int, ...]:
+        """Of each product, shelves that may be left for the morning's delivery to be put beside;
+        their product is E."""
+        return tuple(math.prod(sizes[:-1]) for sizes in self.shelves)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of all axes."""
+        return (1, *sum(self.shelves, ()), *sum(self.pipelines, ()))

@@ -12,9 +12,10 @@ from jaxtyping import Float
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import sales_profit, worth_of
+from jaxsim.exact.optimum import sales_profit
 from jaxsim.exact.period_tables import Day, day_of, joint_slates
 from jaxsim.exact.stationary import Rule, average
+from jaxsim.exact.tables import worth_of
 from jaxsim.params import Params
 
 
@@ -61,14 +62,25 @@ def projected_level_cost(params: Params, level: float) -> float:
     """Average cost in money per period of the projected inventory level of van Jaarsveld and Arts
     (arXiv 2101.07519): an order fills up to `level`, to the nearest unit, what is expected on hand
     when it arrives. The lead time is at least 1."""
-    most, cap = _most(params), math.ceil(level)
-    day = _day(params, most)
-    leaves = np.asarray(day.leaves)
-    grid = Grid((most,), (0,), (cap,), (int(params.lead_time[0]),))
-    wanted = level - expected_on_arrival(leaves[0, 0], grid.shape[2:]).reshape(-1)
-    order = np.clip(np.floor(wanted + 0.5), 0, cap).astype(int)
-    rule = Rule(grid, leaves, order[:, None], np.zeros(math.prod(grid.shape), int))
-    return -average(rule, worth_of(day, params, sales_profit), params)
+    return _projected_level_cost(params, _day(params, _most(params)), level)
+
+
+def best_projected_level(params: Params) -> tuple[float, float]:
+    """The best projected inventory level in units, and its average cost in money per period.
+
+    The cost is ragged in the level: the best whole number is found step by step, then every
+    hundredth within a unit of it is tried. A better level further away is not ruled out.
+    """
+    day = _day(params, _most(params))
+    cost = cache(lambda hundredths: _projected_level_cost(params, day, hundredths / 100))
+    level, _ = best_base_stock_level(params)
+    coming = int(params.lead_time[0]) * round(float(params.arrivals.sum()))
+    best, moved = 100 * max(level - coming, 1), True
+    while moved:
+        before, best = best, min((best, best - 100, best + 100), key=cost)
+        moved = best != before
+    best = min(range(best - 100, best + 101), key=cost)
+    return best / 100, cost(best)
 
 
 def expected_on_arrival(
@@ -96,6 +108,15 @@ def _day(params: Params, most: int) -> Day:
     return day_of(joint_slates(params), params, grid)
 
 
+def _projected_level_cost(params: Params, day: Day, level: float) -> float:
+    leaves, cap = np.asarray(day.leaves), math.ceil(level)
+    grid = Grid((leaves.shape[-1] - 1,), (0,), (cap,), (int(params.lead_time[0]),))
+    wanted = level - expected_on_arrival(leaves[0, 0], grid.shape[2:]).reshape(-1)
+    order = np.clip(np.floor(wanted + 0.5), 0, cap).astype(int)
+    rule = Rule(grid, order[:, None], np.zeros(math.prod(grid.shape), int), leaves)
+    return -average(rule, worth_of(day.flows, params, sales_profit), params)
+
+
 def _cost(params: Params, day: Day, level: int, cap: int) -> float:
     """Stock never exceeds the level, so that the table of `day` up to the level is enough."""
     grid = Grid((level,), (0,), (cap,), (int(params.lead_time[0]),))
@@ -106,5 +127,5 @@ def _cost(params: Params, day: Day, level: int, cap: int) -> float:
         order=np.clip(level - position, 0, cap)[:, None],
         slate=np.zeros(math.prod(grid.shape), int),
     )
-    worth = worth_of(day, params, sales_profit)[..., : level + 1]
+    worth = worth_of(day.flows, params, sales_profit)[..., : level + 1]
     return -average(rule, worth, params)

@@ -10,8 +10,9 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 
 from jaxsim import choice
 from jaxsim.exact import truncation
-from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import Optimum, Tables, optimum
+from jaxsim.exact.grid import AgedGrid, Grid
+from jaxsim.exact.optimum import Optimum, optimum
+from jaxsim.exact.tables import Tables
 from jaxsim.params import Params
 from jaxsim.records import Action, State
 
@@ -41,7 +42,14 @@ class ExactPolicy(struct.PyTreeNode):
 
     def _position(self, state: State) -> tuple[Array, ...]:
         remembered = jnp.abs(self.attention - state.fatigue[None]).sum((1, 2)).argmin()
-        units = [remembered, *(state.on_hand - state.backlog + jnp.asarray(self.grid.owed))]
+        if isinstance(self.grid, AgedGrid):
+            assert state.expiring is not None
+            stock = [
+                state.expiring[row, i] for i, m in enumerate(self.grid.life) for row in range(m)
+            ]
+        else:
+            stock = state.on_hand - state.backlog + jnp.asarray(self.grid.owed)
+        units = [remembered, *stock]
         for product, rows in enumerate(self.grid.rows):
             units += list(state.pipeline[:rows, product])
         return tuple(
@@ -72,7 +80,7 @@ def solved(params: Params) -> Optimum | None:
     try:
         truncation.require_solvable(params, discount=1.0)
         tables = Tables(params)
-        if slates * math.prod(truncation.first_grid(params, tables.slates).shape) > QUICK_SIZE:
+        if slates * math.prod(tables.first_grid.shape) > QUICK_SIZE:
             return None
         return optimum(tables, tolerance=QUICK_TOLERANCE)
     except truncation.ExactError:

@@ -4,6 +4,7 @@ Source: this project.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,21 +23,39 @@ PART = 20_000
 
 @dataclass(frozen=True)
 class LongRun:
-    """A stationary distribution over the recurrent states, and that of ending net stock."""
+    """A stationary distribution over the recurrent states."""
 
     states: np.ndarray  # flat states of the grid
     share: np.ndarray  # their probabilities
-    evening: np.ndarray  # (Z,), of each ending net stock
 
 
 @dataclass(frozen=True)
-class Rule:
-    """A policy on a grid: what it does in every flat state, and the transitions of stock."""
+class Decisions(ABC):
+    """What a policy does in every flat state of a grid."""
 
     grid: Grid
-    leaves: np.ndarray  # (M, A, Z, Z), as in `jaxsim.exact.period_tables.Day`
     order: np.ndarray  # (states, N), units
     slate: np.ndarray  # (states,), index into the joint slates
+
+    @property
+    @abstractmethod
+    def long_run(self) -> LongRun:
+        """The stationary distribution over the recurrent states."""
+
+    @abstractmethod
+    def met_by_demand(self, states: np.ndarray) -> np.ndarray:
+        """Flat stock that demand meets in these flat states."""
+
+    def remembered(self, states: np.ndarray) -> np.ndarray:
+        """The joint slate that customers remember in these flat states; 0 without fatigue."""
+        return np.unravel_index(states, self.grid.shape)[0]
+
+
+@dataclass(frozen=True)
+class Rule(Decisions):
+    """A policy of a store whose goods keep, and the transitions of stock."""
+
+    leaves: np.ndarray  # (M, A, Z, Z), as in `jaxsim.exact.period_tables.Day`
 
     @cached_property
     def long_run(self) -> LongRun:
@@ -60,15 +79,17 @@ class Rule:
             share = following
             if settled:
                 break
-        return LongRun(states, share, share @ chances)
+        return LongRun(states, share)
+
+    @cached_property
+    def evening(self) -> np.ndarray:
+        """The stationary distribution of ending net stock: (Z,)."""
+        over = self.long_run
+        return over.share @ self._followers(over.states)[1]
 
     def met_by_demand(self, states: np.ndarray) -> np.ndarray:
         """Flat net stock that demand meets in these flat states."""
         return self._met_by_demand(states)[0]
-
-    def remembered(self, states: np.ndarray) -> np.ndarray:
-        """The joint slate that customers remember in these flat states; 0 without fatigue."""
-        return np.unravel_index(states, self.grid.shape)[0]
 
     def _recurrent(self) -> np.ndarray:
         """The recurrent states: all that can follow the one in which a store without customers ends
@@ -129,7 +150,7 @@ class Rule:
         return np.ravel_multi_index([memory, *shelf, *rows], grid.shape)
 
 
-def average(rule: Rule, worth: Float[np.ndarray, "M A Z"], params: Params) -> float:
+def average(rule: Decisions, worth: Float[np.ndarray, "M A Z"], params: Params) -> float:
     """Average money per period of a rule: `worth` of a period less what its orders cost."""
     over = rule.long_run
     met, order = rule.met_by_demand(over.states), rule.order[over.states]

@@ -15,9 +15,10 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxsim.exact import truncation
 from jaxsim.exact.grid import Grid
-from jaxsim.exact.optimum import best, sales_profit
+from jaxsim.exact.optimum import sales_profit
 from jaxsim.exact.period_tables import day_of, joint_slates
 from jaxsim.exact.solver import FREE, Problem
+from jaxsim.exact.tables import best
 from jaxsim.params import Params
 from jaxsim.records import State
 

@@ -58,11 +58,27 @@ def require_small(grid: Grid, slates: int) -> None:
     points, values = math.prod(grid.stock_shape), math.prod(grid.shape)
     orders = math.prod(most + 1 for most in grid.order)
     at_once = values * max(1, min(orders, solver.CHUNK // values))
-    size = 8 * (2 * grid.remembered * slates * points**2 + 6 * slates * at_once)
+    require_room(
+        8 * (2 * grid.remembered * slates * points**2 + 6 * slates * at_once), values, slates
+    )
+
+
+def require_room(size: float, states: int, slates: int) -> None:
+    """Raises `ExactError` where a solution of so many bytes is too large."""
     if size > LIMIT:
         raise ExactError(
-            f"a store of {values:,} states and {slates:,} joint slates needs about "
+            f"a store of {states:,} states and {slates:,} joint slates needs about "
             f"{size / 2**30:.1f} GiB; allowed: {LIMIT / 2**30:.0f} GiB"
+        )
+
+
+def require_reached(bound: float, tolerance: float, updates: int) -> None:
+    """Raises `ExactError` where the bound is above the tolerance, both in money, after so many
+    updates."""
+    if not bound <= tolerance:
+        raise ExactError(
+            f"tolerance: {tolerance:g}; reached: {bound:.2g} in {updates:,} updates; allowed: a "
+            "tolerance not below that"
         )
 
 
@@ -115,9 +131,9 @@ def widened(rule: Rule, params: Params) -> Grid:
     probability; of orders at most to what the store allows. The same grid where none is reached."""
     grid, over = rule.grid, rule.long_run
     shelves = np.stack(np.unravel_index(rule.met_by_demand(over.states), grid.stock_shape), -1)
-    evenings = np.stack(np.unravel_index(np.arange(len(over.evening)), grid.stock_shape), -1)
+    evenings = np.stack(np.unravel_index(np.arange(len(rule.evening)), grid.stock_shape), -1)
     full = over.share @ (shelves >= np.array(grid.stock_shape) - 1)
-    deep = over.evening @ (evenings == 0)
+    deep = rule.evening @ (evenings == 0)
     most = over.share @ (rule.order[over.states] >= np.array(grid.order))
     order = np.minimum(_grown(grid.order, most), np.asarray(params.order_cap, int)).tolist()
     return replace(

@@ -45,6 +45,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch) -> None:
     for view in list(coordination.MAPS):
         monkeypatch.delitem(coordination.MAPS, view)
     monkeypatch.setitem(coordination.MAPS, ("margin", "lift"), ((0.2, 0.3), (0.6, 1.2)))
+    monkeypatch.setitem(coordination.MAPS, ("shelf_life", "margin"), ((2, 0), (0.3,)))
     pair = scenarios.get("pair").params()
     monkeypatch.setattr(foresight, "regimes", lambda _: {"pair": ("as it is", pair)})
     monkeypatch.setattr(foresight, "LIFTS", (1.2,))
@@ -70,13 +71,23 @@ def test_the_verb_writes_what_it_promises(done):
     (row,) = found["perishable_poisson"]
     assert round(row["rules"]["projected usable level"]["cost"], 6) == 5.001848
     assert {"joint", "silo", "stock_blind", "myopic"} <= set(found["pair"])
-    assert len(found["value_of_coordination"]) == 2 + 4
-    for row in found["value_of_coordination"]:
+    assert len(found["value_of_coordination"]) == 2 + 4 + 2
+    earning = [row for row in found["value_of_coordination"] if row["silo_gap"] is not None]
+    assert len(earning) == 7  # two periods are too short at that margin
+    for row in earning:
         assert row["silo_gap"] >= row["stock_blind_gap"] - 0.01 >= -0.02
     assert found["goodwill"][0]["gain_over_unaware"][0] >= 0
     assert found["responses"]["over_time"].keys() == {"surge", "delay", "overstock"}
-    assert "one plan for slates and orders" in (folder / REPORT).read_text()
-    for name in ("value-curves", "value-maps", "foresight", "structure", "responses"):
+    page = (folder / REPORT).read_text()
+    assert "one plan for slates and orders" in page and ">keeps<" in page
+    for name in (
+        "value-curves",
+        "value-maps",
+        "shelf-lives",
+        "foresight",
+        "structure",
+        "responses",
+    ):
         header = (folder / f"{name}.png").read_bytes()[:24]
         assert struct.unpack(">II", header[16:])[0] == 1200
 

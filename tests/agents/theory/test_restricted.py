@@ -19,8 +19,9 @@ from agents.theory.restricted import (
 )
 from jaxsim.exact import published
 from jaxsim.exact.classical import mnl_row, newsvendor_row
-from jaxsim.exact.optimum import Tables, average_worth, optimum
+from jaxsim.exact.optimum import average_worth, optimum, tables_of
 from jaxsim.exact.structure import structure_of
+from jaxsim.exact.tables import Tables
 from jaxsim.scenarios import get
 
 
@@ -56,6 +57,16 @@ def test_base_stock_levels_with_other_lead_times(pair, lead_times):
     assert profit >= optimum(tables, up_to(tuple(np.add(levels, 1).tolist()))).profit - 2e-3
 
 
+def test_of_goods_that_keep_for_two_days_silos_carry_one_too_many(pair):
+    store = tables_of(changed(pair, (("demand", 0.25), ("margin", 0.4), ("shelf_life", 2))))
+    together, apart = optimum(store, tolerance=1e-4), siloed(store, 1e-4)
+    for found, carried in ((together, 1), (apart, 2)):
+        over = found.long_run
+        assert (over.share @ found.rule.order[over.states] > 0.1).sum() == carried
+    assert together.profit == pytest.approx(best_stock_blind(store, 1e-4).profit, abs=2e-4)
+    assert average_worth(apart) < 0.7 * together.profit
+
+
 def test_without_lift_slates_are_worth_nothing(pair):
     plain = Tables(changed(pair, (("lift", 0.0),)))
     fixed = optimum(plain, blind((0,))).profit
@@ -87,7 +98,12 @@ def test_a_store_met_twice_is_solved_once(pair, monkeypatch):
 def test_every_setting_is_on_a_curve_or_a_map(pair):
     views = {view for view, _ in settings()}
     assert set(CURVES) <= views
-    assert {"margin x lift", "demand x holding", "lead_time x demand"} <= views
+    assert {
+        "margin x lift",
+        "demand x holding",
+        "lead_time x demand",
+        "shelf_life x margin",
+    } <= views
     store = changed(pair, (("margin", 0.2), ("demand", 0.5), ("lead_time", 2.0)))
     np.testing.assert_allclose(1 - store.cost / store.price, 0.2, rtol=1e-6)
     assert store.arrivals.tolist() == [1.5, 1.5]

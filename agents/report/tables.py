@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agents.learning.config import TrainConfig
 from agents.report.pairs import dominated, hidden_line
-from agents.sweeps.runner import Progress as Told
+from agents.sweeps.engine import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
 from jaxsim.calibration.reader import Said
 from jaxsim.scenarios.scenario import Scenario

@@ -1,10 +1,14 @@
 """The settings of the study."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from agents.errors import ConfigError
 from agents.learning.config import TrainConfig
+from agents.sweeps.settings import EngineConfig
 
 STORES = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
 """Rounds of experience on each store: half as many where there are twice the products and a round
@@ -31,7 +35,9 @@ class StudyConfig:
     """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
     together: int | None = None
     """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
-    is faster there."""
+    is faster there, and on a cluster one for each device of a task."""
+    engine: Annotated[EngineConfig, tyro.conf.arg(name="")] = field(default_factory=EngineConfig)
+    """Where the runs are trained."""
     finished_only: bool = False
     """Train nothing, and write the page of the variants that are finished."""
 
@@ -56,6 +62,7 @@ class StudyConfig:
 
     def validate(self) -> None:
         """Raises `ConfigError`."""
+        self.engine.validate()
         if self.seeds_of_each < 2:
             raise ConfigError(
                 f"seeds: {self.seeds}; allowed: 2 or more, as intervals over seeds need them"

@@ -16,7 +16,6 @@ import jax
 import pandas as pd
 
 from agents import checksums, files, locks
-from agents.devices import count_devices
 from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig
 from agents.learning.regimes import REGIMES
@@ -27,10 +26,11 @@ from agents.runs import run_folder
 from agents.study import insights, results_page
 from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, REGIMES_PART, STUDY
 from agents.study.settings import QUICK_STORES, STORES, StudyConfig
-from agents.sweeps import memory, sweep_folder
+from agents.sweeps import sweep_folder
 from agents.sweeps.baselines import Stores
+from agents.sweeps.engine import Progress
 from agents.sweeps.grid import PlannedRun
-from agents.sweeps.runner import Progress, kept_departments, train_planned
+from agents.sweeps.runner import kept_departments, started, train_planned
 from agents.theory import convergence
 from jaxsim import scenarios
 
@@ -94,33 +94,35 @@ def reproduce(
     convergence. Raises `ConfigError` or `RunError` before any work is done."""
     config.validate()
     found = chosen or variants(config)
-    seeds, limit = config.seeds_of_each, memory.limit_of(config.memory)
-    programs = programs_of(found, config.folder, seeds)
-    with locks.opened(config.folder, "a study"):
-        return _reproduced(config, progress, found, programs, limit, not chosen)
+    programs = programs_of(found, config.folder, config.seeds_of_each)
+    effort = Effort().times(found[0].config.tuning_effort)
+    stores = Stores(config.folder / sweep_folder.STORES, effort)
+    if config.finished_only:
+        with locks.opened(config.folder, "a study"):
+            return _written(config, progress, found, programs, stores, not chosen)
+    with (
+        started(config.engine, None, config.memory, progress) as engine,
+        locks.opened(config.folder, "a study"),
+    ):
+        for number, program in enumerate(programs, 1):
+            progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
+            sweep_folder.open_sweep(program.folder, program.settings)
+            train_planned(program.folder, program.runs, config.together, stores, progress, engine)
+            forget_programs()
+        return _written(config, progress, found, programs, stores, not chosen)
 
 
-def _reproduced(
+def _written(
     config: StudyConfig,
     progress: Progress,
     found: list[Variant],
     programs: list[Program],
-    limit: int,
+    stores: Stores,
     whole: bool,
 ) -> pd.DataFrame:
-    """Trains what is missing of the programs, and writes what all of them came to. `whole`: the
-    study is not one of chosen variants."""
+    """Writes what the programs came to, as far as they are finished. `whole`: the study is not one
+    of chosen variants."""
     seeds = config.seeds_of_each
-    effort = Effort().times(found[0].config.tuning_effort)
-    stores = Stores(config.folder / sweep_folder.STORES, progress.announce, effort)
-    for number, program in enumerate(() if config.finished_only else programs, 1):
-        progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
-        sweep_folder.open_sweep(program.folder, program.settings)
-        devices = count_devices(None)
-        train_planned(
-            program.folder, program.runs, config.together, limit, stores, progress, devices
-        )
-        forget_programs()
     begun = [each for each in programs if sweep_folder.finished_runs(each.folder)]
     rows, curves = results_page.study_tables(config.folder, [each.folder for each in begun], seeds)
     exact = converging(config, progress) if whole else None

@@ -1,6 +1,6 @@
 """How runs of a sweep did on their evaluation customers, against the best tuned pair there."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from agents.evaluation.simulation import (
 from agents.evaluation.tuning import Effort, TunedPair, store_periods, tune
 from agents.runs import run_folder
 from agents.schemas import Defined, Document, Number
+from agents.sweeps.engine import Tell
 from agents.sweeps.grid import STORE_FIELDS, PlannedRun
 from jaxsim.rollouts import Policy
 from jaxsim.scenarios.scenario import Scenario
@@ -46,23 +47,53 @@ class Measured(Document):
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """A store on which every pair is to be tuned."""
+
+    store: Scenario
+    effort: Effort
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """A run on whose evaluation customers the best pair is to be found."""
+
+    run: PlannedRun
+    pairs: Sequence[TunedPair]
+
+
+def tuned_pairs(task: Tuning, _: Tell) -> list[TunedPair]:
+    """Every tuned pair of a store, best first."""
+    return tune(task.store.params(), task.effort)
+
+
+def best_pair(task: Measuring, _: Tell) -> Baseline:
+    """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
+    heuristics' favour."""
+    periods = task.run.config.evaluation_periods
+    pairs = {pair.name: simulated(task.run, pair.policy) for pair in task.pairs}
+    best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
+    return Baseline(best, profit_per_period(pairs[best], periods), kpis(pairs[best], periods))
+
+
+@dataclass(frozen=True)
 class Stores:
     """Tuned pairs and baselines, kept in a folder: each is computed once for each store, effort
     of tuning and version."""
 
     folder: Path
-    announce: Callable[[str], None]
     effort: Effort
 
-    def tune(self, stores: list[Scenario]) -> None:
-        """Tunes every pair on the stores that are new."""
+    def untuned(self, stores: Iterable[Scenario]) -> list[Tuning]:
+        """What is to be tuned of these stores: those that are new, each once."""
         new = {self._place(store): store for store in stores}
-        new = {place: new[place] for place in new if not _tuned_in(place)}
-        for number, (place, store) in enumerate(new.items(), 1):
-            self.announce(f"tuning every pair of heuristics, store {number} of {len(new)}")
-            pairs = tune(store.params(), self.effort)
-            run_folder.write_heuristics(files.open_folder(place), pairs)
-            checksums.seal(place, checksums.digests_of(place, (run_folder.HEURISTICS,)))
+        return [Tuning(store, self.effort) for place, store in new.items() if not _tuned_in(place)]
+
+    def keep_tuned(self, store: Scenario, pairs: list[TunedPair]) -> None:
+        """Leaves the tuned pairs of a store in the folder. Raises `RunError`."""
+        place = self._place(store)
+        run_folder.write_heuristics(files.open_folder(place), pairs)
+        checksums.seal(place, checksums.digests_of(place, (run_folder.HEURISTICS,)))
 
     def tuned(self, store: Scenario) -> list[TunedPair]:
         """Every tuned pair of a store, best first. Raises `RunError` where it was not tuned, or by
@@ -75,30 +106,39 @@ class Stores:
             )
         return run_folder.read_heuristics(place)
 
+    def unmeasured(self, runs: Iterable[PlannedRun]) -> list[Measuring]:
+        """What is to be measured for these runs, whose stores are tuned: baselines that are not in
+        the folder, each once."""
+        new = {self._baseline(run): run for run in runs}
+        return [
+            Measuring(run, self.tuned(run.scenario))
+            for (place, file), run in new.items()
+            if not checksums.holds(place, file)
+        ]
+
+    def keep_baseline(self, run: PlannedRun, best: Baseline) -> None:
+        """Leaves a run's baseline in the folder. Raises `RunError`."""
+        body = {
+            "name": best.name, "profits": best.profits.tolist(), "kpis": best.kpis,
+            "why_null": undefined([best.kpis]),
+        }  # fmt: skip
+        checksums.write(*self._baseline(run), schemas.text_of(body, Measured))
+
     def baseline(self, run: PlannedRun) -> Baseline:
-        """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
-        heuristics' favour."""
-        config = run.config
-        sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
-        name = "-".join(map(str, ("best", config.seed, *sizes)))
-        place, file = self._place(run.scenario), f"{name}.json"
-        if not checksums.holds(place, file):
-            self.announce(f"heuristics on the evaluation customers of seed {config.seed}")
-            pairs = {pair.name: simulated(run, pair.policy) for pair in self.tuned(run.scenario)}
-            best = max(pairs, key=lambda pair: pairs[pair].profit.mean(dtype=np.float64))
-            profits = profit_per_period(pairs[best], config.evaluation_periods)
-            measured = kpis(pairs[best], config.evaluation_periods)
-            body = {
-                "name": best, "profits": profits.tolist(), "kpis": measured,
-                "why_null": undefined([measured]),
-            }  # fmt: skip
-            checksums.write(place, file, schemas.text_of(body, Measured))
-        found = schemas.read(place, file, Measured)
+        """The best pair on a run's evaluation customers, which was measured. Raises `RunError`."""
+        found = schemas.read(*self._baseline(run), Measured)
         return Baseline(found.name, np.asarray(found.profits), schemas.nan_for_null(found.kpis))
 
     def _place(self, store: Scenario) -> Path:
         effort = asdict(self.effort)
         return self.folder / files.key_of(store=store.model_dump(mode="json"), effort=effort)
+
+    def _baseline(self, run: PlannedRun) -> tuple[Path, str]:
+        """The folder and the file of a run's baseline."""
+        config = run.config
+        sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
+        name = "-".join(map(str, ("best", config.seed, *sizes)))
+        return self._place(run.scenario), f"{name}.json"
 
 
 def _tuned_in(place: Path) -> bool:

@@ -66,7 +66,7 @@ def fit(
     Chunks are made equal, so that one program serves all. Raises `ConfigError` where one run alone
     is too much.
     """
-    together = _evened(runs, min(runs, most))
+    together = evened(runs, min(runs, most))
     while True:
         programs, size = compile_for(together)
         if size <= limit:
@@ -75,9 +75,9 @@ def fit(
             raise ConfigError(
                 f"memory: {readable(limit)}; allowed: at least {readable(size)}, what one run takes"
             )
-        together = _evened(runs, max(1, min(together - 1, int(together * limit / size))))
+        together = evened(runs, max(1, min(together - 1, int(together * limit / size))))
 
 
-def _evened(runs: int, most: int) -> int:
+def evened(runs: int, most: int) -> int:
     """The size of chunks, as few and as equal as can be, none over `most`."""
     return math.ceil(runs / math.ceil(runs / most))

@@ -81,7 +81,7 @@ def swept(folder: Path) -> Swept:
     config = config_of(settings.variants[ONLY])
     planned = planned_runs(config, sweep_folder.read_scenario(folder), {}, settings.seeds)
     effort = Effort().times(config.tuning_effort)
-    return Swept(folder, planned, Stores(folder / sweep_folder.STORES, lambda _: None, effort))
+    return Swept(folder, planned, Stores(folder / sweep_folder.STORES, effort))
 
 
 def export_of(out: Path) -> tuple[str, bytes]:

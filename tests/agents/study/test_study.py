@@ -16,7 +16,7 @@ from agents.study.results_page import learning_of, page_of, write_page
 from agents.study.results_pictures import MEASURES
 from agents.study.settings import StudyConfig
 from agents.study.study import reproduce, variants
-from agents.sweeps.runner import Progress
+from agents.sweeps.engine import Progress
 from agents.sweeps.sweep_folder import read_table
 
 ROOT = Path(__file__).parents[3]

@@ -24,8 +24,10 @@ from agents.study.settings import StudyConfig
 from agents.study.study import Variant, reproduce
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
+from agents.sweeps.engine import Progress
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
-from agents.sweeps.runner import Progress, SweepConfig, run_sweep
+from agents.sweeps.runner import run_sweep
+from agents.sweeps.settings import SweepConfig
 from agents.sweeps.sweep_folder import read_table
 from agents.theory import convergence
 from jaxsim import scenarios
@@ -136,7 +138,7 @@ def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
 
 def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
     folder, runs = swept[0], planned(swept[0])
-    stores = Stores(folder / sweep_folder.STORES, lambda _: None, EFFORT)
+    stores = Stores(folder / sweep_folder.STORES, EFFORT)
     rows = pd.read_csv(folder / "runs.csv")
     for run in (runs[0], runs[-1]):
         departments = runner.kept_departments(folder, run, stores)
@@ -146,7 +148,7 @@ def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
 
 
 def test_what_is_kept_is_found_again_by_its_settings_and_its_version_alone(swept, monkeypatch):
-    stores = Stores(swept[0] / sweep_folder.STORES, lambda _: None, EFFORT)
+    stores = Stores(swept[0] / sweep_folder.STORES, EFFORT)
     store = planned(swept[0])[0].scenario
     assert len(stores.tuned(store)) == 15
     with pytest.raises(RunError, match="no pairs of this version for the store 'pair'"):
@@ -226,7 +228,7 @@ def test_a_sweep_of_other_settings_is_refused(swept):
     folder = swept[0]
     config = config_of(folder)
     nothing = Progress(*[lambda *_: None] * 3)
-    other = runner.SweepConfig(config.training, 3, config.grid)
+    other = SweepConfig(config.training, 3, config.grid)
     with pytest.raises(RunError, match=r"seeds: 3; allowed: 2, of which .* holds a sweep"):
         run_sweep(other, nothing)
     before = (folder / "runs.csv").read_bytes()

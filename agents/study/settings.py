@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 
@@ -36,7 +35,7 @@ class StudyConfig:
     together: int | None = None
     """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
     is faster there, and on a cluster one for each device of a task."""
-    engine: Annotated[EngineConfig, tyro.conf.arg(name="")] = field(default_factory=EngineConfig)
+    engine: tyro.conf.OmitArgPrefixes[EngineConfig] = field(default_factory=EngineConfig)
     """Where the runs are trained."""
     finished_only: bool = False
     """Train nothing, and write the page of the variants that are finished."""

@@ -59,7 +59,7 @@ class SweepConfig:
     together: int | None = None
     """Most runs in one program; by default as many as fit, but on a CPU one for each device, which
     is faster there, and on a cluster one for each device of a task."""
-    engine: Annotated[EngineConfig, tyro.conf.arg(name="")] = field(default_factory=EngineConfig)
+    engine: tyro.conf.OmitArgPrefixes[EngineConfig] = EngineConfig()
     """Where the runs are trained."""
 
     @property

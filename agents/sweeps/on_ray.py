@@ -76,12 +76,12 @@ class Ray:
                     waiting[remote.remote(work, task, versions())] = task
                 ready, _ = ray.wait(list(waiting), timeout=LOOK_SECONDS)
                 done = [(waiting.pop(each), _result(each)) for each in ready]
+                machines = self._watched(machines)
             self.interruption.check()
             for task, (result, said) in done:
                 if said:
                     self.progress.advance(said[-1][0], sum(share for _, share in said))
                 yield task, result
-            machines = self._watched(machines)
 
     def _remote(self) -> Any:
         takes = {"num_cpus": self.config.task_cpus, "num_gpus": self.config.task_gpus}
@@ -179,7 +179,7 @@ def _check_reachable(address: str) -> None:
     else:
         if tried.returncode == 0:
             return
-        why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+        why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1][:100]
     raise ConfigError(
         f"ray_address: {where} cannot be reached ({why}); allowed: HOST:PORT of a cluster's head, "
         "from a machine of the cluster"

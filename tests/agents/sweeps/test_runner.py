@@ -4,8 +4,10 @@ of sweeps.
 
 import dataclasses
 import json
+import pickle
 import re
 import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +26,15 @@ from agents.study.settings import StudyConfig
 from agents.study.study import Variant, reproduce
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
+from agents.sweeps.chunks import Chunk, Member, cut
 from agents.sweeps.engine import Progress
 from agents.sweeps.grid import PlannedRun, parse_grid, planned_runs
-from agents.sweeps.runner import run_sweep
+from agents.sweeps.runner import run_sweep, sweep_with
 from agents.sweeps.settings import SweepConfig
 from agents.sweeps.sweep_folder import read_table
 from agents.theory import convergence
 from jaxsim import scenarios
+from tests import interrupted
 from tests.interrupted import resealed
 
 SMALL = dict(
@@ -51,6 +55,18 @@ def planned(folder: Path) -> list[PlannedRun]:
     config = config_of(folder)
     store = scenarios.get(config.training.scenario)
     return planned_runs(config.training, store, parse_grid(config.grid), config.seeds)
+
+
+class Elsewhere:
+    """An engine that sends every task and every result, and is done with the last task first."""
+
+    def chunks(self, members: Sequence[Member], most: int | None) -> list[Chunk]:
+        return cut(members, most or 1, devices=1)
+
+    def each(self, work: Callable, tasks: Sequence) -> Iterator[tuple]:
+        for task in reversed(tasks):
+            sent = pickle.loads(pickle.dumps(task))
+            yield task, pickle.loads(pickle.dumps(work(sent, lambda *_: None)))
 
 
 class Stopped(Exception):
@@ -104,6 +120,13 @@ def test_a_stopped_sweep_goes_on_with_what_is_missing(swept):
     pairs = pd.read_csv(folder / "heuristics.csv")
     assert sorted(pairs["seed"]) == [2, 3]  # once for each seed of the one store
     assert not list(folder.rglob(".*"))
+
+
+def test_whoever_does_the_work_in_whatever_order_the_folder_is_the_same(swept, tmp_path: Path):
+    config = config_of(tmp_path / "sweep")
+    rows = sweep_with(Elsewhere(), config, Progress(*[lambda *_: None] * 3))
+    assert list(rows["run"]) == [0, 1, 2, 3]
+    assert interrupted.files(config.folder) == interrupted.files(swept[0])
 
 
 def test_a_run_in_a_sweep_is_the_run_alone(swept, alone):

@@ -32,6 +32,15 @@ MISTAKES = {
     "clocks out of order": (["--slow-exponent", "0.5"], "slow_exponent"),
     "a grid of what is fixed": (["sweep", "--grid", "width=8,16"], "grid: width is the same"),
     "no memory": (["sweep", "--memory", "much"], "memory: much; allowed: a size"),
+    "a cluster without its engine": (
+        ["sweep", "--ray-address", "here:6379"],
+        "ray_address: here:6379; allowed: with --engine ray",
+    ),
+    "an address of another kind": (
+        ["reproduce", "--engine", "ray", "--ray-address", "ray://here"],
+        "ray_address: ray://here; allowed: HOST:PORT of the cluster's head",
+    ),
+    "no cores": (["sweep", "--task-cpus", "0"], "task_cpus: 0; allowed: 1 or more"),
     "an empty path": (["--out", ""], "out: ''; allowed: a file's or folder's path"),
     "an empty path after a sign": (["sweep", "--out=", "--seeds", "2"], "out: ''; allowed: a file"),
     "a path that cannot be": (["--out", "a\0b"], "'a\\x00b': holds a NUL; allowed: text"),

@@ -123,9 +123,10 @@ def _fitting(chunk: Chunk) -> Programs:
     limit = memory.limit_of(None) if chunk.limit is None else chunk.limit
     programs = compiled(chunk)
     if programs.size > limit:
+        takes = memory.readable(programs.size)
         raise ConfigError(
-            f"memory: {memory.readable(limit)}; allowed: at least "
-            f"{memory.readable(programs.size)}, what {chunk.together} of the runs take together"
+            f"memory: {memory.readable(limit)}; allowed: at least {takes}, "
+            f"what a program with {chunk.together} of the runs takes"
         )
     return programs
 

@@ -32,7 +32,7 @@ from jaxsim import versions
 MEETING_SECONDS = 30
 RETRIES = 5
 """How often a task begins again whose machine or process was lost."""
-WAITING = 256
+WAITING = 2048
 """Tasks handed to the cluster at once, beyond those that are done: each holds what it needs."""
 LOOK_SECONDS = 0.5
 CROWDED = 30_000
@@ -50,6 +50,7 @@ class Ray:
     limit: int | None  # bytes of a task
     progress: Progress
     interruption: Interruption
+    versions: Mapping[str, str]  # that every machine must have
 
     def chunks(self, members: Sequence[Member], most: int | None) -> list[Chunk]:
         """Chunks of `most` runs, by default one for each device of a task. Whether they fit is
@@ -73,7 +74,7 @@ class Ray:
             with self.interruption.deferred():  # Ray would swallow what a signal raises
                 while left and len(waiting) < WAITING:
                     task = left.pop()
-                    waiting[remote.remote(work, task, versions())] = task
+                    waiting[remote.remote(work, task, self.versions)] = task
                 ready, _ = ray.wait(list(waiting), timeout=LOOK_SECONDS)
                 done = [(waiting.pop(each), _result(each)) for each in ready]
                 machines = self._watched(machines)
@@ -83,12 +84,21 @@ class Ray:
                     self.progress.advance(said[-1][0], sum(share for _, share in said))
                 yield task, result
 
+    @property
+    def takes(self) -> dict[str, int]:
+        """What a task takes of a machine, as Ray names it."""
+        cores = {"CPU": self.config.task_cpus, "GPU": self.config.task_gpus}
+        return cores if self.limit is None else cores | {"memory": self.limit}
+
     def _remote(self) -> Any:
-        takes = {"num_cpus": self.config.task_cpus, "num_gpus": self.config.task_gpus}
-        if self.limit is not None:
-            takes["memory"] = self.limit
-        # Ray would start a new process for each task that takes a GPU, which then compiles again.
-        return ray.remote(max_calls=0, max_retries=RETRIES, **takes)(done_elsewhere)
+        return ray.remote(
+            num_cpus=self.takes["CPU"],
+            num_gpus=self.takes["GPU"],
+            memory=self.takes.get("memory"),
+            max_retries=RETRIES,
+            # Ray would start a process for each task that takes a GPU, which then compiles again.
+            max_calls=0,
+        )(done_elsewhere)
 
     def _machines(self) -> int:
         return sum(each["Alive"] for each in ray.nodes())
@@ -126,7 +136,8 @@ def connected(
             signal.signal(number, handler)
         try:
             interruption.check()
-            engine = Ray(config, devices or max(config.task_gpus, 1), size, progress, interruption)
+            each = devices or max(config.task_gpus, 1)
+            engine = Ray(config, each, size, progress, interruption, versions())
             _announce(engine)
             yield engine
         finally:
@@ -189,28 +200,32 @@ def _check_reachable(address: str) -> None:
 def _announce(engine: Ray) -> None:
     """What the cluster has, and whether any of its machines can take a task."""
     there = [each["Resources"] for each in ray.nodes() if each["Alive"]]
-    total = [sum(each.get(kind, 0) for each in there) for kind in ("CPU", "GPU")]
+    cores, gpus = (sum(each.get(kind, 0) for each in there) for kind in ("CPU", "GPU"))
     engine.progress.announce(
-        f"a cluster of {len(there)} machines with {total[0]:g} cores and {total[1]:g} GPUs"
+        f"a Ray cluster, machines: {len(there)}, cores: {cores:g}, GPUs: {gpus:g}"
     )
-    wanted = {"CPU": engine.config.task_cpus, "GPU": engine.config.task_gpus}
-    if not any(all(each.get(kind, 0) >= wanted[kind] for kind in wanted) for each in there):
-        engine.progress.announce(
-            f"none of them has the {wanted['CPU']} cores and {wanted['GPU']} GPUs of a task: "
-            "waiting for one that has"
-        )
+    takes = engine.takes
+    if not any(all(each.get(kind, 0) >= takes[kind] for kind in takes) for each in there):
+        wanted = ", ".join(f"{kind}: {number}" for kind, number in takes.items())
+        engine.progress.announce(f"no machine has what a task takes ({wanted}): waiting for one")
 
 
 def _result(reference: Any) -> Any:
-    """What a task came to. Raises what it raised, or `PeerError`."""
+    """What a task came to. Raises what it raised, `ConfigError` where a machine cannot begin it, or
+    `PeerError` where it is lost for good."""
     try:
         return ray.get(reference)
     except exceptions.RayTaskError as failed:
         if isinstance(failed.cause, UserError):
             raise failed.cause from None
+        if isinstance(failed.cause, exceptions.RaySystemError):  # before the task was read
+            raise ConfigError(
+                f"engine: a machine of the cluster cannot begin a task ({in_short(failed.cause)}); "
+                "allowed: machines on which this project is installed"
+            ) from None
         raise
     except exceptions.RayError as lost:
         raise PeerError(
-            f"a task was lost {RETRIES + 1} times with its machine or process ({in_short(lost)}); "
-            "started again, the sweep goes on with what is missing"
+            f"a task was lost {RETRIES + 1} times with its machine or process; started again, the "
+            f"sweep goes on with what is missing ({in_short(lost)})"
         ) from None

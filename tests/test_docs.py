@@ -27,7 +27,7 @@ from agents.runs.settings import LaunchConfig
 from agents.study.settings import StudyConfig
 from agents.study.study import REGIMES_PART
 from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
-from agents.sweeps.settings import SweepConfig
+from agents.sweeps.settings import EngineConfig, SweepConfig
 from benchmarks.serving import departments_of
 from jaxsim import scenarios
 from jaxsim.calibration.calibrate import calibrate
@@ -211,7 +211,7 @@ def test_extras_exist() -> None:
 
 VERBS = (
     TrainConfig, LaunchConfig, CalibrateConfig, BacktestConfig, PlayConfig, SweepConfig,
-    StudyConfig,
+    StudyConfig, EngineConfig,
 )  # fmt: skip
 
 

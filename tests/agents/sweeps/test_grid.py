@@ -4,8 +4,10 @@ import pytest
 
 from agents.errors import ConfigError, ScheduleError
 from agents.learning.config import TrainConfig
+from agents.sweeps import settings
 from agents.sweeps.grid import STORE_FIELDS, TRAINING_FIELDS, parse_grid, planned_runs
 from agents.sweeps.memory import fit, parse_size
+from agents.sweeps.settings import EngineConfig, SweepConfig
 from jaxsim.scenarios import get
 from jaxsim.scenarios.scenario import ScenarioError
 
@@ -102,3 +104,10 @@ def test_sizes_are_read():
     for wrong in ("much", "0", "-3GiB"):
         with pytest.raises(ConfigError, match=f"memory: {wrong}; allowed"):
             parse_size(wrong)
+
+
+def test_a_cluster_without_its_extra_is_refused_by_the_name_of_the_extra(monkeypatch):
+    monkeypatch.setattr(settings, "find_spec", lambda name: None)
+    SweepConfig().validate()
+    with pytest.raises(ConfigError, match=r"engine: ray is not installed; pip install .*\[ray\]"):
+        SweepConfig(engine=EngineConfig("ray")).validate()

@@ -52,7 +52,7 @@ def test_variants_of_one_shape_share_a_program(tmp_path: Path):
     assert {"mtma", "slow rate 1/4 of the fast", "its own product only"} <= together
     (program,) = (each for each in programs if "constant rates" in str(each.settings))
     assert program.settings["seeds"] == 3
-    assert program.settings["constant rates: timescales"] == "constant"
+    assert program.settings["variants"]["constant rates"]["timescales"] == "constant"
 
 
 def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.DataFrame:

@@ -74,7 +74,7 @@ def train(out: Path, iterations: int) -> None:
     with Interruption() as interruption:
         of = training(out, iterations, Shards(jax.device_count()))
         with Checkpoints(out, {}) as checkpoints:
-            snapshot = loop.restored(of, checkpoints) or of.start()
+            snapshot = loop.restored(of, checkpoints, print) or of.start()
             loop.learn(of, snapshot, out, checkpoints, interruption, tell, Stopwatch())
 
 

@@ -34,7 +34,7 @@ def two(tmp_path_factory) -> Path:
     """A folder where two processes of two devices have trained."""
     out = tmp_path_factory.mktemp("two")
     for process in started(out, CHUNK):
-        assert process.wait(200) == 0, process.stderr
+        assert process.wait(200) == 0, process.stderr and process.stderr.read()
     return out
 
 

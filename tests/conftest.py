@@ -29,9 +29,6 @@ MODULES = [
 MODULES.remove("jaxsim.exact.grid")
 install_import_hook(MODULES, "tests.shapes.checked")
 
-# Before any test imports jax: nothing of one rank meets another by chance.
-os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
-
 # Before any test imports jax: programs that run for a moment are compiled with little effort.
 if "XLA_FLAGS" not in os.environ:
     os.environ["XLA_FLAGS"] = QUICK_COMPILE

@@ -70,7 +70,7 @@ def stock_prices_along(
             day = period - burn_in
             counts = (day >= 0) & (day < periods)
             today = jnp.where(counts, more[jnp.clip(day, 0, periods - 1)], 0.0)
-            return state.replace(on_hand=state.on_hand + today), chance
+            return state.replace(on_hand=state.on_hand + today[None]), chance
 
         def earned(happened: Trajectory) -> Float[Array, " B"]:
             return store.profit_on_sale(happened.flows, params).sum(-1)

@@ -244,7 +244,8 @@ def profit_on_sale(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     Stock is carried at cost, a potential: the average profit and the best policy are the same
     (Ng, Harada and Russell, 1999), but an order no longer looks like a loss until it sells.
     """
-    return flows.profit + params.cost * (flows.ordered - flows.sold - flows.wasted)
+    kept = flows.ordered - flows.sold - flows.wasted
+    return flows.profit + jnp.broadcast_to(params.cost, kept.shape) * kept
 
 
 def evolve(chance: Chance, state: State, demanded: Demand, flows: Flows, params: Params) -> State:

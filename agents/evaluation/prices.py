@@ -80,7 +80,7 @@ def stock_prices_along(
             start, keys, policy, params, periods=followed, event=event, add=earned
         ).sums.sum()
 
-    return params.cost + jax.grad(worth)(jnp.zeros((periods, params.products)))
+    return params.cost[None] + jax.grad(worth)(jnp.zeros((periods, params.products)))
 
 
 def price_table(prices: Prices) -> dict[str, list[dict[str, float]]]:
@@ -102,7 +102,7 @@ def _prices(
     nothing = jnp.zeros((stores, params.products))
     of_more = jax.grad(partial(_worth, keys, policy, params, start, ahead))
     slopes = of_more(Prices(nothing, nothing))
-    return slopes.replace(stock=slopes.stock + params.cost)
+    return slopes.replace(stock=slopes.stock + params.cost[None])
 
 
 def _worth(

@@ -105,10 +105,14 @@ def test_metrics_count_what_was_done(run):
 
 
 @pytest.mark.slow
-def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed(run, tmp_path):
-    """In processes of their own: stopped, killed, and led to its end. `make stress` kills more."""
-    again = tmp_path / "again"
-    command = [sys.executable, "train.py", *SMALL, "--out", str(again)]
+def test_the_same_seed_writes_the_same_numbers_and_so_does_a_run_that_was_killed(tmp_path):
+    """In processes of their own, which compile alike: stopped, killed, and led to its end.
+    `make stress` kills more."""
+    run, again = tmp_path / "run", tmp_path / "again"
+    undisturbed, command = (
+        [sys.executable, "train.py", *SMALL, "--out", str(folder)] for folder in (run, again)
+    )
+    subprocess.run(undisturbed, cwd=ROOT, env=QUIET, check=True)
     began = "store-periods/s"
     assert stopped(command, signal.SIGTERM, began) == 143
     assert stopped(command, signal.SIGKILL, began, 0.3) == -signal.SIGKILL

@@ -3,6 +3,7 @@ what they bring comes to an event loop that orbax has closed.
 """
 
 import gc
+import inspect
 import logging
 import sys
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ def given_up_in_silence() -> Iterator[None]:
     print_it, log = sys.unraisablehook, logging.getLogger("asyncio")
 
     def unless_too_late(found: Any) -> None:
-        if "Event loop is closed" not in str(found.exc_value):
+        if not (inspect.iscoroutine(found.object) or "loop is closed" in str(found.exc_value)):
             print_it(found)
 
     sys.unraisablehook = unless_too_late

@@ -135,7 +135,7 @@ def test_reads_that_a_damaged_array_ends_are_given_up_without_tracebacks(monkeyp
     monkeypatch.setattr(sys, "unraisablehook", lambda found: printed.append(str(found.exc_value)))
     with given_up_in_silence():
         for said in ("Event loop is closed", "something else"):
-            sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(said)))
+            sys.unraisablehook(SimpleNamespace(exc_value=RuntimeError(said), object=None))
     assert printed == ["something else"]
 
 

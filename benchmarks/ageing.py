@@ -19,7 +19,7 @@ from rich.table import Table
 from agents.files import open_folder, write_json
 from benchmarks import command, measure
 from benchmarks.peers.timing import in_turns, on_one_core, ratio_of
-from benchmarks.workloads import AsGiven, Walk, given_actions, start, store_of, walking
+from benchmarks.workloads import AsGiven, given_actions, start, store_of, walking
 
 SHELF_LIVES = (0, 2, 4, 8)  # periods; 0: goods keep
 
@@ -40,20 +40,17 @@ class Settings:
     """Timed turns."""
 
 
-def stepping(shelf_life: int, settings: Settings) -> tuple[Callable[[], None], float]:
+def stepping(shelf_life: int, settings: Settings) -> tuple[Callable[[], Any], float]:
     """A call that takes the stores on by so many periods, compiled, and the seconds that took."""
     params = store_of(settings.products, shelf_life=shelf_life)
     walk = start(AsGiven(), params, settings.stores)
-    last = [walk.with_given(given_actions(params, settings.stores))]
+    walk = walk.with_given(given_actions(params, settings.stores))
     began = time.perf_counter()
-    walk_on = jax.jit(walking(params, AsGiven(), settings.periods)).lower(last[0]).compile()
+    walk_on = jax.jit(walking(params, AsGiven(), settings.periods)).lower(walk).compile()
     seconds = time.perf_counter() - began
 
-    def call() -> None:
-        after: Walk = jax.block_until_ready(walk_on(last[0]))
-        last[0] = after
-
-    return call, seconds
+    go_on = measure.going_on(walk_on, walk)
+    return lambda: jax.block_until_ready(go_on()), seconds
 
 
 def rows(settings: Settings) -> list[dict[str, Any]]:

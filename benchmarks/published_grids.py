@@ -30,6 +30,7 @@ ONE_PRODUCT = TrainConfig(
 )
 SAFETY_FACTORS = np.arange(-30, 51, dtype=np.float32) / 20  # that are tried of an order rule
 CHECKS = 4  # on validation customers, besides that of the start; the best weights are kept
+CHECKED = 400  # periods of each
 STORES, PERIODS = 512, 1000  # of the evaluation
 
 
@@ -96,8 +97,8 @@ def _trained(
         for name, runs in groups.items():
             customers = vectorised.repeated(keys["validate"], len(runs.kept_profit))
             now = vectorised.current(runs)
-            totals = vectorised.evaluate(customers, now, runs.params, 256, 400, 60)
-            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / 400)
+            totals = vectorised.evaluate(customers, now, runs.params, 256, CHECKED, 60)
+            groups[name] = vectorised.keep_better(runs, totals.profit.mean(-1) / CHECKED)
     return {
         label: policy
         for family, own in of_family.items()

@@ -79,13 +79,8 @@ def timed(compiled: Compiled, repeats: int) -> Row:
     """A row: the median call of `repeats`, after one that is left out."""
     work, before = compiled.work, peak_in_use()
     try:
-        last = [jax.block_until_ready(compiled.start())]
-
-        def call() -> Any:
-            last[0] = compiled.program(last[0])
-            return last[0]
-
-        seconds = measure.times(call, repeats)
+        go_on = measure.going_on(compiled.program, jax.block_until_ready(compiled.start()))
+        seconds = measure.times(go_on, repeats)
     except jax.errors.JaxRuntimeError as error:
         return left_out(work, first_line(error)) | {"program_bytes": compiled.asked}
     after = peak_in_use()

@@ -18,7 +18,7 @@ from jaxsim.exact import truncation
 from jaxsim.exact.grid import AgedGrid, Grid
 from jaxsim.exact.shelves import AgedDay, aged_day_of
 from jaxsim.exact.solver import FREE, Solution
-from jaxsim.exact.stationary import MOST_PERIODS, Decisions, LongRun
+from jaxsim.exact.stationary import Decisions, LongRun, settled
 from jaxsim.exact.tables import Allowed, Goal, Tables, worth_of
 from jaxsim.exact.truncation import ExactError
 
@@ -223,14 +223,9 @@ class AgedRule(Decisions):
     @cached_property
     def long_run(self) -> LongRun:
         """The stationary distribution that an empty store comes to."""
-        share, backward = np.zeros(len(self.order)), self.chain.T.tocsr()
-        share[0] = 1.0
-        for _ in range(MOST_PERIODS):
-            following = (share + backward @ share) / 2  # half steps: the chain may be periodic
-            settled = np.abs(following - share).sum() < 1e-12
-            share = following / following.sum()
-            if settled:
-                break
+        empty = np.zeros(len(self.order))
+        empty[0] = 1.0
+        share = settled(self.chain.T.tocsr(), empty, may_be_periodic=True)
         states = np.flatnonzero(share)
         return LongRun(states, share[states])
 

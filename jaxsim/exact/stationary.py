@@ -29,6 +29,22 @@ class LongRun:
     share: np.ndarray  # their probabilities
 
 
+def settled(
+    moves: sparse.spmatrix, share: Float[np.ndarray, " states"], may_be_periodic: bool
+) -> Float[np.ndarray, " states"]:
+    """The distribution to which one comes, by the power method. `moves`: column by column where a
+    state leads. Half steps converge where the chain is periodic too."""
+    for _ in range(MOST_PERIODS):
+        following = moves @ share
+        if may_be_periodic:
+            following = (following + share) / 2
+        following /= following.sum()
+        change, share = np.abs(following - share).sum(), following
+        if change < 1e-12:
+            break
+    return share
+
+
 @dataclass(frozen=True)
 class Decisions(ABC):
     """What a policy does in every flat state of a grid."""
@@ -69,17 +85,8 @@ class Rule(Decisions):
             (chances.reshape(-1), place[reached.reshape(-1)], ends),
             shape=(len(states), len(states)),
         ).T
-        share = np.full(len(states), 1 / len(states))
-        for _ in range(MOST_PERIODS):
-            following = moves @ share
-            if self.grid.remembered > 1:  # the chain may be periodic; half steps converge
-                following = (following + share) / 2
-            following /= following.sum()
-            settled = np.abs(following - share).sum() < 1e-12
-            share = following
-            if settled:
-                break
-        return LongRun(states, share)
+        uniform = np.full(len(states), 1 / len(states))
+        return LongRun(states, settled(moves, uniform, self.grid.remembered > 1))
 
     @cached_property
     def evening(self) -> np.ndarray:

@@ -91,6 +91,12 @@ class Params(struct.PyTreeNode):
         return self.slot_weight.shape[-1]
 
     @property
+    def slates_differ(self) -> bool:
+        """Whether it matters what is shown: there are more products than places, or places that
+        are seen unlike. Not of traced parameters."""
+        return self.products > self.slots or bool((self.slot_weight != self.slot_weight[0]).any())
+
+    @property
     def order_cap(self) -> Float[Array, "*stores N"]:
         """The most that one order may be, in units: `max_order` rounded down to whole packs, as
         half a pack cannot be ordered. Here and not where stores are made, since `replace` checks

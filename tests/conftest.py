@@ -40,6 +40,9 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = CACHE.name
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.3"
 
+# Before any test imports jax: arrays of unlike ranks meet by indexing that says so, never silently.
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
 # Tracing leaves little that only the collector can free, which takes a quarter of its time.
 gc.set_threshold(100_000, 50, 100)
 

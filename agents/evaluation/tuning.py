@@ -124,7 +124,7 @@ def store_periods(params: Params, effort: Effort) -> int:
 
 def recommenders(params: Params) -> tuple[str, ...]:
     """Those that differ in this store: one where every slate is the same."""
-    return _of(RECOMMENDERS if params.products > params.slots else RECOMMENDERS[:1], params)
+    return _of(RECOMMENDERS if params.slates_differ else RECOMMENDERS[:1], params)
 
 
 def order_rules(params: Params) -> tuple[str, ...]:

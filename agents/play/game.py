@@ -56,16 +56,16 @@ class Game:
 
 
 def departments(shop: Shop) -> tuple[Department, ...]:
-    """Those with something to decide: where every product is on every slate, slates are alike."""
-    alike = shop.params.products <= shop.params.slots
-    return ("replenishment",) if alike else ("replenishment", "recommendation")
+    """Those with something to decide."""
+    differ = shop.params.slates_differ
+    return ("replenishment", "recommendation") if differ else ("replenishment",)
 
 
 def check(game: Game, shop: Shop) -> None:
     """Raises `ConfigError` where a game cannot be played in this shop."""
     if game.department not in departments(shop):
         raise ConfigError(
-            f"department: {game.department}; allowed: replenishment, as every product is shown"
+            f"department: {game.department}; allowed: replenishment, as every slate shows the same"
         )
     if game.other not in shop.couples:
         raise ConfigError(f"other: {game.other}; allowed: {', '.join(shop.couples)}")

@@ -79,7 +79,9 @@ def morning(game: Game, days: Trajectory, params: Params) -> dict[str, Any]:
     """What the reader's department sees when it decides on the next day, by product, in units."""
     state: State = jax.tree.map(lambda leaf: jnp.asarray(leaf[game.day]), days.state)
     stock = stock_of(state, params)
+    arrivals = params.arrivals * choice.season_now(state.period, params)
     seen = {
+        "open": (arrivals > 0).any(),
         "on_hand": state.on_hand,
         "coming": state.pipeline.T,  # the next morning's first
         "forecast": stock.today,
@@ -101,7 +103,7 @@ def morning(game: Game, days: Trajectory, params: Params) -> dict[str, Any]:
         weights = choice.weights_of(nothing, state.fatigue, params)
         seen["coming"] = seen["coming"][:, :2]
         seen["taste"] = choice.choice_shares(weights, jnp.ones(params.products), params.needs)
-        seen["arrivals"] = params.arrivals * choice.season_now(state.period, params)
+        seen["arrivals"] = arrivals
     return {name: _list(each) for name, each in seen.items()}
 
 

@@ -10,7 +10,7 @@ from jaxtyping import PRNGKeyArray
 from agents.errors import RunError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.tuning import TunedPair
-from agents.learning.regimes import REGIMES
+from agents.learning.regimes import REGIMES, Regime, RegimeName
 from agents.policies.departments import Departments
 from agents.policies.heuristics import HeuristicPair
 from agents.runs import run_folder
@@ -54,10 +54,9 @@ def read(run: Path, silo: Path | None) -> Shop:
     given. Raises `RunError` or `ScenarioError`."""
     config, tuned = run_folder.read_config(run), run_folder.read_heuristics(run)
     scenario = run_folder.read_scenario(run)
-    regime = REGIMES[config.regime]
     couples: dict[Kind, Couple] = {
         "learned": Couple(
-            f"trained on this store ({config.regime}: {regime.about})",
+            f"trained on this store {_taught(config.regime)}",
             load_departments(run, config, tuned),
         ),
         "tuned": _tuned(tuned[0]),
@@ -65,8 +64,19 @@ def read(run: Path, silo: Path | None) -> Shop:
     siloed = _margin_alone(tuned) if silo is None else _other_run(silo, scenario)
     if siloed is not None:
         couples["siloed"] = siloed
-    goal = not (regime.own_kpi or regime.charged)
+    goal = _common_goal(REGIMES[config.regime])
     return Shop(scenario, scenario.params(), couples, goal, keys_of(config.seed)["trace"])
+
+
+def _common_goal(regime: Regime) -> bool:
+    return not (regime.own_kpi or regime.charged)
+
+
+def _taught(regime: RegimeName) -> str:
+    each = REGIMES[regime]
+    goal = "by the store's profit" if _common_goal(each) else "each by a number of its own"
+    sight = "" if each.shared_view else ", blind to what the other sees"
+    return f"{goal}{sight} (regime {regime})"
 
 
 def _tuned(best: TunedPair) -> Couple:
@@ -87,6 +97,5 @@ def _other_run(folder: Path, scenario: Scenario) -> Couple:
     config, tuned = run_folder.read_config(folder), run_folder.read_heuristics(folder)
     if run_folder.read_scenario(folder) != scenario:
         raise RunError(f"silo: {folder} is a run on another store; allowed: a run on the same one")
-    regime = REGIMES[config.regime].about
-    about = f"trained in another run ({config.regime}: {regime})"
+    about = f"trained in another run {_taught(config.regime)}"
     return Couple(about, load_departments(folder, config, tuned))

@@ -1,5 +1,6 @@
 """What happened in a game, in numbers and in plain sentences."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,14 @@ class Week:
     profit: float
     facts: list[str]
     hint: str
+
+
+def money(amount: float) -> str:
+    """An amount in whole numbers, or to two figures where it is small."""
+    decimals = (
+        0 if abs(amount) >= 10 or not amount else min(4, 1 - math.floor(math.log10(abs(amount))))
+    )
+    return f"{amount:,.{decimals}f}"
 
 
 def days_of(flows: Flows, params: Params) -> Days:
@@ -78,7 +87,7 @@ def _missed_line(missed: np.ndarray, cost: float, names: list[str]) -> str:
         return "No customer met an empty shelf."
     return (
         f"{missed.sum():.0f} customers did not get what they came for, as the shelf was empty "
-        f"(most of them: {_most(missed, names)}). Cost, their margin included: {cost:,.0f}."
+        f"(most of them: {_most(missed, names)}). Cost, their margin included: {money(cost)}."
     )
 
 
@@ -99,7 +108,7 @@ def _left_line(flows: Flows, left: np.ndarray, cost: float, names: list[str]) ->
         f"(most: {_most(left, names)})."
     )
     thrown = f" {wasted:.0f} units grew too old and were thrown away." if wasted else ""
-    return f"{line}{thrown} What lay longer than a day cost {cost:,.0f}."
+    return f"{line}{thrown} What lay longer than a day cost {money(cost)}."
 
 
 def _in_vain_line(in_vain: np.ndarray, all_places: float, names: list[str]) -> str:
@@ -139,14 +148,13 @@ def _hint(
 
 
 def _hint_on_orders(short: bool, worst: int, names: list[str], params: Params) -> str:
-    slates_differ = params.products > params.slots
     lead_time = int(params.lead_time[worst])
     if short:
         days = f" An order takes {lead_time} day{'s' if lead_time > 1 else ''}."
         shown = " What is shown sells more: order for the days on which it will be shown."
         return (
             f"Hint: empty shelves cost more than full ones. Order more of {names[worst]}."
-            f"{days if lead_time else ''}{shown if slates_differ else ''}"
+            f"{days if lead_time else ''}{shown if params.slates_differ else ''}"
         )
     if params.ages:
         why = ": what grows too old is lost with all that it cost"
@@ -154,7 +162,7 @@ def _hint_on_orders(short: bool, worst: int, names: list[str], params: Params) -
         why = ", or wait until it is shown: what is not shown sells at its own slow pace"
     return (
         f"Hint: you paid for stock that lay. Order less of {names[worst]}"
-        f"{why if slates_differ or params.ages else ''}."
+        f"{why if params.slates_differ or params.ages else ''}."
     )
 
 

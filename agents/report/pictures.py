@@ -164,6 +164,7 @@ def price_charts(
 
     def units(axes: Axes) -> None:
         axes.bar(periods, ordered, 0.8, color=ORANGE)
+        axes.set_ylim(0, max(1.0, 1.05 * ordered.max()))  # also where nothing was ever ordered
 
     def share(axes: Axes) -> None:
         axes.bar(periods, attention, 0.8, color=GREY)

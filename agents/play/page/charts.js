@@ -1,5 +1,5 @@
 // Lines over days.
-import { amount, drawn, element } from "./page.js";
+import { decimals, drawn, element, number } from "./page.js";
 
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [420, 190, 48, 8, 8, 22];
 
@@ -14,7 +14,7 @@ export function lineChart(caption, lines, weeks) {
   for (const value of new Set([low, 0, high])) {
     const at = up(value);
     svg.append(drawn("line", { class: value ? "rule" : "base", x1: LEFT, x2: WIDTH - RIGHT, y1: at, y2: at }));
-    svg.append(drawn("text", { x: LEFT - 5, y: at + 4, "text-anchor": "end" }, amount(Math.round(value))));
+    svg.append(drawn("text", { x: LEFT - 5, y: at + 4, "text-anchor": "end" }, number(value, decimals(high - low))));
   }
   for (let week = 0; week * weeks < days; week += 1) {
     const at = across(week * weeks);

@@ -19,7 +19,7 @@ export async function showEnd(game) {
     element("p", { class: "answer" }, verdict(you, learned)),
     element("p", {}, whoWent(you, learned)),
     table(["", "profit", "without", "left", "empty", ...(ages ? ["waste"] : [])],
-      paths.map(({ who, days }) => [{ who }, who, ...[total(days.profit), total(days.missed), total(days.left) / days.left.length, total(days.empty), ...(ages ? [total(days.wasted)] : [])].map((each) => number(each))])),
+      paths.map(({ who, days }) => [{ who }, who, amount(total(days.profit)), ...[total(days.missed), total(days.left) / days.left.length, total(days.empty), ...(ages ? [total(days.wasted)] : [])].map((each) => number(each))])),
     element("p", { class: "small soft" }, "Profit charges each unit's cost when it is sold or thrown away, so that stock left at the end is no loss. Without: customers whom absence cost. Left: units each evening, on average. Empty: shelves without stock when customers came, added up over days." + (ages ? " Waste: units thrown away." : "")),
     element("div", { class: "two" },
       lineChart("Profit, added up", lines(paths, (days) => running(days.profit)), week),
@@ -44,14 +44,15 @@ const total = (values) => values.reduce((sum, each) => sum + each, 0);
 const lines = (paths, values) => paths.map(({ who, name, days }) => ({ who, name, values: values(days) }));
 
 function both(you, learned, what, product, times = 1, unit = "") {
-  return [you, learned].map((path) => number(times * path.products[what][product])).join(" / ") + unit;
+  const said = what === "profit" ? amount : number;
+  return [you, learned].map((path) => said(times * path.products[what][product])).join(" / ") + unit;
 }
 
 function verdict(you, learned) {
   const [yours, theirs] = [total(you.days.profit), total(learned.days.profit)];
   const share = yours > 0 ? ` (${signed((100 * (theirs - yours)) / yours, 1)} %)` : "";
-  if (theirs <= yours) return `You earned ${number(yours)}, the learned departments ${number(theirs)}: you did better. Four weeks of one store are luck, too: try other customers.`;
-  return `You earned ${number(yours)}. The learned departments earned ${number(theirs)} from the same customers: ${number(theirs - yours)} more${share}.`;
+  if (theirs <= yours) return `You earned ${amount(yours)}, the learned departments ${amount(theirs)}: you did better. Four weeks of one store are luck, too: try other customers.`;
+  return `You earned ${amount(yours)}. The learned departments earned ${amount(theirs)} from the same customers: ${amount(theirs - yours)} more${share}.`;
 }
 
 function whoWent(you, learned) {
@@ -62,7 +63,7 @@ function whoWent(you, learned) {
 }
 
 function whereFrom(names, apart, order, you, learned) {
-  const said = (product, verb) => `${names[product]}, which they showed to ${number(100 * learned.products.shown[product])} % and you to ${number(100 * you.products.shown[product])} %, ${verb} ${number(Math.abs(apart[product]))}`;
+  const said = (product, verb) => `${names[product]}, which they showed to ${number(100 * learned.products.shown[product])} % and you to ${number(100 * you.products.shown[product])} %, ${verb} ${amount(Math.abs(apart[product]))}`;
   const [more, less] = [order.find((product) => apart[product] > 0), order.find((product) => apart[product] < 0)];
   const parts = [];
   if (more !== undefined) parts.push(said(more, "earned them more than you: by"));

@@ -39,8 +39,8 @@ export class Game {
   morning() {
     const { day, days, morning } = this.state;
     const earned = days.profit.reduce((sum, each) => sum + each, 0);
-    const heading = element("h2", { tabindex: "-1" }, `Day ${day + 1} of ${this.store.days}`);
-    const so_far = element("p", { class: "soft", "aria-live": "polite" }, this.yesterday(), ` Earned so far: ${number(earned)}.`);
+    const heading = element("h2", { tabindex: "-1" }, `Day ${day + 1} of ${this.store.days}${morning.open ? "" : ": closed, nobody comes"}`);
+    const so_far = element("p", { class: "soft", "aria-live": "polite" }, this.yesterday(), ` Earned so far: ${amount(earned)}.`);
     const progress = element("progress", { class: "bar", value: day, max: this.store.days, "aria-label": "days played" });
     this.choices = choices(this.store, this.department, morning, this.decisions.at(-1));
     const left = this.store.week - (day % this.store.week) - 1;
@@ -92,7 +92,7 @@ export class Game {
     const on = element("button", { class: "go" }, over ? "See what others made of these customers" : `On to week ${week.number + 1}`);
     on.addEventListener("click", () => (over ? this.end() : this.morning()));
     part("week").replaceChildren(
-      element("h2", {}, `Week ${week.number}: ${number(week.profit)} earned`),
+      element("h2", {}, `Week ${week.number}: ${amount(week.profit)} earned`),
       ...week.facts.map((fact) => element("p", {}, fact)),
       element("p", { class: "hint" }, week.hint),
       element("div", { class: "buttons" }, on),

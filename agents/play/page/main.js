@@ -13,7 +13,11 @@ for (const [kind, couple] of Object.entries(store.couples)) {
   part("others").append(element("label", {}, input, words));
 }
 
-for (const input of part("begin").querySelectorAll("input[name=department]")) input.disabled = !store.departments.includes(input.value);
+for (const input of part("begin").querySelectorAll("input[name=department]")) {
+  if (store.departments.includes(input.value)) continue;
+  input.disabled = true;
+  input.parentElement.append(element("small", {}, "nothing to decide: every slate of this store shows the same"));
+}
 
 const whatIf = new WhatIf(store);
 const game = new Game(store, () => whatIf.show());

@@ -19,16 +19,19 @@ export function drawn(name, attributes = {}, text = "") {
   return made;
 }
 
-export function number(value, decimals = 0) {
+export function number(value, places = 0) {
   if (value === null) return "–";
-  const text = value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  const text = value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
   return text.replace("-", "−");
 }
 
-// One decimal for small numbers, none for large ones.
-export const amount = (value) => number(value, Number.isInteger(value) || Math.abs(value) >= 100 ? 0 : 1);
+// Decimals at which an amount of this size shows so many figures, four at most.
+export const decimals = (size, figures = 2) => (size ? Math.min(4, Math.max(0, figures - 1 - Math.floor(Math.log10(Math.abs(size))))) : 0);
 
-export const signed = (value, decimals) => (value > 0 ? "+" : "") + number(value, decimals);
+// Small numbers to two figures, large ones whole.
+export const amount = (value) => number(value, Number.isInteger(value) ? 0 : decimals(value));
+
+export const signed = (value, places) => (value > 0 ? "+" : "") + number(value, places);
 
 // The answer to a question; what cannot be is shown at the top of the page, one line.
 export async function ask(path, body) {

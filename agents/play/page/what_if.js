@@ -1,6 +1,6 @@
 // Four things to move, and what the departments earn then.
 import { intervalBar } from "./charts.js";
-import { ask, element, number, part, signed } from "./page.js";
+import { ask, decimals, element, number, part, signed } from "./page.js";
 
 const PAUSE = 120; // milliseconds without a move before the store is simulated
 
@@ -69,17 +69,18 @@ export class WhatIf {
     const ends = answers.flatMap((each) => each.profit_ci95);
     const [low, high] = [Math.min(...ends), Math.max(...ends)];
     this.usual ??= new Map(answers.map(({ who, profit }) => [who, profit])); // the first is the store as it is
+    const places = Math.max(...ends.map((end, at) => decimals(end - answers[at >> 1].profit))); // two figures of the narrowest interval
     const ages = answers.some((each) => each.wasted > 0);
-    part("scale").textContent = `The lines run from ${number(low, 1)} to ${number(high, 1)}.`;
+    part("scale").textContent = `The lines run from ${number(low, places)} to ${number(high, places)}.`;
     part("answers").replaceChildren(...answers.map((each) => {
       const half = (each.profit_ci95[1] - each.profit_ci95[0]) / 2;
-      const more = each.who === "tuned" ? "the others are compared with it" : `${signed(each.more, 1)} (${number(each.more_ci95[0], 1)} to ${number(each.more_ci95[1], 1)}) against tuned`;
-      const usual = `as the store is: ${number(this.usual.get(each.who), 1)}`;
+      const more = each.who === "tuned" ? "the others are compared with it" : `${signed(each.more, places)} (${number(each.more_ci95[0], places)} to ${number(each.more_ci95[1], places)}) against tuned`;
+      const usual = `as the store is: ${number(this.usual.get(each.who), places)}`;
       const units = `${number(each.missed, 1)} went without${ages ? `, ${number(each.wasted, 1)} thrown away` : ""} a day`;
       return element("li", { class: each.who },
         element("span", {}, element("i", { class: "mark" }), each.name, element("small", {}, element("br"), units)),
         intervalBar(each.profit, each.profit_ci95, low, high),
-        element("span", { class: "number" }, element("b", {}, number(each.profit, 1)), ` ± ${number(half, 1)}`, element("small", {}, element("br"), more, element("br"), usual)));
+        element("span", { class: "number" }, element("b", {}, number(each.profit, places)), ` ± ${number(half, places)}`, element("small", {}, element("br"), more, element("br"), usual)));
     }));
   }
 }

@@ -72,8 +72,24 @@ def test_who_decides_as_the_learned_departments_takes_their_path(shop: Shop, dep
 
 def test_where_every_product_is_shown_there_is_nothing_to_recommend(shop: Shop) -> None:
     every = replace(shop, params=shop.params.replace(slot_weight=jnp.ones(2)))
-    with pytest.raises(ConfigError, match=r"recommendation; allowed: replenishment, as every"):
+    with pytest.raises(
+        ConfigError, match=r"recommendation; allowed: replenishment, as every slate"
+    ):
         games.check(Game("recommendation", "tuned", 1), every)
+    unlike = replace(shop, params=shop.params.replace(slot_weight=jnp.array([1.0, 0.4])))
+    games.check(Game("recommendation", "tuned", 1), unlike)  # who is first is seen more
+
+
+def test_a_closed_day_is_said(shop: Shop) -> None:
+    season = jnp.ones((shop.params.segments, 7)).at[:, 5:].set(0.0)
+    weekends = replace(shop, params=shop.params.replace(season=season))
+    order = np.array([3, 1])
+    games_so_far = [Game("replenishment", "tuned", 1, (order,) * days) for days in range(WEEK + 1)]
+    replies = [played_reply(game, weekends) for game in games_so_far]
+    opened = [bool(each["morning"]["open"]) for each in replies[:WEEK]]
+    assert opened.count(False) == 2
+    sold = np.array(replies[WEEK]["days"]["sold"])
+    assert sold[opened].sum() > 0 and not sold[np.logical_not(opened)].any()
 
 
 def test_the_rest_of_a_week_orders_what_sold_and_shows_the_same(shop: Shop) -> None:

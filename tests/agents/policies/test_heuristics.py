@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.evaluation.simulation import profit_per_period, simulate_each
-from agents.evaluation.tuning import Effort, tune
+from agents.evaluation.tuning import Effort, recommenders, tune
 from agents.policies import projection
 from agents.policies.heuristics import (
     ORDER_RULES,
@@ -130,6 +130,13 @@ def test_recommenders_do_what_they_are_called(boutique):
 
 def test_balancing_penalty_runs_from_nothing_to_one():
     np.testing.assert_allclose(balancing_penalty(jnp.array([0.0, 1.0])), [0, 1], atol=1e-6)
+
+
+def test_who_is_shown_first_is_a_decision_where_every_product_is_shown():
+    pair = get("pair").params()
+    alike, unlike = (pair.replace(slot_weight=jnp.array(each)) for each in ([1.0, 1.0], [1.0, 0.4]))
+    assert len(recommenders(alike)) == 1
+    assert recommenders(unlike) == recommenders(pair)
 
 
 def test_tuning_finds_the_published_policies_of_lost_sales():

@@ -16,14 +16,15 @@ def money_scale(params: Params) -> Float[Array, ""]:
 
 def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     """Gross margin of what customers ask for, stock ignored."""
-    return (params.price - params.cost) * flows.asked
+    return jnp.broadcast_to(params.price - params.cost, flows.asked.shape) * flows.asked
 
 
 def charged_margin(
     flows: Flows, prices: Float[Array, " N"], params: Params
 ) -> Float[Array, "*batch N"]:
     """Revenue of what customers take or wait for, less the price charged for each unit of stock."""
-    return (params.price - prices) * (flows.served + flows.substituted + flows.waiting)
+    taken = flows.served + flows.substituted + flows.waiting
+    return jnp.broadcast_to(params.price - prices, taken.shape) * taken
 
 
 def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
@@ -34,6 +35,9 @@ def replenishment_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:
     a term that the other department decides. Where they are hidden, a lost customer is not seen:
     a penalty on those that are seen would reward empty shelves.
     """
-    served_margin = (params.price - params.cost) * (flows.served + flows.backlog_served)
-    stock = flows.holding + flows.overflow + params.cost * flows.wasted + flows.disposal
-    return served_margin - stock - flows.order_cost - flows.penalty
+    served = flows.served + flows.backlog_served
+    margin, cost = (
+        jnp.broadcast_to(each, served.shape) for each in (params.price - params.cost, params.cost)
+    )
+    stock = flows.holding + flows.overflow + cost * flows.wasted + flows.disposal
+    return margin * served - stock - flows.order_cost - flows.penalty

@@ -70,7 +70,9 @@ def blind(following: tuple[int, ...]) -> Restriction:
     remember joint slate m, one for all where they do not tire."""
 
     def restriction(tables: Tables, flows: Flows) -> Allowed:
-        slates = jnp.arange(len(tables.slates))[:, None] == jnp.asarray(following)[:, None, None]
+        slates = (
+            jnp.arange(len(tables.slates))[None, :, None] == jnp.asarray(following)[:, None, None]
+        )
         allowed = jnp.broadcast_to(slates, flows.asked.shape[:3])
         return Allowed(allowed, jnp.full(tables.params.products, FREE))
 
@@ -165,7 +167,8 @@ def _most_wanted(tables: Tables, grid: Grid, rule: Decisions | None) -> tuple[in
 
 def _replenishment_worth(flows: Flows, params: Params) -> Float[Array, "..."]:
     """Who waits counts when asking, as in `jaxsim.exact.optimum.sales_profit`."""
-    waiting_margin = (params.price - params.cost) * flows.waiting
+    margin = jnp.broadcast_to(params.price - params.cost, flows.waiting.shape)
+    waiting_margin = margin * flows.waiting
     return (replenishment_kpi(flows, params) + waiting_margin).sum(-1)
 
 

@@ -106,7 +106,7 @@ def tabular(params: Params, most: int) -> Tabular:
         most=most,
         slates=jnp.asarray(slates),
         room=jnp.asarray(stocks[:, :, None] + np.arange(most + 1) <= most),
-        rewards=sales_profit(day.flows, params)[0][:, None] - paid[:, None],
+        rewards=sales_profit(day.flows, params)[0][:, None] - paid[None, :, None],
         moves=jnp.einsum("azy,yjw->ajzw", day.leaves[0], arrives, precision="highest"),
     )
 

@@ -44,7 +44,7 @@ def test_prices_are_finite_differences_on_the_same_customers(pair, blind):
     for product, one in enumerate(jnp.eye(2)):
         for name, cost in (("stock", pair.cost[product]), ("demand", 0.0)):
             both = [
-                float(earned(Prices(none, none).replace(**{name: none + sign * one})))
+                float(earned(Prices(none, none).replace(**{name: none + sign * one[None]})))
                 for sign in (1, -1)
             ]
             mean = float(getattr(found, name)[:, product].mean())

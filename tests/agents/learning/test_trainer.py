@@ -147,7 +147,7 @@ def test_advantages_are_the_sums_they_stand_for(pair, mtma, experience, control_
     value = jax.jit(jax.vmap(lambda view, decision: network.apply(critic, view, decision)))
     values, responses = jax.jit(jax.vmap(value))(seen.view, seen.decision)
     following = np.concatenate([values[1:], value(last, seen.decision[-1])[0][None]])
-    delta = np.asarray(seen.reward) - average + following - values
+    delta = np.asarray(seen.reward) - np.asarray(average) + following - values
     residual = delta - control_variate * (np.asarray(responses) * seen.chance).sum(-1)
     twin = residual[:, [1, 0, 3, 2, 5, 4, 7, 6]]
     summed, expected = np.zeros_like(delta), np.zeros_like(delta)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 from scipy.stats import norm, qmc
 
 from jaxsim import ageing
@@ -21,6 +21,9 @@ from jaxsim.store import season_index
 
 PATHS = 8
 """Equally likely courses of demand over which expectations are taken."""
+UNROLLED = 8
+"""Periods written out in one turn of the loop over the lead time, where nothing ages: all of most
+stores', and no more, so that long lead times are compiled as quickly as short ones."""
 
 
 class Projected(struct.PyTreeNode):
@@ -61,24 +64,56 @@ def _along(
     stock by age, of which those are followed that can be too old within all lead times."""
     stock = state.on_hand - state.backlog
     end = Projected(on_arrival=stock, wasted=jnp.zeros_like(stock))
+    if counted is None:
+        ahead = jnp.arange(params.max_lead_time)
+        rows = ahead, deviation, state.pipeline[: params.max_lead_time]
+        along = partial(_period_of_goods_that_keep, state, params)
+        return jax.lax.scan(along, (stock, end), rows, unroll=UNROLLED)[0][1]
     for ahead in range(params.max_lead_time):
         demand = _demand(state, params, ahead, deviation[ahead])
-        left = jnp.where(params.backlogged, stock - demand, jnp.maximum(stock - demand, 0.0))
-        wasted = jnp.zeros_like(left)
-        if counted is not None:
-            oldest = (1.0 - params.fresh_share) * jnp.minimum(demand, stock)
-            rows = min(params.max_lead_time - ahead, params.max_shelf_life)
-            kept = ageing.kept_of(counted[:rows], oldest, left, params)
-            wasted = kept[0]
-            counted = jnp.concatenate([kept[1:], left[None, :]]) - wasted[None, :]
-            counted = counted + _arriving(state.pipeline[ahead], rows, params)
-        stock = left - wasted + state.pipeline[ahead]
-        before = ahead < params.lead_time
-        end = Projected(
-            on_arrival=jnp.where(before, stock, end.on_arrival),
-            wasted=end.wasted + jnp.where(before, wasted, 0.0),
-        )
+        left = _left(stock, demand, params)
+        oldest = (1.0 - params.fresh_share) * jnp.minimum(demand, stock)
+        rows = min(params.max_lead_time - ahead, params.max_shelf_life)
+        kept = ageing.kept_of(counted[:rows], oldest, left, params)
+        counted = jnp.concatenate([kept[1:], left[None, :]]) - kept[:1]
+        counted = counted + _arriving(state.pipeline[ahead], rows, params)
+        stock = left - kept[0] + state.pipeline[ahead]
+        end = _at_end_of(ahead, stock, kept[0], end, params)
     return end
+
+
+def _period_of_goods_that_keep(
+    state: State,
+    params: Params,
+    before: tuple[Float[Array, " N"], Projected],
+    row: tuple[Int[Array, ""], Float[Array, ""], Float[Array, " N"]],
+) -> tuple[tuple[Float[Array, " N"], Projected], None]:
+    """Stock one period later, and what is known of the lead times by then."""
+    (stock, end), (ahead, deviation, arriving) = before, row
+    left = _left(stock, _demand(state, params, ahead, deviation), params)
+    stock = left + arriving
+    return (stock, _at_end_of(ahead, stock, jnp.zeros_like(stock), end, params)), None
+
+
+def _left(
+    stock: Float[Array, " N"], demand: Float[Array, " N"], params: Params
+) -> Float[Array, " N"]:
+    return jnp.where(params.backlogged, stock - demand, jnp.maximum(stock - demand, 0.0))
+
+
+def _at_end_of(
+    ahead: int | Int[Array, ""],
+    stock: Float[Array, " N"],
+    wasted: Float[Array, " N"],
+    end: Projected,
+    params: Params,
+) -> Projected:
+    """What is expected of the lead times, with one period more of those that are not over."""
+    before = ahead < params.lead_time
+    return Projected(
+        on_arrival=jnp.where(before, stock, end.on_arrival),
+        wasted=end.wasted + jnp.where(before, wasted, 0.0),
+    )
 
 
 def _counted(state: State) -> Float[Array, "A N"] | None:
@@ -87,7 +122,7 @@ def _counted(state: State) -> Float[Array, "A N"] | None:
 
 
 def _demand(
-    state: State, params: Params, ahead: int, deviation: Float[Array, ""]
+    state: State, params: Params, ahead: int | Int[Array, ""], deviation: Float[Array, ""]
 ) -> Float[Array, " N"]:
     """Units asked for so many periods ahead, this many standard deviations from the forecast."""
     season = season_index(params)[(state.period + ahead) % params.season_length]

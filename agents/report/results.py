@@ -159,7 +159,7 @@ def results_of(trainings: list[Finished]) -> Results:
         trainings=trainings,
         group=group,
         best_profit=_mean([run.best for run in shown], "profit_mean") if one_store else None,
-        decimals=_decimals(float(np.nanmin([*widths, math.inf])) / 2),
+        decimals=decimals_of(float(np.nanmin([*widths, math.inf])) / 2),
         rows=_rows(groups),
         bridges=bridges,
         curves=curves_of({name: [run.metrics for run in own] for name, own in drawn}),
@@ -278,8 +278,8 @@ def _over(estimates: list[Estimate]) -> Estimate:
     return Estimate(found.mean, found.low, found.high)
 
 
-def _decimals(half_width: float) -> int:
-    """Two significant digits of half an interval."""
+def decimals_of(half_width: float) -> int:
+    """Decimals that show two significant digits of half an interval, six at most."""
     if not 0 < half_width < math.inf:
         return 2
-    return int(np.clip(1 - math.floor(math.log10(half_width)), 0, 3))
+    return int(np.clip(1 - math.floor(math.log10(half_width)), 0, 6))

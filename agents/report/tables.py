@@ -13,6 +13,7 @@ from rich.table import Table
 
 from agents.learning.config import TrainConfig
 from agents.report.pairs import dominated, hidden_line
+from agents.report.results import decimals_of
 from agents.sweeps.engine import Progress as Told
 from jaxsim.calibration.calibrate import Calibration
 from jaxsim.calibration.reader import Said
@@ -107,14 +108,19 @@ def policy_table(summary: dict[str, Any], all_pairs: bool = False) -> Table:
 
 def _policies(summary: dict[str, Any], title: str) -> Table:
     """The policies of a comparison, best first."""
-    rows = []
-    for name, row in sorted(summary["policies"].items(), key=lambda item: -item[1]["profit_mean"]):
-        gap = f"{row['difference_to_best_heuristic']:+,.2f} ± {_half(row['difference_ci95']):,.2f}"
+    policies, rows = summary["policies"], []
+    own, gaps = (
+        _money([row[interval] for row in policies.values()])
+        for interval in ("profit_ci95", "difference_ci95")
+    )
+    for name, row in sorted(policies.items(), key=lambda item: -item[1]["profit_mean"]):
+        more, half = row["difference_to_best_heuristic"], _half(row["difference_ci95"])
+        gap = f"{more:+{gaps}} ± {half:{gaps}}"
         against = "best heuristic" if name == summary["best_heuristic"] else gap
         rows.append(row | {"name": name, "half": _half(row["profit_ci95"]), "against": against})
     columns = {
         "policy": "{name}",
-        "profit": "{profit_mean:,.2f} ± {half:,.2f}",
+        "profit": f"{{profit_mean:{own}}} ± {{half:{own}}}",
         "against best": "{against}",
         "service": "{service_level:.3f}",
         "available": "{availability:.3f}",
@@ -180,10 +186,11 @@ def closing_line(summary: dict[str, Any], folder: Path) -> str:
     gain = summary["gain_over_best_heuristic"]
     low, high = gain["ci95"]
     percent = "" if math.isnan(gain["percent"]) else f"{gain['percent']:+.2f} %, "
+    money = _money([gain["ci95"]])
     return (
-        f"The learned departments earn {gain['mean']:+,.2f} per period ({percent}"
-        f"95 % interval {low:+,.2f} to {high:+,.2f}) against {summary['best_heuristic']}, the best "
-        f"tuned heuristic. Everything is in {folder}."
+        f"The learned departments earn {gain['mean']:+{money}} per period ({percent}"
+        f"95 % interval {low:+{money}} to {high:+{money}}) against {summary['best_heuristic']}, "
+        f"the best tuned heuristic. Everything is in {folder}."
     )
 
 
@@ -327,6 +334,13 @@ def _cell(pattern: str, row: Mapping[str, Any]) -> str:
 def _figures(value: float) -> str:
     """Four significant figures, and whole numbers whole."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
+
+
+def _money(intervals: Iterable[tuple[float, float]]) -> str:
+    """A format for money with such intervals: hundredths, or more where the narrowest interval
+    has its first two figures behind them."""
+    halves = [half for each in intervals if (half := _half(each)) > 0]
+    return f",.{max(2, decimals_of(min(halves, default=1.0)))}f"
 
 
 def _half(interval: tuple[float, float]) -> float:

@@ -58,5 +58,15 @@ def test_money_shows_whole_on_any_terminal(monkeypatch, columns, encoding):
     assert f"[red]{tea}_$x$ :smile:" in text and "\x1b" not in text
 
 
+def test_small_money_shows_the_figures_of_its_interval(capsys):
+    row = ROW | {
+        "profit_mean": 3.62, "profit_ci95": (3.6, 3.64), "difference_to_best_heuristic": -0.00213,
+        "difference_ci95": (-0.0024, -0.0018),
+    }  # fmt: skip
+    show(open_console(), policy_table(SUMMARY | {"policies": {"learned": row, "myopic": row}}))
+    printed = capsys.readouterr().out
+    assert "3.620 ± 0.020" in printed and "-0.00213 ± 0.00030" in printed
+
+
 def test_what_a_name_holds_stays_in_its_line():
     assert one_line("a\nb\x1b[31m é") == "a\\nb\\x1b[31m é"

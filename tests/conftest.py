@@ -76,6 +76,15 @@ def _trainings_are_compiled_with_little_effort() -> None:
     compilation.LIGHT["xla_backend_optimization_level"] = 0
 
 
+@pytest.fixture
+def nans_on_purpose() -> Iterator[None]:
+    """For tests that make numbers which are none: those pass where JAX_DEBUG_NANS is set, too."""
+    import jax
+
+    with jax.debug_nans(False):
+        yield
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 

@@ -40,6 +40,7 @@ def finite(tree: object) -> bool:
     return all(np.isfinite(leaf).all() for leaf in leaves)
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 @pytest.mark.parametrize("wrong", ["loss", "gradient"])
 def test_an_update_that_is_not_finite_is_skipped_and_counted(wrong):
     train_state, _ = trained(TRAINER, scenarios.get("pair").params())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from agents.evaluation.tuning import TunedPair
 from agents.learning.config import TrainConfig
@@ -19,6 +20,7 @@ SMALL = TrainConfig.by_score(
 )  # fmt: skip
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_a_check_that_is_no_number_keeps_nothing_and_the_next_one_keeps():
     training = prepared(SMALL, get("pair").params(), [TUNED])
     start = training.start()

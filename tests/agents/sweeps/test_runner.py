@@ -218,6 +218,7 @@ def test_edited_settings_of_a_sweep_are_refused_by_field(swept, tmp_path, edit, 
         sweep_folder.read_settings(tmp_path)
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_a_run_whose_updates_stop_being_finite_is_not_like_any_other(tmp_path: Path):
     training = TrainConfig.by_score(scenario="pair", seed=2, out=tmp_path / "sweep", **SMALL)
     config, said = SweepConfig(training, 1, ("critic_rate=2e-3,1e38",), together=2), []

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from agents.learning.config import TrainConfig
 from agents.policies.heuristics import HeuristicParams
@@ -19,6 +20,7 @@ def checked(keys: jax.Array, runs: vectorised.Runs) -> tuple[vectorised.Runs, ja
     return vectorised.keep_better(runs, earned), earned
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_each_run_keeps_its_own_best():
     trainer = TrainConfig(scenario="pair", stores=8, horizon=4, width=8).trainer(HEURISTIC)
     start_keys, keys = jax.random.split(jax.random.key(0), (2, 2))

@@ -116,6 +116,7 @@ def test_mistakes_name_field_value_and_what_is_allowed(task, said) -> None:
         task()
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_a_number_that_is_not_finite_is_the_lowest_allowed() -> None:
     broken = jnp.array([jnp.nan, 1.0, jnp.inf, -jnp.inf])
     found, meant = play(COUNTING, broken), play(COUNTING, jnp.array([-1.0, 1.0, -1.0, -1.0]))
@@ -243,6 +244,7 @@ def test_gymnasium_gives_arrays_of_their_own_and_knows_numpy_numbers() -> None:
     assert (env.reset()[0] != kept).any()  # without a seed, another episode
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_vector_keeps_a_broken_action_to_itself() -> None:
     """One of its numbers, one period: all else is as if it had been the lowest allowed."""
     env = StoreVectorEnv(np.int32(3), STORE, RECOMMENDATION, periods=4)
@@ -257,6 +259,7 @@ def test_vector_keeps_a_broken_action_to_itself() -> None:
     jax.tree.map(np.testing.assert_array_equal, *played)
 
 
+@pytest.mark.usefixtures("nans_on_purpose")
 def test_vector_begins_anew_in_the_next_step() -> None:
     env = StoreVectorEnv(3, STORE, RECOMMENDATION, periods=1)
     assert env.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP

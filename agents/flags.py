@@ -91,6 +91,6 @@ def _flags(settings: type) -> dict[str, Any]:
     """Types of a verb's flags by name; settings within settings are flags of their own."""
     found: dict[str, Any] = {}
     for name, kind in get_type_hints(settings).items():
-        nested = dataclasses.is_dataclass(kind)
+        nested = isinstance(kind, type) and dataclasses.is_dataclass(kind)
         found |= _flags(kind) if nested else {name.replace("_", "-"): kind}
     return found

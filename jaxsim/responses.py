@@ -145,7 +145,7 @@ def _struck(
 
 def _difference(params: Params, happened: Trajectory) -> Impulse:
     """One period of the shocked lives less that of the unshocked ones."""
-    lived = Impulse(
+    lived = dict(
         attention=jax.vmap(choice.mean_attention, (0, None))(happened.action.slate, params),
         ordered=happened.flows.ordered,
         on_hand=happened.state.on_hand,
@@ -153,7 +153,8 @@ def _difference(params: Params, happened: Trajectory) -> Impulse:
     )
     # Without it newer compilers round both lives differently: no response would be 1e-8, not 0.
     lived = jax.lax.optimization_barrier(lived)
-    return jax.tree.map(lambda leaf: _answer(jnp.subtract(*jnp.split(leaf, 2))), lived)
+    halves = {name: jnp.split(leaf, 2) for name, leaf in lived.items()}
+    return Impulse(**{name: _answer(shocked - plain) for name, (shocked, plain) in halves.items()})
 
 
 def _answer(values: Float[Array, "stores ..."]) -> Answer:

@@ -121,7 +121,7 @@ def rollout_sums(
     numbers of some of them, as when each of several devices has its share. `place`: see `play`.
     Call it under `jax.jit`: it is not compiled as a whole by itself.
     """
-    numbers = jnp.arange(stores) if jnp.ndim(stores) == 0 else stores
+    numbers = jnp.arange(stores) if jnp.ndim(stores) == 0 else jnp.asarray(stores)
     start, keys = numbered(key, policy, params, numbers)
     return play(
         start, keys, policy, params, periods=periods, burn_in=burn_in,

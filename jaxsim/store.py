@@ -26,7 +26,7 @@ class Demand(struct.PyTreeNode):
     # For slopes alone: rates as if hidden products were on offer (`jaxsim.slopes`), and zeros whose
     # slope is what other slates would change, in units (`jaxsim.redraw`).
     on_offer: Float[Array, "K N"]
-    more_asked: Float[Array, " N"]
+    more_asked: Float[Array, " N"] | float
     more_served: Float[Array, " N"]
 
 

@@ -203,7 +203,7 @@ def simulate_each(
     }
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> float:
+def _share(part: Array | np.ndarray, whole: Array | np.ndarray) -> float:
     total = float(np.sum(whole))
     return float(np.sum(part)) / total if total > 0 else float("nan")
 

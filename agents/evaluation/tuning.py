@@ -86,10 +86,8 @@ def tune(
     there, as base-stock is a special case of most. A store where every slate is the same has one
     recommender; rules for goods that age are for where they do.
     """
-    if key is None:
-        key = keys_of(0)["tune"]
-    first_key, key = jax.random.split(key)
-    rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+    first_key, rest = jax.random.split(keys_of(0)["tune"] if key is None else key)
+    rng = np.random.default_rng(np.asarray(jax.random.key_data(rest)).tolist())
     plain = [(recommender, ORDER_RULES[0]) for recommender in recommenders(params)]
     box = (LOWEST + HIGHEST) / 2, (HIGHEST - LOWEST) / np.sqrt(12)
     search = Search(plain, *(np.tile(each, (len(plain), 1)) for each in box))
@@ -104,7 +102,7 @@ def tune(
     spread = np.maximum(spread, WIDEN * box[1])
     pairs = [(recommender, rule) for recommender in recommenders(params) for rule in rules]
     search, reached = _rounds(
-        key, rng, Search(pairs, centre, spread), effort.rounds, params, effort
+        rest, rng, Search(pairs, centre, spread), effort.rounds, params, effort
     )
     tuned = [
         TunedPair("+".join(pair), HeuristicPair(_heuristic(pair, at)), float(profit))

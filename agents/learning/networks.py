@@ -76,10 +76,9 @@ def default_networks(
     """The project's own networks; `single`: one network with a head for each decision."""
     if single:
         both = SingleActor(width, replenishment_memory)
-        return Networks(Head(both, "orders"), Head(both, "slates"), Critic(width), Value(width))
-    return Networks(
-        ReplenishmentActor(width, replenishment_memory),
-        RecommendationActor(width, recommendation_memory),
-        Critic(width),
-        Value(width),
-    )
+        orders, slates = Head(both, "orders"), Head(both, "slates")
+    else:
+        orders = ReplenishmentActor(width, replenishment_memory)
+        slates = RecommendationActor(width, recommendation_memory)
+    # flax types what `apply` takes by its variables alone.
+    return Networks(orders, slates, Critic(width), Value(width))  # pyright: ignore[reportArgumentType]

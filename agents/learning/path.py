@@ -163,7 +163,8 @@ def _walk(
         )
         departments = trainer.departments_with(learned)
         customers, decisions = jax.random.split(period_key)
-        keys = tuple(static.shards.own_keys(each, static.stores) for each in (customers, decisions))
+        own_keys = partial(static.shards.own_keys, whole=static.stores)
+        keys = own_keys(customers), own_keys(decisions)
         states, memories, rewards, happened = jax.vmap(
             _one_store, (None, None, None, 0, None, 0, 0, None)
         )(trainer, departments, train_state.prices, keys, now, states, carry[1], params)
@@ -200,8 +201,9 @@ def _one_store(
         keys[1], temperature, memories[1], seen, params
     )
     action = Action(order=jnp.zeros(params.products), slate=slate, draws=chances)
+    drawn_anew = jnp.asarray(redraw.attention(action, params))
     attention = choice.mean_attention(slate, params) + choice.mean_over_customers(
-        redraw.attention(action, params), params
+        drawn_anew, params
     )
     order, orders_memory = departments.replenishment.order(memories[0], state, params, attention)
     chance = store.draw(keys[0], params)

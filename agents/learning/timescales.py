@@ -58,7 +58,7 @@ def optimizer(
     return optax.chain(
         optax.clip_by_global_norm(max_norm),
         optax.scale_by_adam(b2=second_moment, eps=1e-5),
-        optax.scale_by_learning_rate(lambda count: rate(clocks, count)),
+        optax.scale_by_learning_rate(lambda count: rate(clocks, jnp.asarray(count))),
     )
 
 

@@ -40,4 +40,5 @@ def train_state_specs() -> TrainState:
     """Where each part lies on a mesh of devices: stores are spread, all else is everywhere."""
     spread = ("states", "memories")
     names = [field.name for field in fields(TrainState)]
-    return TrainState(**{name: SPREAD if name in spread else EVERYWHERE for name in names})
+    specs: dict[str, Any] = {name: SPREAD if name in spread else EVERYWHERE for name in names}
+    return TrainState(**specs)

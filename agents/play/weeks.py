@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from agents.play.game import WEEK
 from jaxsim import store
@@ -47,22 +47,26 @@ def days_of(flows: Flows, params: Params) -> Days:
     profit = np.asarray(store.profit_on_sale(flows, params))
     return Days(
         profit=profit.sum(-1),
-        sold=flows.sold.sum(-1),
-        missed=flows.missed.sum(-1),
-        wasted=flows.wasted.sum(-1),
-        left=flows.left.sum(-1),
-        empty=(1 - flows.offered).sum(-1),
+        sold=_total(flows.sold),
+        missed=_total(flows.missed),
+        wasted=_total(flows.wasted),
+        left=_total(flows.left),
+        empty=_total(1 - flows.offered),
     )
+
+
+def _total(by_product: Float[Array | np.ndarray, "T N"]) -> Float[np.ndarray, " T"]:
+    return np.asarray(by_product.sum(-1))
 
 
 def week_of(flows: Flows, params: Params, names: list[str], number: int, orders: bool) -> Week:
     """The week that a path's days make: `flows` has a leading axis of seven days. `orders`: the
     reader is replenishment, else recommendation."""
     margin, holding = np.asarray(params.price - params.cost), np.asarray(params.holding)
-    missed, left = flows.missed.sum(0), flows.left.mean(0)
+    missed, left = np.asarray(flows.missed.sum(0)), np.asarray(flows.left.mean(0))
     lost = missed * margin + flows.penalty.sum(0)
     idle = np.maximum(left - flows.sold.sum(0) / WEEK, 0.0)  # more than a day's sales
-    in_vain = (flows.attention * (flows.offered == 0)).sum(0)
+    in_vain = np.asarray((flows.attention * (flows.offered == 0)).sum(0))
     waste = (flows.wasted * np.asarray(params.cost) + flows.disposal).sum(0)
     lay = WEEK * idle * holding + waste
     costs = {
@@ -72,7 +76,7 @@ def week_of(flows: Flows, params: Params, names: list[str], number: int, orders:
     }
     facts = [
         _missed_line(missed, costs["missed"], names),
-        _waiting_line(flows.backlog.mean(0), names),
+        _waiting_line(np.asarray(flows.backlog.mean(0)), names),
         _left_line(flows, left, costs["left"], names),
         _in_vain_line(in_vain, float(flows.attention.sum()), names),
     ]

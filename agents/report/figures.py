@@ -40,7 +40,7 @@ WIDTH, DPI = 10.0, 120
 """A PNG file's width in inches, and its pixels per inch."""
 PANEL = (3.6, 2.3)
 """Inches of a chart in a page, which a phone shows at about its own size."""
-STYLE = {
+STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
     "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "axes.edgecolor": GREY,
     "xtick.color": INK, "ytick.color": INK, "xtick.labelsize": 9, "ytick.labelsize": 9,
@@ -48,7 +48,7 @@ STYLE = {
     "axes.grid": True, "axes.grid.axis": "y", "grid.color": RULE, "axes.titlesize": 10,
     "legend.frameon": False, "legend.fontsize": 9, "legend.columnspacing": 1.5,
 }  # fmt: skip
-IN_A_PAGE = {
+IN_A_PAGE: dict[Any, Any] = {
     "svg.fonttype": "none", "font.size": 8, "legend.fontsize": 8, "xtick.labelsize": 8,
     "ytick.labelsize": 8, "figure.facecolor": "none", "axes.facecolor": "none",
     "savefig.facecolor": "none",
@@ -70,7 +70,7 @@ class Chart:
     def svg(self) -> Markup:
         """For a page, safe to stand in HTML as it is: of class `chart`, with a label that says
         where each line begins and ends."""
-        with mpl.rc_context(STYLE | IN_A_PAGE | {"svg.hashsalt": self.name}):
+        with mpl.rc_context({**STYLE, **IN_A_PAGE, "svg.hashsalt": self.name}):
             figure, written = Figure(figsize=PANEL, layout="constrained"), io.StringIO()
             axes = figure.subplots()
             self.draw(axes)
@@ -136,7 +136,8 @@ def _embedded(text: str, label: str) -> str:
     ElementTree.register_namespace("", SVG[1:-1])
     root = ElementTree.fromstring(text)
     for part in (f"{SVG}metadata", f"{SVG}defs"):  # its author, and a style for the whole page
-        root.remove(root.find(part))
+        for found in root.findall(part):
+            root.remove(found)
     used = set(re.findall(r"#(\w+)", text))
     for each in root.iter():
         if each.get("id") not in used:

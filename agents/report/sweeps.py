@@ -2,6 +2,7 @@
 and curves, but no policies."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ def read_sweep(folder: Path) -> list[Finished]:
 
 
 def _finished(
-    row: dict[str, Any],
+    row: Mapping[Any, Any],
     folder: Path,
     settings: Sweep,
     best: pd.DataFrame,
@@ -86,9 +87,9 @@ def _told(values: dict[str, Any]) -> list[str]:
     return [f"{field}={value}" for field, value in values.items()]
 
 
-def _line(row: dict[str, Any]) -> dict[str, Any]:
+def _line(row: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of a sweep under the names of a run's summary."""
-    return row | {
+    return dict(row) | {
         "profit_mean": row["profit"],
         "difference_to_best_heuristic": row["gain"],
         "difference_ci95": (row["gain_low"], row["gain_high"]),

@@ -230,7 +230,7 @@ def study_table(rows: pd.DataFrame) -> Table:
     columns = {"store": "{scenario}"} | {name: f"{{{name}:+,.2f}}" for name in by_store.columns}
     title = "gain over the best tuned pair per period, mean over seeds"
     rows = by_store.reset_index()
-    return _table(title, columns, (row.dropna() for _, row in rows.iterrows()))
+    return _table(title, columns, (row.dropna().to_dict() for _, row in rows.iterrows()))
 
 
 def reading_table(said: Sequence[Said]) -> Table:
@@ -310,7 +310,7 @@ def theory_tables(found: dict[str, Any]) -> Iterator[Table]:
     yield _table("Profit lost against the joint optimum, %", columns, found["foresight"])
 
 
-def _table(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> Table:
+def _table(title: str, columns: Mapping[str, str], rows: Iterable[Mapping[Any, Any]]) -> Table:
     """A line for each row. Columns are patterns of a row's fields, by heading; all but the first
     are numbers."""
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 0, 0, 1))

@@ -9,7 +9,7 @@ import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 import pandas as pd
@@ -25,7 +25,7 @@ from agents.runs.checkpoints import Checkpoints
 from agents.runs.interruption import Interrupted, Interruption
 from agents.runs.stopwatch import Stopwatch
 
-Progress = Callable[[dict[str, float]], None]
+Progress = Callable[[dict[Any, Any]], None]
 
 
 def restored(

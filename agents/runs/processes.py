@@ -84,7 +84,7 @@ def agreed(due: bool, asked: int | None) -> tuple[bool, int | None]:
 def _meet(config: LaunchConfig) -> None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # we handle signals
-    where = {} if config.coordinator == AUTO else dict(
+    where: dict[str, Any] = {} if config.coordinator == AUTO else dict(
         coordinator_address=config.coordinator,
         num_processes=config.processes,
         process_id=config.process_id,

@@ -51,7 +51,7 @@ def observation_space(task: Task, params: Params) -> gymnasium.spaces.Box:
 def _supported(mode: AutoresetMode | str) -> AutoresetMode:
     """The mode, also by its value. Raises `AdapterError` for one that is not in AUTORESET_MODES."""
     allowed = {known.value: known for known in AUTORESET_MODES}
-    name = getattr(mode, "value", mode)
+    name = mode if isinstance(mode, str) else mode.value
     if name not in allowed:
         raise AdapterError(unknown("autoreset_mode", str(name), allowed))
     return allowed[name]
@@ -84,7 +84,7 @@ class StoreEnv(gymnasium.Env[Float[np.ndarray, " D"], Float[np.ndarray, " A"]]):
         home()
         self._task, self._periods = task, whole_number("periods", periods, 1)
         self._params = params_of(store)
-        self.action_space = action_space(task, self._params)
+        self.action_space: gymnasium.spaces.Box = action_space(task, self._params)
         self.observation_space = observation_space(task, self._params)
         self._played: int | None = None
 

@@ -76,7 +76,7 @@ def read_days(
     compact = all(_valid(text, COMPACT, (1, 2, 3)) for text in texts)
     if not compact and all(NUMBER.fullmatch(text) for text in texts):
         return _numbered(texts, first_day)
-    orders = [order] if order else _orders(texts)
+    orders: list[DateOrder] = [order] if order else _orders(texts)
     if len(orders) > 1:
         ways = " or ".join(ORDERS[each] for each in orders)
         example = next(text for text in texts if THREE.fullmatch(_bare(text)))

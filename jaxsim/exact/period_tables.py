@@ -29,7 +29,7 @@ class Day(struct.PyTreeNode):
     arrays of float64."""
 
     flows: Flows  # the expected ledger of a period without orders: leaves (M, A, Z, N)
-    leaves: Float[np.ndarray, "M A Z Z"]  # probability of each ending net stock
+    leaves: Float[Array | np.ndarray, "M A Z Z"]  # probability of each ending net stock
 
 
 def joint_slates(params: Params) -> np.ndarray:

@@ -9,6 +9,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jaxtyping import Array, Bool, Float, Int
 
@@ -25,13 +26,13 @@ MOST_UPDATES = 5_000
 class Problem(struct.PyTreeNode):
     """What is to be solved on a grid: M remembered and A joint slates, Z net stocks, N products."""
 
-    worth: Float[Array, "M A Z"]  # expected money of a period, without orders
-    leaves: Float[Array, "M A Z Z"]  # probability of each ending net stock
+    worth: Float[Array | np.ndarray, "M A Z"]  # expected money of a period, without orders
+    leaves: Float[Array | np.ndarray, "M A Z Z"]  # probability of each ending net stock
     slates: Bool[Array, "M A Z"]  # joint slates allowed at the net stock that demand meets
     level: Float[Array, " N"]  # order-up-to level, or `FREE`
     unit_cost: Float[Array, " N"]  # money per unit ordered
     order_cost: Float[Array, " N"]  # money per order placed
-    discount: Float[Array, ""]  # per period; 1 is for the average criterion
+    discount: Float[Array | np.ndarray, ""]  # per period; 1 is for the average criterion
 
 
 class Solution(struct.PyTreeNode):
@@ -42,11 +43,11 @@ class Solution(struct.PyTreeNode):
     profit / (1 − γ) + `value`, with an error of at most bound / (1 − γ).
     """
 
-    profit: Float[Array, ""]
-    bound: Float[Array, ""]
-    value: Float[Array, "..."]  # relative to the state with the least stock, on the grid
-    order: Int[Array, "..."]  # index into the grid's joint orders
-    slate: Int[Array, "..."]  # index into the joint slates
+    profit: Float[Array | np.ndarray, ""]
+    bound: Float[Array | np.ndarray, ""]
+    value: Float[Array | np.ndarray, "..."]  # over that of the state with the least stock
+    order: Int[Array | np.ndarray, "..."]  # index into the grid's joint orders
+    slate: Int[Array | np.ndarray, "..."]  # index into the joint slates
 
 
 def doubled(problem: Problem) -> Problem:

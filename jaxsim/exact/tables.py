@@ -84,7 +84,7 @@ class Tables:
             level=allowed.level,
             unit_cost=goal.unit_cost,
             order_cost=self.params.order_cost,
-            discount=np.float64(goal.discount),
+            discount=np.asarray(goal.discount),
         )
         return best(problem, grid, tolerance)
 

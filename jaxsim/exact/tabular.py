@@ -126,7 +126,7 @@ def best_average(
         level=jnp.full(1, FREE),
         unit_cost=none,
         order_cost=none,
-        discount=np.float64(1.0),
+        discount=np.asarray(1.0),
     )
     return float(best(problem, grid, TOLERANCE).profit)
 

@@ -3,6 +3,8 @@
 `python -m jaxsim.scenarios.generate` writes their files again, with the same numbers.
 """
 
+from typing import Any
+
 import numpy as np
 
 from jaxsim.params import UNLIMITED
@@ -14,7 +16,7 @@ SEED = 20251
 
 def classical() -> list[Scenario]:
     """One product that everybody buys; price and cost are 0, so that profit is minus cost."""
-    one = dict(
+    one: dict[str, Any] = dict(
         products=["item"], segments=["all"], price=0.0, cost=0.0, utility=[[0.0]], no_purchase=0.0,
         forecast_memory=0.99,
     )  # fmt: skip

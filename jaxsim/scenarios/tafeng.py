@@ -56,7 +56,7 @@ DRY = replace(
     holding_a_day=0.25 / 365,
     capacity_days=0.0,
 )
-ABOUT = {
+ABOUT: dict[str | None, str] = {
     "grocery": "Goods of a supermarket, five needs: most spoil in 4 to 10 days, short shelves.",
     "grocery-dry": "The same goods if they kept: 25 % of cost a year, no shelf limit.",
 }

@@ -48,7 +48,15 @@ def console() -> NoReturn:
     remember_programs()
     from agents.command_line import main
 
-    leave(main(sys.argv[1:]))
+    try:
+        try:
+            code = main(sys.argv[1:])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # who read what is printed has gone, as `head` does: no word about it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    leave(code)
 
 
 def leave(code: int) -> NoReturn:

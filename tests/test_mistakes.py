@@ -112,6 +112,17 @@ def test_help_and_a_mistake_are_answered_without_what_training_needs():
     assert not {"jax", "numpy", "pandas", "matplotlib", "duckdb"} & set(done.stdout.split())
 
 
+@pytest.mark.parametrize("verb", ["sweep", "scenarios"])
+def test_a_reader_that_has_gone_is_no_mistake(verb):
+    """As when the output is piped into `head`."""
+    command = [sys.executable, "train.py", verb, *(["--help"] if verb == "sweep" else [])]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert process.wait(100) == 1 and process.stderr.read() == ""
+
+
 def test_a_switch_that_is_on_is_turned_off():
     given = ["calibrate", "--transactions", "sales.csv", "--out", "store.json", "--no-needs"]
     assert train.parse(given[:-1]).needs and not train.parse(given).needs

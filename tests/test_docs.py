@@ -354,6 +354,30 @@ def _same_default(field: str, shown: str) -> bool:
     return json.loads(shown) == info.default
 
 
+def test_the_fits_of_other_shops_are_those_of_the_benchmark() -> None:
+    found = json.loads((ROOT / "benchmarks" / "calibrations.json").read_text(encoding="utf-8"))
+    for cells in zip(*map(fit_of, found["rows"]), strict=True):
+        assert f" | {' | '.join(cells)} |" in TEXT["docs/calibration.md"], cells
+
+
+def fit_of(row: dict) -> list[str]:
+    """A shop's column: sizes, and how it does on the days that were not fitted."""
+    better = row["log-likelihood per purchase"]
+    better -= row["log-likelihood per purchase, popularity only"]
+    simulated, real = (
+        row[f"weekly sales, {which}, all products"] for which in ("simulated", "real")
+    )
+    variance = "daily variance over mean, {}, median product"
+    return [
+        f"{row['products']}, {row['segments']}",
+        f"{row['hold-out days']:.0f}",
+        f"{better:+.3f}",
+        f"{100 * (simulated / real - 1):+.1f} %",
+        f"{row['correlation over products, hold-out']:.3f}",
+        *(f"{row[variance.format(which)]:.2f}" for which in ("real", "simulated")),
+    ]
+
+
 def test_the_learners_gains_are_those_of_its_benchmark() -> None:
     """Every row of the benchmark on its page, and those that the README shows."""
     rows = json.loads((ROOT / "benchmarks" / "learning.json").read_text(encoding="utf-8"))["rows"]

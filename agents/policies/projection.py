@@ -21,9 +21,9 @@ from jaxsim.store import season_index
 
 PATHS = 8
 """Equally likely courses of demand over which expectations are taken."""
-UNROLLED = 8
-"""Periods written out in one turn of the loop over the lead time, where nothing ages: all of most
-stores', and no more, so that long lead times are compiled as quickly as short ones."""
+WRITTEN_OUT = 8
+"""The longest lead time whose periods are written out one after another, which runs faster; longer
+ones would take minutes to compile."""
 
 
 class Projected(struct.PyTreeNode):
@@ -63,57 +63,43 @@ def _along(
     """Stock and waste of the lead time on one path of demand. `counted`: units up to each row of
     stock by age, of which those are followed that can be too old within all lead times."""
     stock = state.on_hand - state.backlog
+    if counted is None and params.max_lead_time > WRITTEN_OUT:
+        return _all_at_once(state, params, deviation)
     end = Projected(on_arrival=stock, wasted=jnp.zeros_like(stock))
-    if counted is None:
-        ahead = jnp.arange(params.max_lead_time)
-        rows = ahead, deviation, state.pipeline[: params.max_lead_time]
-        along = partial(_period_of_goods_that_keep, state, params)
-        return jax.lax.scan(along, (stock, end), rows, unroll=UNROLLED)[0][1]
     for ahead in range(params.max_lead_time):
         demand = _demand(state, params, ahead, deviation[ahead])
-        left = _left(stock, demand, params)
-        oldest = (1.0 - params.fresh_share) * jnp.minimum(demand, stock)
-        rows = min(params.max_lead_time - ahead, params.max_shelf_life)
-        kept = ageing.kept_of(counted[:rows], oldest, left, params)
-        counted = jnp.concatenate([kept[1:], left[None, :]]) - kept[:1]
-        counted = counted + _arriving(state.pipeline[ahead], rows, params)
-        stock = left - kept[0] + state.pipeline[ahead]
-        end = _at_end_of(ahead, stock, kept[0], end, params)
+        left = jnp.where(params.backlogged, stock - demand, jnp.maximum(stock - demand, 0.0))
+        wasted = jnp.zeros_like(left)
+        if counted is not None:
+            oldest = (1.0 - params.fresh_share) * jnp.minimum(demand, stock)
+            rows = min(params.max_lead_time - ahead, params.max_shelf_life)
+            kept = ageing.kept_of(counted[:rows], oldest, left, params)
+            wasted = kept[0]
+            counted = jnp.concatenate([kept[1:], left[None, :]]) - wasted[None, :]
+            counted = counted + _arriving(state.pipeline[ahead], rows, params)
+        stock = left - wasted + state.pipeline[ahead]
+        before = ahead < params.lead_time
+        end = Projected(
+            on_arrival=jnp.where(before, stock, end.on_arrival),
+            wasted=end.wasted + jnp.where(before, wasted, 0.0),
+        )
     return end
 
 
-def _period_of_goods_that_keep(
-    state: State,
-    params: Params,
-    before: tuple[Float[Array, " N"], Projected],
-    row: tuple[Int[Array, ""], Float[Array, ""], Float[Array, " N"]],
-) -> tuple[tuple[Float[Array, " N"], Projected], None]:
-    """Stock one period later, and what is known of the lead times by then."""
-    (stock, end), (ahead, deviation, arriving) = before, row
-    left = _left(stock, _demand(state, params, ahead, deviation), params)
-    stock = left + arriving
-    return (stock, _at_end_of(ahead, stock, jnp.zeros_like(stock), end, params)), None
+def _all_at_once(state: State, params: Params, deviation: Float[Array, " L"]) -> Projected:
+    """The same for goods that keep, without a step for each period, however many there are.
 
-
-def _left(
-    stock: Float[Array, " N"], demand: Float[Array, " N"], params: Params
-) -> Float[Array, " N"]:
-    return jnp.where(params.backlogged, stock - demand, jnp.maximum(stock - demand, 0.0))
-
-
-def _at_end_of(
-    ahead: int | Int[Array, ""],
-    stock: Float[Array, " N"],
-    wasted: Float[Array, " N"],
-    end: Projected,
-    params: Params,
-) -> Projected:
-    """What is expected of the lead times, with one period more of those that are not over."""
-    before = ahead < params.lead_time
-    return Projected(
-        on_arrival=jnp.where(before, stock, end.on_arrival),
-        wasted=end.wasted + jnp.where(before, wasted, 0.0),
-    )
+    A period makes max(x - d, 0) + a of a stock x. With B the sum of a - d up to it, stock after any
+    of them is B + max(x, the largest a - B so far); where customers wait, it is B + x.
+    """
+    stock, arriving = state.on_hand - state.backlog, state.pipeline[: params.max_lead_time]
+    demands = jax.vmap(partial(_demand, state, params))
+    change = jnp.cumsum(arriving - demands(jnp.arange(params.max_lead_time), deviation), 0)
+    least = jax.lax.cummax(arriving - change, 0)
+    kept = jnp.where(params.backlogged, stock[None], jnp.maximum(stock[None], least))
+    after = jnp.concatenate([stock[None], change + kept])
+    on_arrival = jnp.take_along_axis(after, params.lead_time[None], 0)[0]
+    return Projected(on_arrival, wasted=jnp.zeros_like(stock))
 
 
 def _counted(state: State) -> Float[Array, "A N"] | None:

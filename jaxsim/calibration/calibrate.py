@@ -15,6 +15,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy import special
 
+from jaxsim.calibration import absences
 from jaxsim.calibration.aggregate import query_for, read_aggregated
 from jaxsim.calibration.columns import NEEDED, CalibrationError, parse_columns
 from jaxsim.calibration.counts import Counts, count, some_days
@@ -113,8 +114,10 @@ def fit(history: History, config: CalibrateConfig, **told: Any) -> Calibration:
     tell (`about`, `sources`). Raises `ScenarioError` where they, or assumptions, are not allowed
     in a scenario."""
     fitted_days = np.arange(len(history.whole)) < history.train
-    past = some_days(history.counts, history.whole & fitted_days)
+    seen = some_days(history.counts, history.whole & fitted_days)
     future = some_days(history.counts, history.whole & ~fitted_days)
+    there = absences.present(seen)
+    past = absences.filled(seen, there)
     season = weekly_season(past)
     expected = (past.visitors.mean(0) * season.T[past.weekday]).sum(1)
     persistence, market = market_state(past, expected)
@@ -123,10 +126,13 @@ def fit(history: History, config: CalibrateConfig, **told: Any) -> Calibration:
         season=season,
         persistence=persistence,
         market=market,
-        noise=demand_noise(past, expected, market**2 / (1 - persistence**2)),
+        noise=demand_noise(past, there, expected, market**2 / (1 - persistence**2)),
     )
     scenario = _scenario(past, fitted, config, told)
-    report = {"days left out as gaps": float((~history.whole).sum())}
+    report = {
+        "days left out as gaps": float((~history.whole).sum()),
+        "days without a product, all products": float((~there).sum()),
+    }
     return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
 
 
@@ -134,17 +140,21 @@ def hold_out(
     future: Counts, past: Counts, tastes: Float[np.ndarray, "K N"], scenario: Scenario
 ) -> dict[str, float]:
     """The days not fitted: log-likelihood per purchase, beside that of popularity alone, and sales
-    by product beside those of the scenario with nothing shown and full shelves."""
+    by product, where it was there, beside those of the scenario with nothing shown and full
+    shelves."""
     seen = future.purchases.sum(0)
+    there = absences.present(future)
+    sold = np.where(there, future.purchases.sum(1), np.nan)
     popularity = past.purchases.sum((0, 1)) + 0.5
     popularity = popularity / popularity.sum()
     total = max(seen.sum(), 1.0)
-    real = 7 * future.purchases.sum(1).mean(0)
+    real = 7 * np.nanmean(sold, 0)
     fitted_days = 7 * past.purchases.sum(1).mean(0)
     simulated = daily_sales(scenario, 7 * WEEKS)
     level = 7 * simulated.mean(0)
     return {
         "hold-out days": float(len(future.days)),
+        "hold-out days without a product": float((~there).sum()),
         "log-likelihood per purchase": float((seen * np.log(tastes)).sum() / total),
         "log-likelihood per purchase, popularity only": float(
             (seen * np.log(popularity)).sum() / total
@@ -153,7 +163,7 @@ def hold_out(
         "weekly sales, simulated, all products": float(level.sum()),
         "correlation over products, hold-out": _correlation(level, real),
         "correlation over products, fitted days": _correlation(level, fitted_days),
-        "daily variance over mean, real, median product": _dispersion(future.purchases.sum(1)),
+        "daily variance over mean, real, median product": _dispersion(sold),
         "daily variance over mean, fitted days, median product": _dispersion(past.purchases.sum(1)),
         "daily variance over mean, simulated, median product": _dispersion(simulated),
     }
@@ -221,7 +231,7 @@ def _in_turn(groups: list[str], values: tuple[int, ...]) -> list[int]:
 
 def _dispersion(daily: Float[np.ndarray, "D N"]) -> float:
     """Median over products of the variance of daily sales over their mean."""
-    return float(np.median(daily.var(0) / np.maximum(daily.mean(0), 1e-9)))
+    return float(np.median(np.nanvar(daily, 0) / np.maximum(np.nanmean(daily, 0), 1e-9)))
 
 
 def _correlation(simulated: Float[np.ndarray, " N"], real: Float[np.ndarray, " N"]) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import optimize, special
 
 from jaxsim.calibration.counts import Counts
@@ -63,12 +63,15 @@ def market_state(counts: Counts, expected: Float[np.ndarray, " D"]) -> tuple[flo
 
 
 def demand_noise(
-    counts: Counts, expected: Float[np.ndarray, " D"], market_variance: float
+    counts: Counts,
+    there: Bool[np.ndarray, "D N"],
+    expected: Float[np.ndarray, " D"],
+    market_variance: float,
 ) -> Float[np.ndarray, " N"]:
     """σ_i of the lognormal shocks: the daily variance that Poisson demand and the market state do
-    not explain."""
+    not explain, on the days on which a product was there."""
     daily = counts.purchases.sum(1)
     mean = daily.mean(0) * (expected / expected.mean())[:, None]
-    excess = ((daily - mean) ** 2 - mean).mean(0) / (mean**2).mean(0)
+    excess = (((daily - mean) ** 2 - mean) * there).sum(0) / (mean**2 * there).sum(0)
     left = (1 + np.maximum(excess, 0)) / np.exp(market_variance)
     return np.sqrt(np.log(np.maximum(left, 1.0)))

@@ -1,6 +1,7 @@
 """The classical rules do what their names say, and tuning finds the known best."""
 
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ from jaxsim.exact import known_perishables, perishable_rules
 from jaxsim.params import UNLIMITED
 from jaxsim.scenarios import get
 from jaxsim.views import stock_of
+from tests.random_stores import random_state, stacked
 
 PLAIN = HeuristicParams("margin", safety=1.0, fractile=0.5, spread=0.1, cap=1.0, gap=2.0, low=0.4)
 QUANTITY, LEVELS = jax.jit(order_quantity), jax.jit(levels_ordering)
@@ -185,6 +187,20 @@ def test_the_projected_stock_is_near_the_exact_expectation(lead_time, lifo):
     exact = perishable_rules.expected_usable(product)
     assert np.abs(arrives - exact).max() < 0.4
     assert np.abs(arrives - exact).mean() < 0.1
+
+
+@pytest.mark.parametrize("backlogged", [False, True])
+def test_long_lead_times_are_projected_as_short_ones_are(monkeypatch, backlogged):
+    """All periods at once, and one after another."""
+    params = get("boutique").params().replace(max_lead_time=12, backlogged=jnp.asarray(backlogged))
+    params = params.replace(lead_time=jnp.arange(params.products) % 13)
+    states = stacked([random_state(seed, params) for seed in range(32)])
+    expected = jax.vmap(partial(projection.expected, params=params))
+    at_once = expected(states)
+    monkeypatch.setattr(projection, "WRITTEN_OUT", 12)
+    one_after_another = expected(states)
+    np.testing.assert_allclose(at_once.on_arrival, one_after_another.on_arrival, atol=1e-4)
+    assert not at_once.wasted.any()
 
 
 def every_state(product):

@@ -75,6 +75,28 @@ def test_the_store_behind_the_transactions_is_found(csv):
     np.testing.assert_array_equal(np.array(found.cost)[np.argsort(order)], COST)
 
 
+def test_a_product_that_was_sold_out_is_fitted_on_the_days_when_it_was_there(csv, transactions):
+    """Weeks without it, and the Sundays on which the shop is closed, which are no absences."""
+    day = pd.to_datetime(transactions["day"])
+    opened = transactions[day.dt.day_of_week < 6]
+    gone = (opened["day"] > "2024-03-01") & (opened["day"] < "2024-05-01") & (opened["sku"] == 0)
+    found = []
+    for sales in (opened, opened[~gone]):
+        sales.to_csv(csv, index=False)
+        found.append(calibrate(config(csv, needs=False)))
+    whole, without = found
+    assert whole.report["days without a product, all products"] == 0
+    absent = without.report["days without a product, all products"]
+    assert 49 <= absent <= 51  # gaps apart
+    at = [each.scenario.products.index("0") for each in found]
+    for field, tolerance in (("utility", 0.1), ("demand_noise", 0.15)):
+        kept, refound = (
+            np.array(getattr(each.scenario, field))[..., place]
+            for each, place in zip(found, at, strict=True)
+        )
+        np.testing.assert_allclose(refound, kept, atol=tolerance)
+
+
 def test_csv_and_parquet_give_the_same_store(csv, transactions):
     calibrate(config(csv))
     parquet = csv.with_suffix(".parquet")

@@ -1,6 +1,7 @@
 """How hard to compile: a long training is compiled to run fast, a short one to start soon."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -16,6 +17,13 @@ def options(store_periods: int) -> dict[str, Any] | None:
     if jax.default_backend() != "cpu" or store_periods > SHORT:
         return None
     return {name: value for name, value in LIGHT.items() if is_known(name, value)}
+
+
+@cache
+def soon(simulation: Callable, **sizes: int) -> Callable:
+    """A simulation of these static sizes, as a function of what varies, compiled to start soon: for
+    one that runs for a moment while somebody waits. Each kind of policy is compiled once."""
+    return jax.jit(partial(simulation, **sizes), compiler_options=options(store_periods=0))
 
 
 @cache

@@ -15,8 +15,8 @@ from jaxtyping import Float, Int, PRNGKeyArray
 from agents.errors import ConfigError
 from agents.evaluation.prices import stock_prices_along
 from agents.evaluation.trajectories import record
+from agents.learning import compilation
 from agents.learning.regimes import Department
-from agents.play.compiled import compiled
 from agents.play.seats import GivenOrders, GivenSlates, Seats
 from agents.play.shop import Kind, Shop
 from jaxsim.params import Params
@@ -101,14 +101,14 @@ def couple_path(shop: Shop, kind: Kind, customers: int) -> Trajectory:
 
 def path(key: PRNGKeyArray, policy: Policy, params: Params) -> Trajectory:
     """One store's first `DAYS` days, with leading axis days, on the host."""
-    return jax.device_get(compiled(record, periods=DAYS, burn_in=0)(key, policy, params))
+    return jax.device_get(compilation.soon(record, periods=DAYS, burn_in=0)(key, policy, params))
 
 
 def stock_prices(key: PRNGKeyArray, days: Trajectory, params: Params) -> Float[np.ndarray, "T N"]:
     """What one more unit in the morning of each day of a path was worth in the end, money, had
     everybody decided the same; what is left after the last day counts at cost."""
     given = Seats(GivenOrders(days.action.order), GivenSlates(days.action.slate))
-    prices = compiled(stock_prices_along, periods=DAYS, burn_in=0, ahead=0)
+    prices = compilation.soon(stock_prices_along, periods=DAYS, burn_in=0, ahead=0)
     return np.asarray(prices(key, given, params))
 
 

@@ -17,7 +17,7 @@ from jaxtyping import PRNGKeyArray
 from pydantic import Field
 
 from agents.evaluation.simulation import Totals, interval, simulate
-from agents.play.compiled import compiled
+from agents.learning import compilation
 from agents.play.shop import Shop
 from agents.schemas import Document
 from jaxsim.params import Params
@@ -112,7 +112,7 @@ def answers(shop: Shop, change: Change) -> dict[str, Answer]:
 
 
 def _totals(key: PRNGKeyArray, policy: Policy, params: Params) -> Totals:
-    run = compiled(simulate, stores=stores_of(params), periods=PERIODS, burn_in=BURN_IN)
+    run = compilation.soon(simulate, stores=stores_of(params), periods=PERIODS, burn_in=BURN_IN)
     return jax.device_get(run(key, policy, params))
 
 

@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from agents.evaluation.prices import stock_prices_along
 from agents.evaluation.trajectories import DAYS, record
+from agents.learning import compilation
 from agents.report.ageing import ageing_of
 from agents.report.figures import Chart
 from agents.report.pictures import best_sellers, price_charts, response_chart
@@ -63,10 +64,9 @@ def scenes_of(
     key: PRNGKeyArray, policies: Mapping[str, Policy], scenario: Scenario, burn_in: int
 ) -> Scenes:
     """Scenes of the first policy; beside its story, those of the others on the same customers."""
-    params = scenario.params()
+    params, recorded = scenario.params(), compilation.soon(record, periods=DAYS, burn_in=burn_in)
     traces = {
-        name: jax.device_get(record(key, policy, params, DAYS, burn_in))
-        for name, policy in policies.items()
+        name: jax.device_get(recorded(key, policy, params)) for name, policy in policies.items()
     }
     shown, policy = next(iter(policies.items()))
     sales = np.asarray(traces[shown].flows.sold).sum(0)
@@ -116,7 +116,8 @@ def prices_of(
     """What a unit of stock was worth in one store's time, and what was ordered and shown meanwhile,
     by product. `trace` as `record` makes it with the same key, policy and `burn_in`."""
     params = scenario.params()
-    worth = np.asarray(stock_prices_along(key, policy, params, trace.periods, burn_in))
+    along = compilation.soon(stock_prices_along, periods=trace.periods, burn_in=burn_in)
+    worth = np.asarray(along(key, policy, params))
     shown = best_sellers(np.asarray(trace.flows.sold).sum(0), PRICED)
     return {
         scenario.products[each]: price_charts(
@@ -133,10 +134,11 @@ def responses_of(
     what happened."""
     params = scenario.params()
     lags = max(6, 2 * int(params.lead_time.max()))
+    responds = compilation.soon(impulse_response, lags=lags, stores=RESPONSE_STORES)
     charts = {}
     for product in products:
         shock = shock_of(params, "overstock", product)
-        found = jax.device_get(impulse_response(key, policy, params, shock, lags, RESPONSE_STORES))
+        found = jax.device_get(responds(key, policy, params, shock))
         own_first = sorted(products, key=lambda each: each != product)
         attention, orders = "attention (share of customers)", "orders (units)"
         answers = {attention: found.attention, orders: found.ordered}

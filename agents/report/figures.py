@@ -136,8 +136,8 @@ def _embedded(text: str, label: str) -> str:
     ElementTree.register_namespace("", SVG[1:-1])
     root = ElementTree.fromstring(text)
     for part in (f"{SVG}metadata", f"{SVG}defs"):  # its author, and a style for the whole page
-        for found in root.findall(part):
-            root.remove(found)
+        if (first := root.find(part)) is not None:
+            root.remove(first)
     used = set(re.findall(r"#(\w+)", text))
     for each in root.iter():
         if each.get("id") not in used:

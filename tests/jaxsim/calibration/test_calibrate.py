@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import train
 from jaxsim.calibration.calibrate import calibrate
 from jaxsim.calibration.columns import CalibrationError
 from jaxsim.calibration.settings import CalibrateConfig
@@ -95,6 +96,16 @@ def test_a_product_that_was_sold_out_is_fitted_on_the_days_when_it_was_there(csv
             for each, place in zip(found, at, strict=True)
         )
         np.testing.assert_allclose(refound, kept, atol=tolerance)
+
+
+def test_the_verb_says_what_it_read_and_how_well_it_fits(csv, capsys):
+    columns = ["--columns", *COLUMNS, "--transactions", str(csv)]
+    assert train.main(["calibrate", *columns, "--out", str(csv.parent / "store.json")]) == 0
+    said = capsys.readouterr().out
+    assert "log-likelihood per purchase" in said and f"--scenario {csv.parent}" in said
+    assert load(csv.parent / "store.json").products
+    assert train.main(["calibrate", *columns, "--print-sql"]) == 0
+    assert "GROUP BY" in capsys.readouterr().out
 
 
 def test_csv_and_parquet_give_the_same_store(csv, transactions):

@@ -1,6 +1,7 @@
 """Every unit event: its value is the store's, its slope what one unit more or less would do."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -22,8 +23,11 @@ def slope_of(function, *at):
 
 @pytest.mark.parametrize(
     ("demand", "stock", "in_demand", "in_stock"),
-    [(3, 5, 1.0, 0.0), (5, 3, 0.0, 1.0), (4, 4, 0.0, 0.5), (2, 0, 0.0, 1.0), (0, 0, 0.0, 0.7)],
-)
+    [
+        (3, 5, 1.0, 0.0), (5, 3, 0.0, 1.0), (4, 4, 0.0, 0.5), (1, 1, 0.0, 0.5), (2, 0, 0.0, 1.0),
+        (0, 0, 0.0, 0.7),
+    ],
+)  # fmt: skip
 def test_sales(demand, stock, in_demand, in_stock):
     """Stock: the mean of one unit more and one less. Demand: one customer more."""
     first = jnp.float32(0.7)
@@ -189,3 +193,19 @@ def test_the_slopes_of_ageing_are_the_differences_that_a_unit_makes(fresh_share)
             made = jnp.stack([evening(at + one) - evening(at - one) for one in units], -1) / 2
             possible = np.array([*shelf, bought]) > 0
             np.testing.assert_array_equal(slopes_of(at)[:, possible], made[:, possible])
+
+
+def test_units_are_shared_out_by_rates_and_their_slope_by_what_is_on_offer():
+    rates, on_offer = jnp.array([[1.0, 3.0], [3.0, 1.0]]), jnp.array([[2.0, 0.0], [2.0, 4.0]])
+    units = jnp.array([4.0, 8.0])
+    shared = partial(slopes.shared_out, rates, on_offer)
+    np.testing.assert_allclose(shared(units), [[1.0, 6.0], [3.0, 2.0]])
+    of_product = jnp.diagonal(jax.jacobian(shared)(units), axis1=1, axis2=2)
+    np.testing.assert_allclose(of_product, [[0.5, 0.0], [0.5, 1.0]])
+
+
+def test_a_first_unit_sells_where_a_customer_comes():
+    means = np.array([0.0, 0.5, 3.0])
+    np.testing.assert_allclose(
+        slopes.chance_of_one(jnp.asarray(means, jnp.float32)), stats.poisson.sf(0, means), rtol=1e-6
+    )

@@ -23,10 +23,10 @@ import tyro
 ROOT = Path(__file__).parent.parent
 TESTS = {
     "jaxsim/sampling.py": ["tests/jaxsim/test_sampling.py"],
-    "jaxsim/slopes.py": ["tests/jaxsim/test_slopes.py"],
+    "jaxsim/slopes.py": ["tests/jaxsim/test_slopes.py", "tests/jaxsim/test_store.py"],
     "jaxsim/store.py": [
         "tests/jaxsim/test_store.py", "tests/jaxsim/test_laws.py",
-        "tests/jaxsim/test_against_reference.py",
+        "tests/jaxsim/test_against_reference.py", "tests/jaxsim/test_slopes.py",
     ],
     "agents/learning/timescales.py": ["tests/agents/learning/test_timescales.py"],
     "agents/learning/ppo.py": ["tests/agents/learning/test_ppo.py"],

@@ -38,6 +38,41 @@ def empty(params):
     )
 
 
+def test_a_store_begins_with_mean_demand_on_order_and_a_review_more_on_the_shelf():
+    params = get("pair").params()
+    params = params.replace(
+        season=jnp.tile(jnp.array([[1.0, 3.0]]), (2, 1)), review=jnp.array([2, 1]), max_lead_time=2,
+        lead_time=jnp.array([2, 1]),
+    )  # fmt: skip
+    weights = np.exp(np.asarray(params.utility))
+    shares = weights / (np.asarray(params.no_purchase)[:, :1] + weights.sum(1, keepdims=True))
+    level = 2 * np.asarray(params.arrivals) @ shares  # the season's mean is 2
+    begun = store.reset(jax.random.key(0), params)
+    np.testing.assert_allclose(begun.on_hand, np.ceil(level * [3, 2]))
+    np.testing.assert_allclose(begun.pipeline, [np.round(level), [round(level[0]), 0]])
+
+
+def test_what_could_not_be_chosen_keeps_its_forecast():
+    _, state, action, params = one(6)
+    params = params.replace(lead_time=jnp.full(4, 2), season=jnp.ones_like(params.season))
+    state = state.replace(on_hand=jnp.array([0.0, 0.0, 50.0, 50.0]), forecast=jnp.full(4, 1e3))
+    step = jax.jit(lambda hides: store.step(jax.random.key(0), state, action, hides)[0].forecast)
+    hidden, seen = (step(params.replace(hide_stockouts=jnp.array(hide))) for hide in (True, False))
+    np.testing.assert_array_equal(hidden[:2], 1e3)
+    assert (hidden[2:] < 1e3).all() and (seen < 1e3).all()
+
+
+def test_sales_of_what_was_shown_are_those_to_the_segments_that_saw_it():
+    """Each segment of the pair is shown one product, or both the same one."""
+    params = get("pair").params().replace(lead_time=jnp.ones(2, jnp.int32))
+    state = store.reset(jax.random.key(0), params).replace(on_hand=jnp.full(2, 50.0))
+    for slates, shown in (([[0], [0]], [True, False]), ([[1], [1]], [False, True])):
+        action = Action(order=jnp.zeros(2), slate=jnp.array(slates))
+        flows = store.step(jax.random.key(1), state, action, params)[1]
+        np.testing.assert_allclose(flows.shown_sold, flows.served * np.array(shown), rtol=1e-6)
+        assert flows.served.min() > 0
+
+
 @pytest.mark.parametrize("categories", [1, 2])
 def test_no_array_gains_an_axis_by_itself(categories):
     """Traced only: where ranks differ, the axis is written."""

@@ -155,3 +155,36 @@ def test_a_bonus_on_entropy_evens_out_what_is_chosen():
     assert loss(weights) == pytest.approx(0.1 * (shares * np.log(shares)).sum())
     slope = jax.grad(loss)(weights)[0, 0]
     assert slope[0] > 0 > slope[1] == pytest.approx(slope[2])
+
+
+def test_the_parts_of_the_loss_are_said():
+    """The change is estimated by r - 1 - ln r of the ratio, which is never negative."""
+    weights, before = jnp.array([[[0.0, 0.0]]]), np.log([0.25, 0.8])
+    record = Record(jnp.zeros((1, 2), int), jnp.array([[[0], [1]]]), jnp.asarray(before)[None],
+                    jnp.zeros((1, 2)))  # fmt: skip
+    advantage = np.array([[1.0, -2.0]])
+    total, parts = ppo.loss(Table(weights), record, jnp.asarray(advantage), CLIP, 0.1, jnp.mean)
+    ratio = 0.5 / np.array([0.25, 0.8])
+    gain = np.minimum(ratio * advantage, np.clip(ratio, 0.8, 1.2) * advantage) + 0.1 * np.log(2)
+    assert float(total) == float(parts["loss"]) == pytest.approx(-gain.mean(), rel=1e-5)
+    assert float(parts["entropy"]) == pytest.approx(np.log(2), rel=1e-5)
+    assert float(parts["change"]) == pytest.approx((ratio - 1 - np.log(ratio)).mean(), rel=1e-5)
+
+
+class Counter(struct.PyTreeNode):
+    """A department that remembers the sum of what it saw, and decides with that logarithm."""
+
+    network: SimpleNamespace = struct.field(pytree_node=False)
+
+    def assess(self, weights: Array, now: Record, memory: Array) -> tuple[Array, Array, Array]:
+        return weights * memory, jnp.zeros(()), memory + now.state
+
+
+@pytest.mark.parametrize(("memory", "replayed"), [("gru", True), ("ewma", False), ("none", False)])
+def test_a_learned_memory_is_replayed_from_the_first_and_any_other_is_as_recorded(memory, replayed):
+    seen = jnp.array([[1, 10], [2, 20], [3, 30]])
+    known = jnp.array([[5, 7], [100, 100], [200, 300]])
+    record = Record(seen, seen[..., None], jnp.zeros((3, 2)), known)
+    found, _ = ppo.assessed(Counter(SimpleNamespace(memory=memory)), jnp.array(2), record)
+    sums = known[:1] + jnp.cumsum(seen, 0) - seen
+    np.testing.assert_array_equal(found, 2 * (sums if replayed else known))

@@ -170,7 +170,7 @@ def _rows_until(folder: Path, iteration: int) -> bytes:
 def _metrics_in(data: bytes, path: Path) -> pd.DataFrame:
     """The rows in a file's bytes, all of them numbers, from iteration 1. Raises `RunError`."""
     try:
-        metrics = pd.read_csv(io.BytesIO(data))
+        metrics = pd.read_csv(io.BytesIO(data), float_precision="round_trip")
     except ValueError as error:
         raise RunError(f"{path}: not the metrics of a run ({error})") from None
     for name in ("iteration", "store_periods", *CURVES):

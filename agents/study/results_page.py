@@ -89,7 +89,9 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
     folder = out / "results"
     rows, curves = (read_table(folder, name) for name in (STUDY, CURVES))
     converging, answers = (
-        pd.read_csv(folder / name) if (folder / name).exists() else None
+        pd.read_csv(folder / name, float_precision="round_trip")
+        if (folder / name).exists()
+        else None
         for name in (CONVERGENCE, INSIGHTS)
     )
     results_pictures.draw_gains(rows[rows["part"] == REGIMES_PART], folder / "gains.png")

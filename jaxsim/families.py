@@ -6,14 +6,14 @@ is one `register(Family(...))`, before the first store that uses it. Source: thi
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax.numpy as jnp
 from jax.scipy.special import gammainc, gammaln, xlog1py, xlogy
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Float
 
-from jaxsim import sampling
+from jaxsim import batches, sampling
 from jaxsim.errors import UserError, unknown
 
 
@@ -32,20 +32,37 @@ class Family:
     name: str
     """What stores and scenario files call it."""
 
-    inverse: Callable[[Float[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
+    inverse: Callable[..., Float[Array, "..."]]
     """(uniform, mean) to the smallest n with P(D ≤ n) ≥ u, as float32. The uniform is read as in
     `jaxsim.sampling`; equal uniforms are then equal customers under every policy."""
 
-    log_mass: Callable[[Num[Array, "..."], Float[Array, "..."]], Float[Array, "..."]]
+    log_mass: Callable[..., Float[Array, "..."]]
     """(n, mean) to ln P(D = n), n whole and 0 or more."""
 
-    tail: Callable[[int, Float[Array, ""]], tuple[Float[Array, ""], Float[Array, ""]]]
+    tail: Callable[..., tuple[Float[Array, ""], Float[Array, ""]]]
     """(n, mean) to P(D ≥ n) and E(D | D ≥ n), n ≥ 1; the second is n or more, and finite even
     where the first is 0."""
 
-    law: Callable[[float, int], Any]
+    law: Callable[..., Any]
     """(mean, periods) to the demand of so many periods together: a frozen distribution of
     `scipy.stats`, of which `ppf` and `isf` are used."""
+
+    in_batches: bool = False
+    """Whether a customer may take several units. Then every function takes as one argument more
+    the dispersion, variance over mean, and `inverse` three uniforms for each draw."""
+
+    def at(self, dispersion: float | Float[Array, ""]) -> "Family":
+        """The family of one product: its functions are of the mean alone."""
+        if not self.in_batches:
+            return self
+        return replace(
+            self,
+            inverse=lambda uniforms, mean: self.inverse(uniforms, mean, dispersion),
+            log_mass=lambda count, mean: self.log_mass(count, mean, dispersion),
+            tail=lambda least, mean: self.tail(least, mean, dispersion),
+            law=lambda mean, periods: self.law(mean, periods, float(dispersion)),
+            in_batches=False,
+        )
 
 
 _REGISTERED: dict[str, Family] = {}
@@ -106,6 +123,29 @@ def _geometric_law(mean: float, periods: int) -> Any:
     return stats.nbinom(periods, 1 / (1 + mean))
 
 
+def _batches_log_mass(count: Array, mean: Array, dispersion: Array) -> Array:
+    several, m, v = _in_several(mean, dispersion)
+    return jnp.where(several, batches.log_mass(count, m, v), _poisson_log_mass(count, mean))
+
+
+def _batches_tail(least: int, mean: Array, dispersion: Array) -> tuple[Array, Array]:
+    several, m, v = _in_several(mean, dispersion)
+    chance, beyond = batches.tail(least, m, v)
+    of_one, beyond_one = _poisson_tail(least, mean)
+    return jnp.where(several, chance, of_one), jnp.where(several, beyond, beyond_one)
+
+
+def _batches_law(mean: float, periods: int, dispersion: float) -> Any:
+    several = mean > 0 and dispersion > 1
+    return batches.law(mean, periods, dispersion) if several else _poisson_law(mean, periods)
+
+
+def _in_several(mean: Array, dispersion: Array) -> tuple[Array, Array, Array]:
+    """Whether customers come who take several units, and a mean and a dispersion as if they did."""
+    several = (mean > 0) & (dispersion > 1)
+    return several, jnp.where(several, mean, 1.0), jnp.where(several, dispersion, 2.0)
+
+
 POISSON = register(
     Family("poisson", sampling.poisson_inverse, _poisson_log_mass, _poisson_tail, _poisson_law)
 )
@@ -118,3 +158,14 @@ GEOMETRIC = register(  # on 0, 1, 2, …
         _geometric_law,
     )
 )
+NEGATIVE_BINOMIAL = register(
+    Family(
+        "negative-binomial",
+        batches.negative_binomial_inverse,
+        _batches_log_mass,
+        _batches_tail,
+        _batches_law,
+        in_batches=True,
+    )
+)
+"""Poisson where the dispersion is 1."""

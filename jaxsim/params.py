@@ -37,6 +37,9 @@ class Params(struct.PyTreeNode):
     shelf_life: Int[Array, " N"]  # periods in which a fresh unit can be sold; 0: it keeps
     arrival_age: Int[Array, " N"]  # periods of its shelf life that are over when a unit arrives
     disposal: Float[Array, " N"]  # money per unit wasted, beside its cost
+    batch: Float[Array, " N"]  # mean units that a customer takes, 1 or more
+    # Variance over mean of demand in such batches, at least `batch`; 1 where a customer takes one.
+    dispersion: Float[Array, " N"]
     demand_noise: Float[Array, " N"]  # σ of the mean-one lognormal shock on a product's demand
     category: Int[Array, " N"]  # 0 to C − 1: customers choose within each on its own
 

@@ -47,6 +47,8 @@ class Chance(struct.PyTreeNode):
     spill: Float[Array, ""]  # uniform in [0, 1): the shift of systematic sampling
     # Uniform in [0, 1): rounds how many buyers take the freshest. None where nothing ages.
     fresh: Float[Array, " N"] | None = None
+    # Signed uniforms, for how much customers take. None where each takes one unit.
+    batches: Float[Array, "2 N"] | None = None
     # Customers more than the model brings, in the mean of first-choice demand: what one is worth.
     more: Float[Array, " N"] | None = None
 

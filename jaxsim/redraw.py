@@ -31,7 +31,7 @@ def expected(
     params: Params,
 ) -> tuple[Float[Array, "K N"] | float, Float[Array, " N"] | float]:
     """What drawing each slot anew changes of mean first choices by segment, and of the share of
-    them that stock can serve, in customers per period.
+    them that stock can serve, in units per period.
 
     plain: MNL weights with nothing shown, 0 where a product cannot be chosen. spare: stock less
     first choices, in units. A place brings several customers, and stock may not be enough for all
@@ -43,6 +43,7 @@ def expected(
     products, spare = jnp.arange(params.products)[None], spare[None]
     shown = [products == action.slate[:, slot, None] for slot in range(params.slots)]
     rates, served = jnp.zeros_like(plain), jnp.zeros(params.products)
+    batch = params.batch[None]
     for slot in range(params.slots):
         rest = [each * params.slot_weight[s] for s, each in enumerate(shown) if s != slot]
         given = sum(rest, jnp.zeros_like(plain))
@@ -57,9 +58,9 @@ def expected(
         chances = chances + shown[slot] * kept
         change = arrivals[:, None] * (chances - stop_gradient(chances))
         # What one product gains from a place, the others of its category lose; no other category.
-        others = weights * params.needs.sums(change * (1.0 / whole - 1.0 / total))
-        own = change * extra / whole
-        brings = jnp.maximum(arrivals[:, None] * extra / whole, 1e-6)
+        others = batch * weights * params.needs.sums(change * (1.0 / whole - 1.0 / total))
+        own = batch * change * extra / whole
+        brings = jnp.maximum(batch * arrivals[:, None] * extra / whole, 1e-6)
         gained, spared = (jnp.clip(each / brings, 0.0, 1.0) for each in (spare, -spare))
         part = jnp.where(shown[slot], 1 - spared, gained)
         rates = rates + others + own

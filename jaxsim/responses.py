@@ -17,7 +17,8 @@ from jaxsim.records import Action, Chance, State
 from jaxsim.rollouts import Keys, Policy, Stores, Trajectory, keyed, play, started
 
 SURGE = -0.01
-"""Demand of one day in a hundred, as a uniform of `jaxsim.sampling`: the upper tail is 1 %."""
+"""Demand of one day in a hundred, as a uniform of `jaxsim.sampling`: the upper tail is 1 %. Where
+customers come in batches, of the days with that day's mean."""
 NO_DELIVERY = -1.0
 """A draw below every probability of a stall."""
 

@@ -69,24 +69,27 @@ def _sales(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 def drawn(
-    inverse: Callable[[Array, Array], Array],
-    uniform: Float[Array, "*shape"],
+    inverse: Callable[..., Array],
+    uniform: Float[Array, "*draws"],
     mean: Float[Array, "*shape"],
+    *given: Float[Array, "*shape"],
 ) -> Float[Array, "*shape"]:
     """Demand of this mean, by its inverse distribution function; slope 1 in the mean.
 
-    For a Poisson law dE f(D)/dmean = E[f(D + 1) - f(D)], so one unit more of demand is exact.
+    For a Poisson law dE f(D)/dmean = E[f(D + 1) - f(D)], so one unit more of demand is exact; where
+    customers come in batches B, it stands for E[f(D + B) - f(D)] / E(B). `given`: other numbers of
+    the law, without slope.
     """
 
     @jax.custom_jvp
-    def draw(uniform: Array, mean: Array) -> Array:
-        return inverse(uniform, mean)
+    def draw(uniform: Array, mean: Array, *given: Array) -> Array:
+        return inverse(uniform, mean, *given)
 
     @draw.defjvp
     def _draw(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
         return draw(*primals), tangents[1]
 
-    return draw(uniform, mean)
+    return draw(uniform, mean, *given)
 
 
 @jax.custom_jvp
@@ -177,6 +180,11 @@ def _shared_out(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
     return shared_out(*primals), shares * tangents[2][None]
 
 
-def chance_of_one(mean: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """P(D ≥ 1) of a Poisson law: what a first unit on an empty shelf sells."""
-    return -jnp.expm1(-mean)
+def chance_of_one(
+    mean: Float[Array, "*shape"], dispersion: Float[Array, "*#shape"] | float = 1.0
+) -> Float[Array, "*shape"]:
+    """P(D ≥ 1) of a Poisson law, or of customers in batches: what a first unit on an empty shelf
+    sells."""
+    excess = jnp.asarray(dispersion) - 1.0
+    batch = jnp.where(excess > 0, excess / jnp.log1p(jnp.where(excess > 0, excess, 1.0)), 1.0)
+    return -jnp.expm1(-mean / batch)

@@ -21,8 +21,8 @@ class Demand(struct.PyTreeNode):
     asked: Float[Array, " N"]  # units of first-choice demand
     attention: Float[Array, "K N"]
     weights: Float[Array, "K N"]  # MNL weights
-    rates: Float[Array, "K N"]  # mean customers of segment k whose first choice is i
-    turned_away: Float[Array, "K N"]  # of those who want i, mean who leave as it is hidden
+    rates: Float[Array, "K N"]  # its mean, of customers of segment k whose first choice is i
+    turned_away: Float[Array, "K N"]  # mean units of those who want i and leave as it is hidden
     # For slopes alone: rates as if hidden products were on offer (`jaxsim.slopes`), and zeros whose
     # slope is what other slates would change, in units (`jaxsim.redraw`).
     on_offer: Float[Array, "K N"]
@@ -36,7 +36,7 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
     lead_rows = jnp.arange(params.max_lead_time)[:, None] < params.lead_time[None]
     n, k = params.products, params.segments
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(n), params.needs)
-    level = (params.arrivals * params.season.mean(-1)) @ shares
+    level = (params.arrivals * params.season.mean(-1)) @ shares * params.batch
     state = State(
         on_hand=jnp.ceil(level * (params.review + 1)),
         pipeline=jnp.where(lead_rows, jnp.round(level), 0.0),
@@ -56,14 +56,17 @@ def reset(key: PRNGKeyArray, params: Params) -> State:
 def draw(key: PRNGKeyArray, params: Params) -> Chance:
     """The chance of one period, independent of state and action."""
     n = params.products
-    uniforms = sampling.open_uniform(key, ((4 if params.ages else 3) * n + 2,))
+    ages, in_batches = int(params.ages), families.get(params.family).in_batches
+    uniforms = sampling.open_uniform(key, ((3 + ages + 2 * in_batches) * n + 2,))
+    rest = uniforms[3 * n + 2 :]
     return Chance(
         demand=uniforms[:n],
         shock=sampling.standard_normal(uniforms[n : 2 * n]),
         stall=sampling.unit_interval(uniforms[2 * n : 3 * n]),
         market=sampling.standard_normal(uniforms[3 * n]),
         spill=sampling.unit_interval(uniforms[3 * n + 1]),
-        fresh=sampling.unit_interval(uniforms[3 * n + 2 :]) if params.ages else None,
+        fresh=sampling.unit_interval(rest[:n]) if ages else None,
+        batches=rest[ages * n :].reshape(2, n) if in_batches else None,
     )
 
 
@@ -127,20 +130,20 @@ def order(
 
 
 def demand(chance: Chance, state: State, action: Action, params: Params) -> Demand:
-    """First-choice demand D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · shock_i)."""
+    """First-choice demand D_i ~ family(Σ_k λ_k season_k e^m g_k P_ki · batch_i · shock_i)."""
     attention = choice.attention_of(action.slate, params)
     weights = choice.weights_of(attention, state.fatigue, params)
     available = jnp.where(params.hide_stockouts, slopes.present(state.on_hand), 1.0)
     shares = choice.choice_shares(weights, available, params.needs)
     arrivals = params.arrivals * choice.season_now(state.period, params)
     arrivals = arrivals * choice.market_factor(state.market, state.goodwill)
-    rates = arrivals[:, None] * shares
+    wants = arrivals[:, None] * params.batch[None]  # units, were it everybody's choice
+    rates = wants * shares
     shock = sampling.mean_one_lognormal(chance.shock, params.demand_noise)
-    inverse = families.get(params.family).inverse
     mean = rates.sum(0) * shock
     if chance.more is not None:
         mean = jnp.maximum(mean + chance.more, 0.0)
-    asked = slopes.drawn(inverse, chance.demand, mean)
+    asked = _drawn(chance, mean, params)
     entering = choice.entering_share(weights, available, params.needs)
     plain = choice.weights_of(jnp.zeros_like(attention), state.fatigue, params) * available[None]
     more_rates, more_served = redraw.expected(
@@ -150,10 +153,9 @@ def demand(chance: Chance, state: State, action: Action, params: Params) -> Dema
         asked=asked,
         attention=attention + redraw.attention(action, params),
         weights=weights,
-        turned_away=arrivals[:, None]
-        * choice.turned_away(weights, available, shares, params.needs),
+        turned_away=wants * choice.turned_away(weights, available, shares, params.needs),
         rates=rates + more_rates,
-        on_offer=jnp.where(available > 0, rates, arrivals[:, None] * entering * shock[None]),
+        on_offer=jnp.where(available > 0, rates, wants * entering * shock[None]),
         more_asked=jnp.sum(more_rates, 0) * shock if action.draws is not None else 0.0,
         more_served=more_served * shock,
     )
@@ -167,7 +169,8 @@ def fulfil(
 
     Returns on-hand and backlog after the period's sales [N], and the ledger of units so far.
     """
-    first = slopes.chance_of_one(demanded.on_offer.sum(0)) * params.hide_stockouts
+    first = slopes.chance_of_one(demanded.on_offer.sum(0), params.dispersion)
+    first = first * params.hide_stockouts
     served = slopes.sales(demanded.asked, state.on_hand, first) + demanded.more_served
     asked = demanded.asked + demanded.more_asked
     unmet, left = asked - served, state.on_hand - served
@@ -321,6 +324,15 @@ def _whole(
     """Whole customers with these expectations, in each category no more than its `units`."""
     needs = params.needs
     return slopes.counts(chance.spill, flows, needs.sums(units), needs.together)
+
+
+def _drawn(chance: Chance, mean: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
+    """Whole units of first-choice demand with these means."""
+    inverse = families.get(params.family).inverse
+    if chance.batches is None:
+        return slopes.drawn(inverse, chance.demand, mean)
+    uniforms = jnp.concatenate([chance.demand[None], chance.batches])
+    return slopes.drawn(inverse, uniforms, mean, params.dispersion)
 
 
 def _update_forecast(state: State, asked: Float[Array, " N"], params: Params) -> Float[Array, " N"]:

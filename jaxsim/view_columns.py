@@ -39,7 +39,7 @@ COLUMNS = {
             "log review",
             "1 in review periods",
             "4 stall",
-            "demand_noise",
+            "demand_noise + sqrt((dispersion - 1) / (d + 1))",
             "attention",
         ],
         "segment": [],

@@ -95,7 +95,7 @@ def replenishment_view(state: State, params: Params, sees_attention: bool = True
         jnp.log(params.review.astype(jnp.float32)),
         due,
         params.stall * 4.0,
-        params.demand_noise,
+        params.demand_noise + jnp.sqrt((params.dispersion - 1.0) / day),
         *_expiry_columns(state, params),
     ]
     return View(
@@ -142,7 +142,8 @@ def recommendation_view(state: State, params: Params, sees_stock: bool = True) -
     ]
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(params.products), params.needs)
     centred = params.utility - params.utility.mean(-1, keepdims=True)
-    pair = jnp.stack([centred, jnp.log(shares * params.products + 0.01), state.fatigue], -1)
+    units = shares * params.batch[None]
+    pair = jnp.stack([centred, jnp.log(units * params.products + 0.01), state.fatigue], -1)
     return View(
         product=_columns(columns),
         segment=_columns(segment),

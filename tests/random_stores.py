@@ -63,7 +63,7 @@ def random_params(
         overflow=maybe(rng.uniform(0, 2)),
         forecast_memory=0.8,
     )
-    fields |= _ages(seed, n, max_shelf_life)
+    fields |= _ages(seed, n, max_shelf_life) | _batches(seed, n, family)
     whole, flags = (
         ("lead_time", "review", "category", "shelf_life", "arrival_age"),
         ("backlogged", "hide_stockouts", "charge_missed"),
@@ -88,6 +88,16 @@ def _ages(seed: int, products: int, longest: int) -> dict[str, np.ndarray | floa
         disposal=rng.uniform(0, 2, products),
         fresh_share=rng.choice([0.0, 0.4, 1.0]),
     )
+
+
+def _batches(seed: int, products: int, family: str) -> dict[str, np.ndarray]:
+    """Some customers take one, others several, where the family knows batches."""
+    rng = np.random.default_rng(seed + 2 * 10**6)
+    batch = np.ones(products)
+    if family == "negative-binomial":
+        batch = np.where(rng.random(products) < 0.3, 1.0, rng.uniform(1, 4, products))
+    more = np.where(batch > 1, rng.uniform(1, 2, products), 1.0)
+    return dict(batch=batch, dispersion=batch * more)
 
 
 def one_need(segments: int, products: int, no_purchase: float = 1.0) -> Needs:

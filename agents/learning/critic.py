@@ -63,8 +63,10 @@ def chance_columns(chance: Chance) -> Float[Array, "N E"]:
 
 def decision_columns(flows: Flows, params: Params) -> Float[Array, "N D"]:
     """What was decided, by product: attention, and the order in units of mean demand's spread."""
-    level = params.arrivals.sum() / params.products
-    return jnp.stack([flows.attention, flows.ordered / jnp.sqrt(level + 1.0)], -1)
+    level = params.arrivals.sum() * params.batch.mean() / params.products
+    return jnp.stack(
+        [flows.attention, flows.ordered / jnp.sqrt(params.dispersion.mean() * level + 1.0)], -1
+    )
 
 
 def _others(scores: Float[Array, " N"]) -> Float[Array, " N"]:

@@ -207,7 +207,8 @@ def expiring_share(state: State, today: Float[Array, " N"]) -> Float[Array, " N"
 
 
 def slate_problem(state: State, heuristic: HeuristicParams, params: Params) -> SlateProblem:
-    """The recommender's beliefs: MNL weights, and what a sale of each product is worth.
+    """The recommender's beliefs: MNL weights, and what a customer of each product is worth, who
+    takes a batch of units on average.
 
     margin: p − c, stock ignored. balancing: margin · Ψ(share of a full shelf)^w.
     myopic: (margin + holding saved) · (share of today's demand that stock can serve)^w.
@@ -236,7 +237,7 @@ def slate_problem(state: State, heuristic: HeuristicParams, params: Params) -> S
     spread = jnp.sqrt(((plain - plain.mean()) ** 2).mean()) + 1e-6
     return SlateProblem(
         weights=jnp.where(hidden, 0.0, weights),
-        worth=worth[None],
+        worth=(params.batch * worth)[None],
         plain=(place * plain / spread)[None],
         is_plain=(recommender == POPULARITY) | (recommender == MOST_STOCK),
         boost=slates.boosts(params),

@@ -113,7 +113,7 @@ def _demand(
     """Units asked for so many periods ahead, this many standard deviations from the forecast."""
     season = season_index(params)[(state.period + ahead) % params.season_length]
     mean = state.forecast * season
-    spread = jnp.sqrt(mean + (params.demand_noise * mean) ** 2 + 1e-9)
+    spread = jnp.sqrt(params.dispersion * mean + (params.demand_noise * mean) ** 2 + 1e-9)
     return jnp.maximum(mean + deviation * spread, 0.0)
 
 

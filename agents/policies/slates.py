@@ -107,7 +107,7 @@ def place_worth(params: Params) -> Float[Array, ""]:
     """What the first place of a slate adds to a customer's margin where stock is ignored: root mean
     square over segments and products, money."""
     at_rest, boost = jnp.exp(params.utility), jnp.exp(params.lift)
-    margin = (params.price - params.cost)[None]
+    margin = (params.batch * (params.price - params.cost))[None]
     shown, unshown = (
         value_of_showing(at_rest, each, margin, params.needs)
         for each in (boost, jnp.ones_like(boost))

@@ -187,6 +187,6 @@ def _most_stock(params: Params, exact: Optimum | None) -> tuple[int, int]:
         first, second = (1 + np.max(np.nonzero(visited(exact)), axis=1)).tolist()
         return first + 1, second + 1
     shares = choice.choice_shares(jnp.exp(params.utility), jnp.ones(2), params.needs)
-    daily = np.asarray(params.arrivals @ shares)
+    daily = np.asarray(params.arrivals @ shares * params.batch)
     first, second = np.clip(np.ceil(daily * (2 + params.lead_time + params.review)), 4, 40)
     return int(first) + 1, int(second) + 1

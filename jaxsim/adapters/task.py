@@ -126,15 +126,17 @@ def action_bounds(
 
 
 def largest_order(params: Params) -> Float[Array, " N"]:
-    """The most that can be ordered, in units: m + 3 sqrt(m), rounded up, at most `order_cap`. m is
-    mean demand over lead time and review interval in the high season, for a product that is first
-    on everybody's slate."""
+    """The most that can be ordered, in units: m + 3 sqrt(v m), rounded up, at most `order_cap`. v
+    is the dispersion, m mean demand over lead time and review interval in the high season, for a
+    product that is first on everybody's slate."""
     weights = jnp.exp(params.utility)
     shown = weights * jnp.exp(jnp.maximum(params.lift, 0.0))[:, None]
     total = params.needs.total(weights) - weights + shown
-    day = (params.arrivals * params.season.mean(-1)) @ (shown / total)
+    day = (params.arrivals * params.season.mean(-1)) @ (shown / total) * params.batch
     demand = day * views.protected_season(params).max(0)
-    return jnp.minimum(jnp.ceil(demand + 3 * jnp.sqrt(demand)), params.order_cap)
+    return jnp.minimum(
+        jnp.ceil(demand + 3 * jnp.sqrt(params.dispersion * demand)), params.order_cap
+    )
 
 
 def slates(scores: Float[Array, " KN"], params: Params) -> Int[Array, "K S"]:

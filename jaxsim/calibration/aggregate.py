@@ -13,7 +13,13 @@ import pandas as pd
 from jaxsim.calibration.columns import CalibrationError, check_columns
 from jaxsim.calibration.source import database, first_line, named, open_parts, quoted
 
-COLUMNS = ("day", "segment", "product", "category", "purchases", "paid", "cost", "visitors")
+COLUMNS = (
+    "day", "segment", "product", "category", "purchases", "pieces", "pieces_squared", "paid",
+    "cost", "visitors",
+)  # fmt: skip
+PIECES = ("pieces", "pieces_squared")
+"""Pieces, and the sum of the squares of each purchase's; where a table has neither, a purchase is a
+piece."""
 EMPTY_ALLOWED = ("product", "category", "cost", "visitors")
 
 QUERY = """\
@@ -21,7 +27,7 @@ QUERY = """\
 -- rows without a product are of all products, and have the number of customers.
 WITH bought AS (
   SELECT {date} AS day, {segment} AS segment, {product} AS product, {category} AS category,
-         {customer} AS customer, {price} AS paid, {cost} AS cost
+         {customer} AS customer, {pieces} AS pieces, {price} AS paid, {cost} AS cost
   FROM {table}
   WHERE {kept}
 ),
@@ -43,18 +49,20 @@ visits AS (
   GROUP BY day, segment
 ),
 totals AS (
-  SELECT day, segment, COUNT(*) AS purchases, SUM(paid) AS paid, SUM(cost) AS cost
+  SELECT day, segment, COUNT(*) AS purchases, SUM(pieces) AS pieces,
+         SUM(pieces * pieces) AS pieces_squared, SUM(paid) AS paid, SUM(cost) AS cost
   FROM bought
   GROUP BY day, segment
 )
-SELECT day, segment, product, category, COUNT(*) AS purchases, SUM(paid) AS paid,
-       SUM(cost) AS cost, NULL AS visitors
+SELECT day, segment, product, category, COUNT(*) AS purchases, SUM(pieces) AS pieces,
+       SUM(pieces * pieces) AS pieces_squared, SUM(paid) AS paid, SUM(cost) AS cost,
+       NULL AS visitors
 FROM bought
 WHERE product IN ({chosen})
 GROUP BY day, segment, product, category
 UNION ALL
-SELECT totals.day, totals.segment, NULL, NULL, totals.purchases, totals.paid, totals.cost,
-       {visitors}
+SELECT totals.day, totals.segment, NULL, NULL, totals.purchases, totals.pieces,
+       totals.pieces_squared, totals.paid, totals.cost, {visitors}
 FROM totals JOIN visits ON visits.day = totals.day AND visits.segment = totals.segment
 """
 
@@ -66,7 +74,8 @@ def query_for(
     products: tuple[str, ...] = (),
 ) -> str:
     """The query over a table with a row per purchase. columns: its column for each role. Rows
-    without a payment are left out. train_days: days to fit on, 0 for the first three quarters.
+    without a payment are left out. Pieces are the quantity; a purchase of no whole number of pieces
+    is weighed goods, and one piece. train_days: days to fit on, 0 for the first three quarters.
     products: those to keep; by default all that sell nearly every day."""
     price, cost = "price", "cost"
     amount = {
@@ -74,7 +83,9 @@ def query_for(
         for role in ("price", "cost", "quantity")
         if role in columns
     }
-    pieces = f" * {amount['quantity']}" if "quantity" in columns else ""
+    quantity = amount.get("quantity", "1")
+    times = f" * {quantity}" if "quantity" in columns else ""
+    whole = f"CASE WHEN {quantity} = FLOOR({quantity}) THEN CAST({quantity} AS BIGINT) ELSE 1 END"
     kept = [f"{named(columns[role])} > 0" for role in ("price", "quantity") if role in columns]
     chosen = ", ".join(map(quoted, products)) or "SELECT product FROM steady"
     return QUERY.format(
@@ -83,8 +94,9 @@ def query_for(
         product=_text(columns["product"]),
         category=_label(columns.get("group")),
         customer=_text(columns["customer"]) if "customer" in columns else "NULL",
-        price=amount[price] + pieces,
-        cost=amount[cost] + pieces if cost in amount else "NULL",
+        pieces=whole if "quantity" in columns else "1",
+        price=amount[price] + times,
+        cost=amount[cost] + times if cost in amount else "NULL",
         table=table,
         kept=" AND ".join(kept),
         fitted=f"number <= {train_days}" if train_days else "4 * number <= 3 * all_days + 3",
@@ -96,13 +108,16 @@ def query_for(
 def read_aggregated(path: Path) -> pd.DataFrame:
     """The table that the query makes, from CSV or Parquet: a row for each day, segment and product,
     and one for each day and segment with all products together, whose product is missing. Columns:
-    day, segment, product, category, purchases, paid and cost (money), visitors (customers; missing
-    where there are no customers). Raises `CalibrationError`."""
+    day, segment, product, category, purchases, `PIECES`, paid and cost (money), visitors
+    (customers; missing where there are no customers). Raises `CalibrationError`."""
     with tempfile.TemporaryDirectory() as scratch, database(Path(scratch)) as connection:
         parts = open_parts(path, Path(scratch), connection)
         header = [name.lower() for name in parts[0].header]
-        check_columns({name: name for name in COLUMNS}, header, path)
-        places = {name: f"nullif(trim(c{header.index(name)}), '')" for name in COLUMNS}
+        instead: dict[str, str]
+        instead = {} if set(PIECES) & set(header) else dict.fromkeys(PIECES, "purchases")
+        read = {name: instead.get(name, name) for name in COLUMNS}
+        check_columns(read, header, path)
+        places = {name: f"nullif(trim(c{header.index(own)}), '')" for name, own in read.items()}
         for part in parts:
             if [name.lower() for name in part.header] != header:
                 raise CalibrationError(f"aggregated: {part.path} has other columns than the first")
@@ -129,8 +144,7 @@ def read_aggregated(path: Path) -> pd.DataFrame:
             "python train.py calibrate --print-sql prints the query that makes them"
         )
     table["day"] = table["day"].astype("datetime64[us]")
-    numbers = ["purchases", "paid", "cost", "visitors"]
-    return table.astype(dict.fromkeys(numbers, float))
+    return table.astype(dict.fromkeys(COLUMNS[4:], float))
 
 
 def _check(connection: duckdb.DuckDBPyConnection, path: Path, row: Callable[[int], int]) -> None:

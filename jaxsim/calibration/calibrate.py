@@ -1,13 +1,13 @@
 """From transactions to a scenario: arrivals, tastes, season and noise are fitted, the rest assumed.
 
-One unit of the store is one purchase: a line of a receipt, whatever its number of pieces, at the
-mean price and cost of such lines. Visitors are counted; those who buy none of the products buy
-nothing. Method: moments, and multinomial-logit frequencies with an empirical-Bayes prior. Source:
-this project.
+One unit of the store is one piece where the data tell pieces, else a purchase: a line of a receipt.
+Customers take pieces in batches of the mean and dispersion of the purchases. Visitors are counted;
+those who buy none of the products buy nothing. Method: moments, and multinomial-logit frequencies
+with an empirical-Bayes prior. Source: this project.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from jaxtyping import Bool, Float
 from scipy import special
 
-from jaxsim.calibration import absences
+from jaxsim.calibration import absences, promotions
 from jaxsim.calibration.aggregate import query_for, read_aggregated
 from jaxsim.calibration.columns import NEEDED, CalibrationError, parse_columns
 from jaxsim.calibration.counts import Counts, count, some_days
@@ -117,7 +117,9 @@ def fit(history: History, config: CalibrateConfig, **told: Any) -> Calibration:
     seen = some_days(history.counts, history.whole & fitted_days)
     future = some_days(history.counts, history.whole & ~fitted_days)
     there = absences.present(seen)
-    past = absences.filled(seen, there)
+    usual = promotions.usual_prices(seen)
+    elasticity = promotions.elasticity(seen, there, usual)
+    past = absences.filled(_at_usual_prices(seen, usual, elasticity), there)
     season = weekly_season(past)
     expected = (past.visitors.mean(0) * season.T[past.weekday]).sum(1)
     persistence, market = market_state(past, expected)
@@ -132,41 +134,63 @@ def fit(history: History, config: CalibrateConfig, **told: Any) -> Calibration:
     report = {
         "days left out as gaps": float((~history.whole).sum()),
         "days without a product, all products": float((~there).sum()),
+        "price elasticity": elasticity,
     }
-    return Calibration(scenario, report | hold_out(future, past, fitted.tastes, scenario))
+    effect = promotions.effect(future, usual, elasticity)
+    popularity = seen.purchases.sum((0, 1)) + 0.5
+    return Calibration(
+        scenario, report | hold_out(future, past, effect, popularity, fitted.tastes, scenario)
+    )
 
 
 def hold_out(
-    future: Counts, past: Counts, tastes: Float[np.ndarray, "K N"], scenario: Scenario
+    future: Counts,
+    past: Counts,
+    effect: Float[np.ndarray, "D N"],
+    popularity: Float[np.ndarray, " N"],
+    tastes: Float[np.ndarray, "K N"],
+    scenario: Scenario,
 ) -> dict[str, float]:
     """The days not fitted: log-likelihood per purchase, beside that of popularity alone, and sales
     by product, where it was there, beside those of the scenario with nothing shown and full
-    shelves."""
-    seen = future.purchases.sum(0)
+    shelves. `effect`: what the days' own prices do to sales (`promotions.effect`). `popularity`:
+    purchases of each product on the days fitted, whatever its price."""
     there = absences.present(future)
-    sold = np.where(there, future.purchases.sum(1), np.nan)
-    popularity = past.purchases.sum((0, 1)) + 0.5
-    popularity = popularity / popularity.sum()
-    total = max(seen.sum(), 1.0)
+    sold = np.where(there, future.pieces, np.nan)
+    seen, total = future.purchases.sum(0), max(future.purchases.sum(), 1.0)
+    chances = tastes[None] * effect[:, None, :]
+    chances = chances / chances.sum(-1, keepdims=True)
     real = 7 * np.nanmean(sold, 0)
-    fitted_days = 7 * past.purchases.sum(1).mean(0)
+    fitted_days = 7 * (past.purchases.sum(1) * past.batch).mean(0)
     simulated = daily_sales(scenario, 7 * WEEKS)
     level = 7 * simulated.mean(0)
+    priced = level * np.nanmean(np.where(there, effect, np.nan), 0)
     return {
         "hold-out days": float(len(future.days)),
         "hold-out days without a product": float((~there).sum()),
-        "log-likelihood per purchase": float((seen * np.log(tastes)).sum() / total),
+        "log-likelihood per purchase": float((future.purchases * np.log(chances)).sum() / total),
         "log-likelihood per purchase, popularity only": float(
-            (seen * np.log(popularity)).sum() / total
+            (seen * np.log(popularity / popularity.sum())).sum() / total
         ),
         "weekly sales, real, all products": float(real.sum()),
-        "weekly sales, simulated, all products": float(level.sum()),
-        "correlation over products, hold-out": _correlation(level, real),
+        "weekly sales, simulated, all products": float(priced.sum()),
+        "correlation over products, hold-out": _correlation(priced, real),
         "correlation over products, fitted days": _correlation(level, fitted_days),
-        "daily variance over mean, real, median product": _dispersion(sold),
-        "daily variance over mean, fitted days, median product": _dispersion(past.purchases.sum(1)),
+        "daily variance over mean, real, median product": _dispersion(sold / effect),
+        "daily variance over mean, fitted days, median product": _dispersion(past.pieces),
         "daily variance over mean, simulated, median product": _dispersion(simulated),
     }
+
+
+def _at_usual_prices(counts: Counts, usual: Float[np.ndarray, " N"], elasticity: float) -> Counts:
+    """The counts as if every day had had the usual prices."""
+    effect = promotions.effect(counts, usual, elasticity)
+    return replace(
+        counts,
+        price=usual,
+        purchases=counts.purchases / effect[:, None, :],
+        pieces=counts.pieces / effect,
+    )
 
 
 def _sales(config: CalibrateConfig) -> Sales:
@@ -192,7 +216,9 @@ def _scenario(
     lead, life = (_in_turn(past.groups, each) for each in (config.lead_times, config.shelf_lives))
     limits = {}
     if config.capacity_days > 0:
-        limits["capacity"] = _rounded(config.capacity_days * past.purchases.sum((1, 2)).mean())
+        limits["capacity"] = _rounded(
+            config.capacity_days * (past.purchases.sum(1) @ past.batch).mean()
+        )
         limits["overflow"] = _rounded(config.overflow * past.cost.mean())
     # The market factor e^m has mean exp(variance / 2); arrivals are what came on average.
     drift = np.exp(-0.5 * fitted.market**2 / (1 - fitted.persistence**2))
@@ -217,6 +243,10 @@ def _scenario(
         market_persistence=_rounded(fitted.persistence),
         market_noise=_rounded(fitted.market),
     )
+    if (past.batch > 1).any():
+        batch = _rounded(past.batch)
+        most = np.maximum(batch, _rounded(past.dispersion)).tolist()
+        limits |= {"family": "negative-binomial", "batch": batch, "dispersion": most}
     limits |= {"category": category} if len(set(category)) > 1 else {}
     limits |= {"shelf_life": life, "max_shelf_life": max(life)} if any(life) else {}
     usual = {"name": config.name or config.out.stem, "charge_missed": True}

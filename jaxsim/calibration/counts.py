@@ -1,4 +1,4 @@
-"""Purchases and visitors by day, of the products and segments that a store will have."""
+"""Purchases, pieces and visitors by day, of the products and segments that a store will have."""
 
 from dataclasses import dataclass, replace
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
 
+from jaxsim.calibration.aggregate import PIECES
 from jaxsim.calibration.columns import CalibrationError
 from jaxsim.calibration.settings import CalibrateConfig
 
@@ -15,7 +16,7 @@ MOST_PRODUCTS = 20
 
 @dataclass(frozen=True)
 class Counts:
-    """The data as arrays: D days, K segments, N products. Money is per purchase."""
+    """The data as arrays: D days, K segments, N products. Money is per piece."""
 
     days: pd.DatetimeIndex
     products: list[str]
@@ -25,6 +26,12 @@ class Counts:
     visitors: Float[np.ndarray, "D K"]
     price: Float[np.ndarray, " N"]
     cost: Float[np.ndarray, " N"]
+    pieces: Float[np.ndarray, "D N"]
+    paid: Float[np.ndarray, "D N"]
+    batch: Float[np.ndarray, " N"]
+    """Mean pieces of a purchase."""
+    dispersion: Float[np.ndarray, " N"]
+    """E(B²) / E(B) of the pieces B of a purchase."""
     a_visitor: float = 1.0
     """What was counted a visitor: below 1 where purchases were, for want of customers."""
 
@@ -51,6 +58,11 @@ def count(
     index = pd.MultiIndex.from_product([days, segments, kept.index])
     bought = table[table["product"].isin(kept.index)]
     known = table["visitors"].notna().any()
+    by_day = pd.MultiIndex.from_product([days, kept.index])
+    pieces, paid = (
+        _summed(bought, what, ["day", "product"], by_day).reshape(len(days), len(kept))
+        for what in ("pieces", "paid")
+    )
     purchases = _summed(bought, "purchases", ["day", "segment", "product"], index)
     purchases = purchases.reshape(len(days), len(segments), len(kept))
     visitors = _visitors(table, days, segments) if known else purchases.sum(2) / config.conversion
@@ -63,6 +75,10 @@ def count(
         visitors=visitors,
         price=kept["price"].to_numpy(),
         cost=kept["cost"].to_numpy(),
+        pieces=pieces,
+        paid=paid,
+        batch=(kept["pieces"] / kept["purchases"]).to_numpy(),
+        dispersion=(kept["pieces_squared"] / kept["pieces"]).to_numpy(),
         a_visitor=1.0 if known else config.conversion,
     )
 
@@ -70,16 +86,18 @@ def count(
 def choose_products(history: pd.DataFrame, config: CalibrateConfig) -> pd.DataFrame:
     """The products bought most among those sold on five in six of the days on which the shop sold
     anything, with a sufficient margin, from the groups that sell most of these. Columns: category,
-    price and cost per purchase. Raises `CalibrationError`, also where there is one purchase of
-    each on each day, as in a table of daily totals."""
+    purchases, pieces and the sum of their squares, price and cost per piece. Raises
+    `CalibrationError`, also where there is one purchase of each on each day, as in a table of daily
+    totals."""
     sold = history[history["product"].notna()]
     of_product = sold.groupby("product")
-    goods = of_product[["purchases", "paid", "cost"]].sum()
+    sums: list[str] = ["purchases", *PIECES, "paid", "cost"]
+    goods = of_product[sums].sum()
     goods["days"] = of_product["day"].nunique()
     goods["category"] = _largest_category(sold)
-    goods["price"] = goods["paid"] / goods["purchases"]
+    goods["price"] = goods["paid"] / goods["pieces"]
     known = sold["cost"].notna().any()
-    goods["cost"] = goods["cost"] / goods["purchases"] if known else _at(config.margin, goods)
+    goods["cost"] = goods["cost"] / goods["pieces"] if known else _at(config.margin, goods)
     opened = history["day"].nunique()
     steady = goods[goods["days"] >= opened * 5 / 6]
     if len(steady) and (steady["purchases"] == steady["days"]).all():
@@ -112,6 +130,8 @@ def some_days(counts: Counts, part: Bool[np.ndarray, " D"]) -> Counts:
         counts,
         days=counts.days[part],
         purchases=counts.purchases[part],
+        pieces=counts.pieces[part],
+        paid=counts.paid[part],
         visitors=counts.visitors[part],
     )
 

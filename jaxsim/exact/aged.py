@@ -42,7 +42,9 @@ class AgedTables(Tables):
         """Small: orders of one unit more than a product sells on a usual day."""
         params = self.params
         rates = truncation.highest_rates(params, self.slates)
-        usual = [families.get(params.family).law(rate, 1).median() for rate in rates]
+        family, dispersion = families.get(params.family), params.dispersion.tolist()
+        laws = [family.at(v).law(m, 1) for m, v in zip(rates, dispersion, strict=True)]
+        usual = [law.median() for law in laws]
         most = np.minimum(np.asarray(usual, int) + 1, np.asarray(params.order_cap, int))
         return AgedGrid.of(self.life, tuple(most.tolist()), tuple(params.lead_time.tolist()))
 
@@ -51,6 +53,7 @@ class AgedTables(Tables):
         params, lead_time = self.params, self.params.lead_time
         keeps = params.replace(shelf_life=0 * params.shelf_life)
         truncation.require_solvable(keeps, discount)
+        truncation.require_single_units(params)
         for field, values, right, allowed in (
             ("shelf_life", params.shelf_life, min(self.life) > 0, "1 or more of every product"),
             ("lead_time", lead_time, bool((lead_time > 0).all()), "1 or more"),

@@ -18,11 +18,17 @@ class Grid:
     order: tuple[int, ...]  # largest order in units, by product
     lead_time: tuple[int, ...]  # periods
     remembered: int = 1  # joint slates that customers may remember
+    pack: tuple[int, ...] = ()  # units that orders are multiples of, by product; by default 1
 
     @property
     def products(self) -> int:
         """N."""
         return len(self.on_hand)
+
+    @property
+    def packs(self) -> tuple[int, ...]:
+        """Units that orders are multiples of, by product."""
+        return self.pack or (1,) * self.products
 
     @property
     def stock_shape(self) -> tuple[int, ...]:
@@ -43,7 +49,8 @@ class Grid:
     @property
     def orders(self) -> np.ndarray:
         """Every joint order in units: (Q, N)."""
-        return np.array(list(itertools.product(*(range(most + 1) for most in self.order))))
+        each = zip(self.order, self.packs, strict=True)
+        return np.array(list(itertools.product(*(range(0, most + 1, pack) for most, pack in each))))
 
     @property
     def stocks(self) -> np.ndarray:

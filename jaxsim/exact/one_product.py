@@ -48,7 +48,7 @@ def best_capped_base_stock(params: Params) -> tuple[int, int, float]:
     day = _day(params, most)
     cost = cache(lambda level, cap: _cost(params, day, level, cap))
     start, _ = best_base_stock_level(params)
-    here, moved = (start, math.ceil(float(params.arrivals.sum()))), True
+    here, moved = (start, math.ceil(_mean(params))), True
     while moved:
         level, cap = here
         near = [(level + up, cap + wide) for up in (-1, 0, 1) for wide in (-1, 0, 1)]
@@ -74,7 +74,7 @@ def best_projected_level(params: Params) -> tuple[float, float]:
     day = _day(params, _most(params))
     cost = cache(lambda hundredths: _projected_level_cost(params, day, hundredths / 100))
     level, _ = best_base_stock_level(params)
-    coming = int(params.lead_time[0]) * round(float(params.arrivals.sum()))
+    coming = int(params.lead_time[0]) * round(_mean(params))
     best, moved = 100 * max(level - coming, 1), True
     while moved:
         before, best = best, min((best, best - 100, best + 100), key=cost)
@@ -97,6 +97,11 @@ def expected_on_arrival(
     return expected
 
 
+def _mean(params: Params) -> float:
+    """Units per period where everybody buys."""
+    return float(params.arrivals.sum() * params.batch[0])
+
+
 def _most(params: Params) -> int:
     (most,) = truncation.first_grid(params, joint_slates(params)).on_hand
     return most
@@ -104,6 +109,7 @@ def _most(params: Params) -> int:
 
 def _day(params: Params, most: int) -> Day:
     truncation.require_solvable(params, 1.0)
+    truncation.require_single_units(params)
     grid = Grid((most,), (0,), (most,), (int(params.lead_time[0]),))
     return day_of(joint_slates(params), params, grid)
 

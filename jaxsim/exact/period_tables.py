@@ -84,7 +84,9 @@ def _outcomes(
     state = _state(net, fatigue, params)
     action = Action(order=jnp.zeros(params.products), slate=slate)
     demanded = store.demand(_any_chance(params), state, action, params)
-    asked, mass = _demands(demanded.rates.sum(0), families.get(params.family), shelf)
+    family, products = families.get(params.family), range(params.products)
+    each = [family.at(params.dispersion[product]) for product in products]
+    asked, mass = _demands(demanded.rates.sum(0), each, shelf)
     shift, share = jax.vmap(partial(_spills, state=state, demanded=demanded, params=params))(asked)
     evening = jax.vmap(partial(_evening, state=state, demanded=demanded, params=params), (None, 0))
     ledger, net_after = jax.vmap(evening)(asked, shift)
@@ -97,12 +99,12 @@ def _outcomes(
 
 
 def _demands(
-    rates: Float[Array, " N"], family: Family, shelf: Grid
+    rates: Float[Array, " N"], families: list[Family], shelf: Grid
 ) -> tuple[Float[Array, "D N"], Float[Array, " D"]]:
     """Joint demands and their probabilities. Each product's demands go up to the largest stock; one
     more stands for all beyond, with their conditional mean as its units."""
     units, masses = [], []
-    for rate, most in zip(rates, shelf.stock_shape, strict=True):
+    for rate, family, most in zip(rates, families, shelf.stock_shape, strict=True):
         count = jnp.arange(most)
         beyond, mean_beyond = family.tail(most, rate)
         units.append(jnp.append(count, mean_beyond))
@@ -167,4 +169,8 @@ def _any_chance(params: Params) -> Chance:
     """Chance without effect: what depends on it is summed over exactly."""
     n = params.products
     half, nothing = jnp.full(n, 0.5), jnp.zeros(())
-    return Chance(demand=half, shock=jnp.zeros(n), stall=half, market=nothing, spill=nothing)
+    in_batches = families.get(params.family).in_batches
+    return Chance(
+        demand=half, shock=jnp.zeros(n), stall=half, market=nothing, spill=nothing,
+        batches=jnp.stack([half, half]) if in_batches else None,
+    )  # fmt: skip

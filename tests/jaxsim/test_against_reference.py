@@ -13,7 +13,7 @@ from tests.random_stores import random_action, random_params, random_state
 PERIODS, SLOW_PATHS, FAST_PATHS = 3, 1500, 40_000
 CASES = [
     (27, "poisson", 1), (52, "geometric", 1), (58, "poisson", 1), (162, "poisson", 1),
-    (162, "poisson", 2), (268, "poisson", 2, 3),
+    (162, "poisson", 2), (268, "poisson", 2, 3), (58, "negative-binomial", 2),
 ]  # fmt: skip
 DEVIATIONS = 4.8
 
@@ -98,6 +98,7 @@ def test_the_cases_exercise_what_they_should():
     assert any((p.lead_time == 0).any() for p in stores)
     assert any(p.backlogged.any() for p in stores)
     assert any(not p.backlogged.all() and p.substitution > 0 for p in stores)
+    assert any((p.batch > 1).any() and (p.dispersion > p.batch).any() for p in stores)
     assert any((p.stall > 0).any() for p in stores)
     assert any(bool(p.hide_stockouts & p.charge_missed) and p.penalty.any() for p in stores)
     assert any((p.demand_noise > 0).any() for p in stores)

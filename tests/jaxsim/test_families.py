@@ -96,22 +96,37 @@ def test_a_scenario_file_may_name_it(tmp_path):
     assert all(name in said for name in ("binomial-12", "geometric", "poisson"))
 
 
-@pytest.mark.parametrize("family", [families.POISSON, families.GEOMETRIC, BINOMIAL])
+IN_BATCHES = [families.NEGATIVE_BINOMIAL.at(jnp.float32(v)) for v in (1.5, 6.0)]
+
+
+@pytest.mark.parametrize("family", [families.POISSON, families.GEOMETRIC, BINOMIAL, *IN_BATCHES])
 @pytest.mark.parametrize("mean", [0.3, 4.0])
 def test_the_parts_of_a_family_agree(family, mean):
     """Inverse, mass, tail and law are those of one distribution."""
-    exact, counts = family.law(mean, 1), np.arange(12)
-    np.testing.assert_allclose(np.exp(family.log_mass(counts, mean)), exact.pmf(counts), rtol=2e-4)
+    exact, counts = family.law(mean, 1), jnp.arange(12)
+    mass = np.exp(family.log_mass(counts, jnp.float32(mean)))
+    np.testing.assert_allclose(mass, exact.pmf(np.asarray(counts)), rtol=2e-4)
     for least in (1, 3, 6):
         chance, beyond = family.tail(least, jnp.float32(mean))
         assert chance == pytest.approx(exact.sf(least - 1), rel=1e-3, abs=1e-7)
         conditional = exact.expect(lambda d, n=least: d * (d >= n)) / exact.sf(least - 1)
         assert beyond == pytest.approx(conditional, rel=1e-3)
+    several = family.law(mean, 3)
+    assert (several.mean(), several.var()) == pytest.approx((3 * mean, 3 * exact.var()))
+    if family in IN_BATCHES:
+        return  # three uniforms a draw: see `test_batches.py`
     uniforms = np.float32([0.01, 0.23, 0.5, 0.77, 0.995])
     found = family.inverse(jnp.asarray(uniforms), jnp.float32(mean))
     np.testing.assert_array_equal(found, exact.ppf(uniforms))
-    several = family.law(mean, 3)
-    assert (several.mean(), several.var()) == pytest.approx((3 * mean, 3 * exact.var()))
+
+
+def test_nobody_takes_anything_where_nobody_comes():
+    """A mean of 0 is no division by 0, in batches neither."""
+    for family in (families.POISSON, families.NEGATIVE_BINOMIAL.at(jnp.float32(2.0))):
+        mass = np.exp(family.log_mass(jnp.arange(3), jnp.float32(0.0)))
+        np.testing.assert_allclose(mass, [1.0, 0.0, 0.0], atol=1e-6)
+        assert float(family.tail(1, jnp.float32(0.0))[0]) == 0.0
+        assert family.law(0.0, 2).ppf(0.99) == 0.0
 
 
 def test_a_name_stands_for_one_family():

@@ -13,7 +13,12 @@ from jaxsim.params import Params
 from jaxsim.records import Flows, State
 from tests.random_stores import random_action, random_params, random_state
 
-SIZES = [(1, 1, 1, 1, "poisson"), (4, 3, 2, 3, "poisson"), (6, 2, 3, 4, "geometric", 2, 3)]
+SIZES = [
+    (1, 1, 1, 1, "poisson"),
+    (4, 3, 2, 3, "poisson"),
+    (6, 2, 3, 4, "geometric", 2, 3),
+    (5, 2, 2, 2, "negative-binomial", 2, 2),
+]
 PERIODS = 6
 
 step = jax.jit(store.step)

@@ -209,3 +209,5 @@ def test_a_first_unit_sells_where_a_customer_comes():
     np.testing.assert_allclose(
         slopes.chance_of_one(jnp.asarray(means, jnp.float32)), stats.poisson.sf(0, means), rtol=1e-6
     )
+    found = slopes.chance_of_one(jnp.asarray(means[1:], jnp.float32), jnp.float32(2.5))
+    np.testing.assert_allclose(found, stats.nbinom.sf(0, means[1:] / 1.5, 0.4), rtol=1e-5)

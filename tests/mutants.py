@@ -30,7 +30,9 @@ TESTS = {
     ],
     "agents/learning/timescales.py": ["tests/agents/learning/test_timescales.py"],
     "agents/learning/ppo.py": ["tests/agents/learning/test_ppo.py"],
-    "agents/learning/critic.py": ["tests/agents/learning/test_trainer.py"],
+    "agents/learning/critic.py": [
+        "tests/agents/learning/test_critic.py", "tests/agents/learning/test_trainer.py",
+    ],
     "agents/learning/path.py": ["tests/agents/learning/test_path.py"],
 }  # fmt: skip
 """The files that are changed, and the tests that should notice, quickest first."""

@@ -8,12 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from agents.learning import path, values
+from agents.learning import path, rewards, values
 from agents.learning.config import TrainConfig
 from agents.learning.iteration import iterate
 from agents.learning.trainer import Trainer
 from agents.policies.heuristics import HeuristicParams
+from jaxsim import store
 from jaxsim.scenarios import get
+from tests.random_stores import random_action, random_params, random_state
 from tests.trees import same
 
 HEURISTIC = HeuristicParams(recommender="margin", safety=1.0, fractile=0.5)
@@ -27,6 +29,14 @@ def trainer_of(**settings):
 
 def started(trainer, params):
     return jax.jit(Trainer.init)(trainer, jax.random.key(0), params)
+
+
+def wild(tree):
+    """Weights away from their start, where all that a network says is 0."""
+    noise = np.random.default_rng(0)
+    return jax.tree.map(
+        lambda leaf: leaf + 0.2 * jnp.float32(noise.standard_normal(leaf.shape)), tree
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +55,142 @@ def once():
     """An iteration that refuses to be compiled a second time."""
     yield jax.jit(chex.assert_max_traces(iterate, n=1))
     chex.clear_trace_counter()
+
+
+def test_goodwill_alone_is_stirred_and_only_where_stores_have_any(pair):
+    trainer = trainer_of(fresh_share=1.0)
+    states = started(trainer, pair).states
+    assert same(path._stirred(trainer, jax.random.key(0), states, pair), states)
+    loyal = pair.replace(goodwill_rate=jnp.float32(0.02), goodwill_target=jnp.float32(0.95))
+    stirred = path._stirred(trainer, jax.random.key(0), states, loyal)
+    assert (stirred.goodwill != states.goodwill).all()
+    assert same(stirred.replace(goodwill=states.goodwill), states)
+
+
+def test_goodwill_is_given_anew_to_a_share_of_stores_anywhere_between_bounds(pair):
+    """The store's own bounds, where they are narrower than the usual ones."""
+    stores = 4096
+    trainer = trainer_of(stores=stores, fresh_share=0.3)
+    states = jax.vmap(lambda _: random_state(0, pair))(jnp.arange(stores))
+    states = states.replace(goodwill=jnp.full((stores, pair.segments), 0.1))
+    loyal = pair.replace(goodwill_rate=jnp.float32(0.02))
+    for bounds, (low, high) in (((0.0, 2.0), (0.7, 1.5)), ((0.8, 1.2), (0.8, 1.2))):
+        floor, ceiling = map(jnp.float32, bounds)
+        bounded = loyal.replace(goodwill_floor=floor, goodwill_ceiling=ceiling)
+        after = path._stirred(trainer, jax.random.key(0), states, bounded).goodwill
+        after = np.asarray(after, float)
+        fresh = after[(after != states.goodwill).any(-1)]
+        assert len(fresh) / stores == pytest.approx(0.3, abs=0.03)
+        assert low <= fresh.min() < low + 0.01 < high - 0.01 < fresh.max() <= high
+        assert fresh.mean() == pytest.approx((low + high) / 2, abs=0.02)
+        assert abs(np.corrcoef(fresh.T)[0, 1]) < 0.1
+
+
+def test_the_temperature_falls_geometrically_to_its_end_and_stays(mtma):
+    trainer = trainer_of(iterations=20, temperature=0.5, temperature_end=0.02)
+    now = [
+        float(path.temperature(trainer, mtma[1].replace(iteration=jnp.int32(done))))
+        for done in (0, 10, 20, 60)
+    ]
+    assert now == pytest.approx([0.5, 0.1, 0.02, 0.02])
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    """A period of a store of three products."""
+    params = random_params(2, 3, 2, 2, 2)
+    step = jax.jit(store.step)
+    _, flows = step(jax.random.key(0), random_state(2, params), random_action(2, params), params)
+    return params, flows
+
+
+@pytest.mark.parametrize("regime", ["mtma", "silo", "priced"])
+def test_each_critic_is_given_the_reward_of_its_department(ledger, regime):
+    """Of the whole store, in units of `money_scale`: profit, own KPIs mixed with profit, or the
+    margin over what stock is charged."""
+    params, flows = ledger
+    prices = params.cost + jnp.array([0.5, -0.25, 1.0])
+    trainer = trainer_of(regime=regime, kpi_mix=0.3)
+    profit = np.asarray(store.profit_on_sale(flows, params)).sum()
+    orders = np.asarray(rewards.replenishment_kpi(flows, params)).sum()
+    slates = np.asarray(rewards.recommendation_kpi(flows, params)).sum()
+    expected = {
+        "mtma": [profit],
+        "silo": [0.3 * orders + 0.7 * profit, 0.3 * slates + 0.7 * profit],
+        "priced": [profit, np.asarray(rewards.charged_margin(flows, prices, params)).sum()],
+    }
+    found = path._rewards(trainer, flows, prices, params) * rewards.money_scale(params)
+    np.testing.assert_allclose(found, expected[regime], rtol=1e-5)
+
+
+def test_prices_follow_what_a_unit_is_worth_in_the_periods_that_are_learned_from(pair, mtma):
+    """A twentieth of the way; where that is no number, they stay."""
+    trainer, prices = trainer_of(regime="priced", horizon=4, tail=1), np.array([3.0, 8.0])
+    before = mtma[1].replace(prices=jnp.asarray(prices, jnp.float32))
+    of_stock = np.array([[0.1, 0.2], [0.3, -0.4], [0.5, np.inf], [100.0, 100.0]], np.float32)
+    found = path._prices(trainer, before, jnp.asarray(of_stock), pair)
+    worth = float(pair.cost[0]) + 0.9 * float(rewards.money_scale(pair))
+    np.testing.assert_allclose(found, [0.95 * 3.0 + 0.05 * worth, 8.0], rtol=1e-6)
+
+
+def test_averaged_weights_are_plain_means_first_and_running_means_later(mtma):
+    """The mean of four iterations where the step size is a quarter; the fifth counts a quarter."""
+    hyperparams, now = trainer_of(averaging=0.25).hyperparams, mtma[1]
+    learned = np.array([[3.0, -1.0], [5.0, 2.0], [-4.0, 0.0], [8.0, 7.0], [1.0, 1.0]])
+    now, seen = now.replace(averaged={"replenishment": jnp.zeros(2)}), []
+    for iteration, weights in enumerate(learned):
+        now = now.replace(replenishment=jnp.asarray(weights), iteration=jnp.int32(iteration))
+        now = now.replace(averaged=path._averaged(hyperparams, now))
+        seen.append(now.averaged["replenishment"])
+    plain = [learned[:count].mean(0) for count in (1, 2, 3, 4)]
+    np.testing.assert_allclose(seen, [*plain, 0.75 * plain[-1] + 0.25 * learned[4]], rtol=1e-5)
+
+
+def test_the_length_of_a_slope_is_that_of_all_its_numbers():
+    assert float(path._norm({"one": jnp.array([[3.0, 0.0]]), "two": jnp.array(-4.0)})) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("explained", "counts"), [(-3.0, 0.0), (0.3, 0.0), (0.5, 0.0), (0.75, 0.5), (1.0, 1.0)]
+)
+def test_a_critic_counts_as_far_as_it_explains_more_than_half(explained, counts):
+    assert float(values.weight(jnp.float32(explained))) == pytest.approx(counts)
+
+
+def test_slates_drawn_without_luck_are_those_of_departments_in_use(pair, mtma):
+    """At a temperature near 0 a path is what both departments do, and its worth their profit in
+    the ledger, for each period that is learned from."""
+    trainer = trainer_of(temperature=1e-6, temperature_end=1e-6)
+    static, key = trainer.static, jax.random.key(8)
+    start = mtma[1].replace(
+        replenishment=wild(mtma[1].replenishment), recommendation=wild(mtma[1].recommendation)
+    )
+    worth, _, _, walked = SLOPES(trainer, start, key, pair)
+    departments = trainer.exploring(start)
+
+    @jax.jit
+    @jax.vmap
+    def day(key, memories, state):
+        action, memories = departments.act(key, memories, state, pair)
+        state, flows = store.step(key, state, action, pair)
+        return memories, state, flows
+
+    memories, states, days = start.memories, start.states, []
+    for period_key in jax.random.split(key, static.horizon):
+        customers, _ = jax.random.split(period_key)
+        keys = static.shards.own_keys(customers, static.stores)
+        memories, states, flows = day(keys, memories, states)
+        days.append(flows)
+    for found, expected in (
+        (walked.states.on_hand, states.on_hand),
+        (walked.states.pipeline, states.pipeline),
+        (walked.periods.profit, [each.profit.sum(-1) for each in days]),
+        (walked.periods.asked, [each.wanted.sum(-1) for each in days]),
+        (walked.periods.served, [each.served.sum(-1) for each in days]),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    earned = sum(float(store.profit_on_sale(each, pair).sum(-1).mean()) for each in days)
+    assert float(worth) == pytest.approx(earned / float(rewards.money_scale(pair)) / 9, rel=1e-4)
 
 
 def test_iterations_compile_once_and_repeat_exactly(pair, mtma, once):
@@ -152,38 +298,17 @@ def test_decisions_of_the_tail_are_not_learned_from(pair, mtma):
     assert not same(everything, first)
 
 
-@pytest.mark.parametrize(
-    ("explained", "counts"), [(-3.0, 0.0), (0.3, 0.0), (0.5, 0.0), (0.75, 0.5), (1.0, 1.0)]
-)
-def test_a_critic_counts_as_far_as_it_explains_more_than_half(explained, counts):
-    assert float(values.weight(jnp.float32(explained))) == pytest.approx(counts)
-
-
 def test_a_critic_that_explains_nothing_leaves_the_slope_alone(pair, mtma):
     trainer, train_state = mtma
-    noise = np.random.default_rng(0)
-    wild = jax.tree.map(
-        lambda leaf: leaf + 0.2 * jnp.float32(noise.standard_normal(leaf.shape)),
-        train_state.targets,
-    )
-    key = jax.random.key(4)
-    _, quiet, _, _ = SLOPES(trainer, train_state, key, pair)
-    _, still, _, _ = SLOPES(trainer, train_state.replace(targets=wild), key, pair)
+    strange, key = train_state.replace(targets=wild(train_state.targets)), jax.random.key(4)
+    plain, quiet, _, _ = SLOPES(trainer, train_state, key, pair)
+    _, still, _, _ = SLOPES(trainer, strange, key, pair)
     assert same(quiet, still)
-    trusted = train_state.replace(
-        targets=wild, explained=(jnp.float32(1.0),), average=(jnp.float32(1.0),)
-    )
-    assert not same(quiet, SLOPES(trainer, trusted, key, pair)[1])
-
-
-def test_goodwill_alone_is_stirred_and_only_where_stores_have_any(pair):
-    trainer = trainer_of(fresh_share=1.0)
-    states = started(trainer, pair).states
-    assert same(path._stirred(trainer, jax.random.key(0), states, pair), states)
-    loyal = pair.replace(goodwill_rate=jnp.float32(0.02), goodwill_target=jnp.float32(0.95))
-    stirred = path._stirred(trainer, jax.random.key(0), states, loyal)
-    assert (stirred.goodwill != states.goodwill).all()
-    assert same(stirred.replace(goodwill=states.goodwill), states)
+    trusted = strange.replace(explained=(jnp.float32(1.0),), average=(jnp.float32(1.0),))
+    worth, moved, _, walked = SLOPES(trainer, trusted, key, pair)
+    assert not same(quiet, moved)
+    (beyond,) = jax.jit(values.at_the_end)(trainer, trusted, walked.states, pair)
+    assert float(worth - plain) == pytest.approx(float(beyond) / 9, rel=1e-3)  # 12 less 3 periods
 
 
 def test_a_slope_climbs_from_a_bad_start(pair, once):

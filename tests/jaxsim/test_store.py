@@ -288,3 +288,33 @@ def test_two_stores_side_by_side_are_one_store_of_two_categories(hidden):
     for name, leaf in joined([each for each, _ in apart], of_state).items():
         np.testing.assert_allclose(getattr(after, name), leaf, rtol=1e-5, atol=1e-5, err_msg=name)
     assert flows.substituted[:3].sum() > 0 and flows.substituted[3:].sum() > 0
+
+
+@pytest.mark.parametrize(("products", "life"), [(1, 0), (2, 0), (3, 4)])
+def test_all_that_is_drawn_in_a_period_is_drawn_apart(products, life):
+    """No two numbers of a chance, also of the next period's, have anything in common."""
+    params = random_params(0, products, 2, 1, 2, max_shelf_life=life)
+    keys = jax.random.split(jax.random.key(0), 20_000)
+    chances = jax.jit(jax.vmap(lambda key: store.draw(key, params)))(keys)
+    leaves = [np.asarray(leaf, float).reshape(len(keys), -1) for leaf in jax.tree.leaves(chances)]
+    drawn = np.concatenate(leaves, -1)
+    assert drawn.shape[1] >= (4 if life else 3) * products + 2
+    drawn = np.concatenate([drawn[1:], drawn[:-1]], -1)
+    correlation = np.corrcoef(drawn.T) - np.eye(drawn.shape[1])
+    assert np.abs(correlation).max() < 5 / np.sqrt(len(keys))
+
+
+def test_a_hidden_product_would_be_asked_for_as_often_as_if_it_alone_came_back():
+    """What its first unit is worth depends on it (`jaxsim.slopes`)."""
+    key, state, action, params = one(6)
+    params = params.replace(hide_stockouts=jnp.array(True), demand_noise=jnp.full(4, 0.5))
+    state = state.replace(on_hand=jnp.array([0.0, 3.0, 0.0, 5.0]))
+    chance = store.draw(key, params)
+    shock = np.exp(0.5 * np.asarray(chance.shock, float) - 0.125)
+    found = store.demand(chance, state, action, params)
+    for product in (0, 2):
+        back = state.replace(on_hand=state.on_hand.at[product].set(1.0))
+        rates = store.demand(chance, back, action, params).rates[:, product]
+        np.testing.assert_allclose(found.on_offer[:, product], rates * shock[product], rtol=1e-5)
+    np.testing.assert_array_equal(found.on_offer[:, 1::2], found.rates[:, 1::2])
+    np.testing.assert_array_equal(found.rates[:, ::2], 0)

@@ -47,6 +47,8 @@ def test_every_field_offered_can_be_set(field):
         "review": "2",
         "lead_time": "1",
         "pack": "6",
+        "batch": "1",
+        "dispersion": "1",
         "charge_missed": "false",
         "slow_exponent": "0.9",
         "fast_exponent": "0.6",

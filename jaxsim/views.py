@@ -95,7 +95,7 @@ def replenishment_view(state: State, params: Params, sees_attention: bool = True
         jnp.log(params.review.astype(jnp.float32)),
         due,
         params.stall * 4.0,
-        params.demand_noise + jnp.sqrt((params.dispersion - 1.0) / day),
+        params.demand_noise + _spread_of_batches(day, params),
         *_expiry_columns(state, params),
     ]
     return View(
@@ -172,6 +172,13 @@ def critic_view(state: State, params: Params) -> View:
     seen = joint_view(state, params)
     hidden = jnp.stack([4.0 * state.market, jnp.log(state.goodwill + 0.01).mean()])
     return seen.replace(store=jnp.concatenate([seen.store, hidden]))
+
+
+def _spread_of_batches(day: Float[Array, " N"], params: Params) -> Float[Array, " N"]:
+    """What batches add to the relative deviation of a day's demand; a root of 0 has no slope."""
+    several = params.dispersion > 1
+    root = jnp.sqrt(jnp.where(several, (params.dispersion - 1.0) / day, 1.0))
+    return jnp.where(several, root, 0.0)
 
 
 def _pipeline_columns(state: State, params: Params) -> list[Float[Array, " N"]]:

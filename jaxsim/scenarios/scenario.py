@@ -32,7 +32,7 @@ Utility = Annotated[float, Field(ge=-30, le=30, allow_inf_nan=False)]
 Lift = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 Periods = Annotated[int, Field(ge=0, le=64, strict=True)]
 Pack = Annotated[int, Field(ge=1, le=100_000, strict=True)]
-Batch = Annotated[float, Field(ge=1, le=10_000, allow_inf_nan=False)]
+Batch = Annotated[float, Field(ge=1, le=100_000, allow_inf_nan=False)]
 Review = Annotated[int, Field(ge=1, le=365, strict=True)]
 
 PRODUCT_FIELDS = (

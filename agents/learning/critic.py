@@ -13,6 +13,7 @@ from flax import struct
 from jaxtyping import Array, Float
 
 from agents.learning.networks import Critic
+from agents.learning.rewards import demand_spread
 from agents.learning.settings import Hyperparams, StaticConfig
 from jaxsim import sampling
 from jaxsim.params import Params
@@ -63,10 +64,7 @@ def chance_columns(chance: Chance) -> Float[Array, "N E"]:
 
 def decision_columns(flows: Flows, params: Params) -> Float[Array, "N D"]:
     """What was decided, by product: attention, and the order in units of mean demand's spread."""
-    level = params.arrivals.sum() * params.batch.mean() / params.products
-    return jnp.stack(
-        [flows.attention, flows.ordered / jnp.sqrt(params.dispersion.mean() * level + 1.0)], -1
-    )
+    return jnp.stack([flows.attention, flows.ordered / demand_spread(params)], -1)
 
 
 def _others(scores: Float[Array, " N"]) -> Float[Array, " N"]:

@@ -10,8 +10,13 @@ from jaxsim.records import Flows
 def money_scale(params: Params) -> Float[Array, ""]:
     """What a standard deviation of one product's daily demand is worth: the unit of rewards."""
     at_stake = params.price - params.cost + params.penalty + params.holding
+    return at_stake.mean() * demand_spread(params) + 1e-6
+
+
+def demand_spread(params: Params) -> Float[Array, ""]:
+    """Standard deviation of a product's daily demand, were all in demand alike, in units."""
     level = params.arrivals.sum() * params.batch.mean() / params.products
-    return at_stake.mean() * jnp.sqrt(params.dispersion.mean() * level + 1.0) + 1e-6
+    return jnp.sqrt(params.dispersion.mean() * level + 1.0)
 
 
 def recommendation_kpi(flows: Flows, params: Params) -> Float[Array, "*batch N"]:

@@ -1,7 +1,8 @@
 """What reading a shop's transactions takes: `python -m benchmarks.reading`.
 
-Files of made-up receipts, as CSV, are aggregated as `calibrate` does, each in a process of its own:
-seconds of processor time, and the most memory that the process had. Writes reading.json.
+Files of made-up receipts over a year, as CSV, are aggregated as `calibrate` does, each in a process
+of its own: seconds of processor time, and the most memory that the process had. The shop has 5,000
+products that sell as 1 over their rank, 200,000 customers and 2,000 prices. Writes reading.json.
 """
 
 import multiprocessing
@@ -26,13 +27,16 @@ ROLES = (
 RECEIPTS = """
 COPY (
     SELECT DATE '2024-01-01' + CAST(hash(row) % 365 AS INTEGER) AS day,
-        printf('%06d', CAST(hash(row + 1) % 5000 AS INTEGER)) AS sku,
+        printf('%06d', rank) AS sku,
         round(0.5 + (hash(row + 2) % 2000) / 100, 2) AS price,
         1 + hash(row + 3) % 3 AS pieces,
         hash(row + 4) % 200000 AS card,
         ['18-30', '31-50', '51-70'][1 + CAST(hash(row + 5) % 3 AS INTEGER)] AS age,
-        printf('shelf %d', CAST(hash(row + 1) % 5000 AS INTEGER) % 40) AS shelf
-    FROM range({rows}) AS numbers(row)
+        printf('shelf %d', rank % 40) AS shelf
+    FROM (
+        SELECT row, CAST(pow(5000, hash(row + 1) % 1000003 / 1000003) AS INTEGER) AS rank
+        FROM range({rows}) AS numbers(row)
+    )
 ) TO '{path}'
 """
 

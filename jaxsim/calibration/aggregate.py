@@ -72,11 +72,13 @@ def query_for(
     table: str = "transactions",
     train_days: int = 0,
     products: tuple[str, ...] = (),
+    clean: bool = False,
 ) -> str:
     """The query over a table with a row per purchase. columns: its column for each role. Rows
     without a payment are left out. Pieces are the quantity; a purchase of no whole number of pieces
     is weighed goods, and one piece. train_days: days to fit on, 0 for the first three quarters.
-    products: those to keep; by default all that sell nearly every day."""
+    products: those to keep; by default all that sell nearly every day. clean: names are texts
+    without blanks around them already."""
     price, cost = "price", "cost"
     amount = {
         role: f"CAST({named(columns[role])} AS DECIMAL(18, 6))"
@@ -90,10 +92,10 @@ def query_for(
     chosen = ", ".join(map(quoted, products)) or "SELECT product FROM steady"
     return QUERY.format(
         date=f"CAST({named(columns['date'])} AS DATE)",
-        segment=_label(columns.get("segment")),
-        product=_text(columns["product"]),
-        category=_label(columns.get("group")),
-        customer=_text(columns["customer"]) if "customer" in columns else "NULL",
+        segment=_label(columns.get("segment"), clean),
+        product=_text(columns["product"], clean),
+        category=_label(columns.get("group"), clean),
+        customer=_text(columns["customer"], clean) if "customer" in columns else "NULL",
         pieces=whole if "quantity" in columns else "1",
         price=amount[price] + times,
         cost=amount[cost] + times if cost in amount else "NULL",
@@ -130,14 +132,15 @@ def read_aggregated(path: Path) -> pd.DataFrame:
         union = " UNION ALL ".join(f"({part.query})" for part in parts)
         try:
             connection.execute(
-                f"CREATE TABLE ready AS SELECT {', '.join(cells + given)} FROM ({union})"
+                f"CREATE TEMP TABLE ready AS SELECT {', '.join(cells + given)} FROM ({union})"
             )
         except duckdb.InvalidInputException as error:
             why = first_line(error)
             raise CalibrationError(f"aggregated: {path} cannot be read ({why})") from None
         _check(connection, path, parts[0].row)
         kept = ", ".join(COLUMNS)
-        table = connection.sql(f"SELECT {kept} FROM ready ORDER BY ALL").df()
+        sorted_rows = connection.sql(f"SELECT {kept} FROM ready ORDER BY ALL").to_arrow_table()
+    table = sorted_rows.to_pandas(date_as_object=False)
     if table["product"].notna().all():
         raise CalibrationError(
             f"aggregated: {path} needs a row without a product for each day and segment; "
@@ -163,10 +166,13 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, row: Callable[[int
             )
 
 
-def _text(column: str) -> str:
-    return f"TRIM(CAST({named(column)} AS VARCHAR))"
+def _text(column: str, clean: bool) -> str:
+    return named(column) if clean else f"TRIM(CAST({named(column)} AS VARCHAR))"
 
 
-def _label(column: str | None) -> str:
+def _label(column: str | None, clean: bool) -> str:
     """A segment or a category: `unknown` in an empty cell, `all` where there is no column."""
-    return "'all'" if column is None else f"COALESCE(NULLIF({_text(column)}, ''), 'unknown')"
+    if column is None:
+        return "'all'"
+    text = named(column) if clean else f"NULLIF({_text(column, clean)}, '')"
+    return f"COALESCE({text}, 'unknown')"

@@ -1,9 +1,12 @@
 """One shop's files in a database: text cells, and what is made of each column.
 
-A reader is used in this order: `load`, `dates`, `names`, `amounts`, `typed`. Each raises
-`CalibrationError`, with the file, the column, the value and its row.
+A long column has few different texts: each is trimmed, looked at and read once, in a table of its
+own, and the rows are joined with what was made of it. A reader is used in this order: `load`,
+`dates`, `amounts`, `typed`, `names`. Each raises `CalibrationError`, with the file, the column, the
+value and its row.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,7 +25,7 @@ from jaxsim.calibration.amounts import (
     amount_sql,
     evidence,
 )
-from jaxsim.calibration.columns import CalibrationError
+from jaxsim.calibration.columns import NEEDED, CalibrationError
 from jaxsim.calibration.days import TIME_OF_DAY, DateOrder, Unclear, read_days
 from jaxsim.calibration.source import Part, first_line
 from jaxsim.errors import printable
@@ -36,7 +39,6 @@ MISSING = {
 MOST_DAYS = 200_000
 """Different texts of days in a column of dates."""
 BLANKS = "' ' || chr(9) || chr(10) || chr(13) || chr(160) || chr(8239) || chr(65279)"
-FILLED = "(date IS NOT NULL OR product IS NOT NULL OR price IS NOT NULL)"
 COUNTED = "[0-9]+([.,][0-9]*)?"
 SECONDS = (1, 10**3, 10**6, 10**9)
 OFFSET = "[0-9]:[0-9].*(Z|[+-][0-9]{2}:?[0-9]{2})$"
@@ -52,7 +54,9 @@ class Said(NamedTuple):
 
 @dataclass
 class Reader:
-    """A connection whose table `texts` has the shop's columns by role, as text."""
+    """A connection whose table `texts` has the shop's columns by role, as text, and for each role a
+    table `ROLE_texts`: each different cell (`raw`), trimmed (`text`; NULL where empty), and the
+    first row that has it (`row`)."""
 
     connection: duckdb.DuckDBPyConnection
     parts: list[Part]
@@ -60,29 +64,38 @@ class Reader:
     """The file's column for each role that is used."""
     path: Path
     """What the user named."""
-    days: str = ""
-    """SQL of the text whose day is in the table `day_of`."""
+    starts: list[int] = field(default_factory=list)
+    """The first row of each part."""
     signs: dict[str, str] = field(default_factory=dict)
     """The decimal sign of each column of amounts."""
 
     def load(self) -> None:
-        """Fills `texts`: a row for each row of the files, in their order; empty cells are NULL."""
+        """Fills `texts`, with a row for each row of the files in their order, and each role's."""
         roles = ", ".join(f'"{role}" VARCHAR' for role in self.columns)
-        self.connection.execute(f"CREATE TABLE texts (part INTEGER, spare VARCHAR, {roles})")
-        for number, part in enumerate(self.parts):
+        self.connection.execute(f"CREATE TEMP TABLE texts (spare VARCHAR, {roles})")
+        for part in self.parts:
+            self.starts.append(self._one("SELECT count(*) FROM texts"))
             cells = [f"c{part.header.index(column)}" for column in self.columns.values()]
-            trimmed = [f"nullif(trim({cell}, {BLANKS}), '')" for cell in ("spare", *cells)]
             try:
                 self.connection.execute(
-                    f"INSERT INTO texts SELECT {number}, {', '.join(trimmed)} FROM ({part.query})"
+                    f"INSERT INTO texts SELECT spare, {', '.join(cells)} FROM ({part.query})"
                 )
             except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
                 raise CalibrationError(
                     f"transactions: {part.path} cannot be read ({first_line(error)})"
                 ) from None
-        if not self._one(f"SELECT count(*) FROM texts WHERE {FILLED}"):
+        for role in self.columns:
+            self.connection.execute(
+                f"CREATE TEMP TABLE {role}_texts AS SELECT raw, {_trimmed('raw')} AS text, row "
+                f'FROM (SELECT "{role}" AS raw, min(rowid) AS row FROM texts GROUP BY 1)'
+            )
+        filled = " + ".join(f"(SELECT count(text) FROM {role}_texts)" for role in NEEDED)
+        if not self._one(f"SELECT {filled}"):
             raise CalibrationError(f"{self.path}: has no rows")
-        if found := self._first("SELECT rowid, spare FROM texts WHERE spare IS NOT NULL"):
+        beyond = _trimmed("spare")
+        if found := self._first(
+            f"SELECT rowid AS row, {beyond} FROM texts WHERE {beyond} IS NOT NULL"
+        ):
             part, row = self._place(found[0])
             raise CalibrationError(
                 f"{part.path}: row {row} has more cells than the header, {shown(found[1])} beyond "
@@ -90,12 +103,11 @@ class Reader:
             )
 
     def dates(self, order: DateOrder | None, first_day: date | None) -> Said:
-        """Finds the day of each text, in the table `day_of`."""
-        self._refuse_empty("date", "a date")
-        self.days = self._day_text()
+        """Finds the day of each text, in the table `date_values`."""
+        day_text = self._day_text()
         seen = self.connection.sql(
-            f"SELECT {self.days} AS day_text, arg_min(date, rowid), min(rowid) FROM texts "
-            f"WHERE {FILLED} GROUP BY 1 ORDER BY 3 LIMIT {MOST_DAYS}"
+            f"SELECT {day_text} AS day_text, arg_min(text, row), min(row) FROM date_texts "
+            f"WHERE text IS NOT NULL GROUP BY 1 ORDER BY 3 LIMIT {MOST_DAYS}"
         ).fetchall()
         try:
             read = read_days((text for text, *_ in seen), order, first_day)
@@ -108,41 +120,21 @@ class Reader:
                 self._refuse("date", example, row, "dates, such as 2024-03-01")
         of = pa.table({"day_text": list(read.of), "day": list(read.of.values())})
         self.connection.register("days_read", of)
-        self.connection.execute("CREATE TABLE day_of AS SELECT day_text, day FROM days_read")
-        offsets = self._one(f"SELECT bool_or(regexp_matches(date, '{OFFSET}')) FROM texts")
+        self.connection.execute(
+            "CREATE TEMP TABLE date_values AS SELECT raw, day AS value "
+            f"FROM date_texts JOIN days_read ON day_text = {day_text}"
+        )
+        offsets = self._one(f"SELECT bool_or(regexp_matches(text, '{OFFSET}')) FROM date_texts")
         clock = ", days as on each row's own clock" if offsets else ""
         return Said("date", self.columns["date"], f"{read.what}{clock}")
 
-    def names(self, given: bool) -> list[Said]:
-        """Looks for empty names. Customers in a column that nobody named (not `given`) are left out
-        where some are missing."""
-        said = []
-        self._refuse_empty("product", "a name or number")
-        if "customer" in self.columns:
-            empty = self._one(f"SELECT count(*) FROM texts WHERE {FILLED} AND customer IS NULL")
-            if empty and not given:
-                column = self.columns.pop("customer")
-                said.append(Said("customer", column, f"not used: empty in {_rows(empty)}"))
-            else:
-                self._refuse_empty("customer", "a name or number")
-        for role in NAMES:
-            if role in self.columns:
-                number = self._one(
-                    f'SELECT count(*) FROM (SELECT DISTINCT "{role}" FROM texts WHERE {FILLED})'
-                )
-                said.append(Said(role, self.columns[role], f"text, {number:,} different"))
-        told = {line.what for line in said} | set(self.columns)
-        return said + [Said(role, "", found) for role, found in MISSING.items() if role not in told]
-
     def amounts(self, decimal: Decimal | None) -> None:
-        """Decides on the decimal sign of each column of amounts."""
+        """Decides on the decimal sign of each column of amounts, and reads them: `ROLE_values`."""
         found = {}
         for role in [role for role in AMOUNTS if role in self.columns]:
-            self._refuse_empty(role, "numbers from 0")
-            column = f'"{role}"'
             shapes = self.connection.sql(
-                f"SELECT arg_min({column}, rowid), min(rowid) FROM texts "
-                f"WHERE {column} IS NOT NULL GROUP BY {SHAPE.format(column)} ORDER BY 2 LIMIT 10000"
+                f"SELECT arg_min(text, row), min(row) FROM {role}_texts "
+                f"WHERE text IS NOT NULL GROUP BY {SHAPE.format('text')} ORDER BY 2 LIMIT 10000"
             ).fetchall()
             found[role] = evidence(Seen(*shape) for shape in shapes)
             if wrong := found[role].wrong:
@@ -150,25 +142,43 @@ class Reader:
         everywhere = {sign for each in found.values() for sign in each.by_sign}
         for role, each in found.items():
             self.signs[role] = self._sign(role, each, decimal, everywhere)
+            self.connection.execute(
+                f"CREATE TEMP TABLE {role}_values AS SELECT raw, text, row, "
+                f"{amount_sql('text', self.signs[role])} AS value FROM {role}_texts "
+                "WHERE text IS NOT NULL"
+            )
+            wrong = f"value IS NULL OR NOT abs(value) <= {MOST}"
+            if beyond := self._first(f"SELECT row, text FROM {role}_values WHERE {wrong}"):
+                self._refuse(role, beyond[1], beyond[0], f"numbers from 0 to {MOST:,.0f}")
 
     def typed(self) -> list[Said]:
-        """Makes the table `typed`, with dates and numbers, and says how many rows there are and
-        which have no payment."""
-        numbers = {role: amount_sql(f'"{role}"', sign) for role, sign in self.signs.items()}
-        names = [f'"{role}"' for role in NAMES if role in self.columns]
-        cells = [f'{sql} AS "{role}"' for role, sql in numbers.items()]
+        """Makes the table `typed` of the rows that are not blank, with dates, numbers, names as
+        texts, and customers told apart by the first row that has them. Says how many rows there are
+        and which have no payment."""
+        for role in [role for role in NAMES if role in self.columns]:
+            value = "min(row) OVER (PARTITION BY text)" if role == "customer" else "text"
+            self.connection.execute(
+                f"CREATE TEMP VIEW {role}_values AS SELECT raw, {value} AS value "
+                f"FROM {role}_texts WHERE text IS NOT NULL"
+            )
+        cells = [f'{role}_values.value AS "{role}"' for role in self.columns]
+        joins = [
+            f'LEFT JOIN {role}_values ON {role}_values.raw = texts."{role}"'
+            for role in self.columns
+        ]
+        filled = " OR ".join(f"{role}_values.value IS NOT NULL" for role in NEEDED)
         self.connection.execute(
-            f"CREATE TABLE typed AS SELECT texts.rowid AS row, day AS date, "
-            f"{', '.join(names + cells)} FROM texts JOIN day_of ON day_text = {self.days} "
-            f"WHERE {FILLED}"
+            f"CREATE TEMP TABLE typed AS SELECT texts.rowid AS row, {', '.join(cells)} "
+            f"FROM texts {' '.join(joins)} WHERE {filled}"
         )
-        for role in numbers:
-            wrong = f'"{role}" IS NULL OR NOT abs("{role}") <= {MOST}'
-            self._refuse_first(role, wrong, f"numbers from 0 to {MOST:,.0f}")
-        signed = [f'"{role}"' for role in numbers if role != "cost"]
+        numbers = [f'"{role}"' for role in self.signs]
+        self._refuse_empty("date", "a date")
+        for role in self.signs:
+            self._refuse_empty(role, "numbers from 0")
+        signed = [number for number in numbers if number != '"cost"']
         paid = " AND ".join(f"{role} > 0" for role in signed)
-        if "cost" in numbers:
-            self._refuse_first("cost", f"cost < 0 AND {paid}", "numbers from 0")
+        if "cost" in self.signs:
+            self._refuse_negative_cost(paid)
         returned = " OR ".join(f"{role} < 0" for role in signed)
         rows, sold, back = self.connection.sql(
             f"SELECT count(*), count(*) FILTER (WHERE {paid}), count(*) FILTER (WHERE {returned}) "
@@ -179,8 +189,27 @@ class Reader:
             raise CalibrationError(f"{self.path}: column {column!r} is 0 or less in every row")
         return [self._about_file(rows), *self._about_amounts(back, rows - sold - back)]
 
+    def names(self, given: bool) -> list[Said]:
+        """Looks for empty names. Customers in a column that nobody named (not `given`) are left out
+        where some are missing."""
+        said = []
+        self._refuse_empty("product", "a name or number")
+        if "customer" in self.columns:
+            empty = self._one("SELECT count(*) FROM typed WHERE customer IS NULL")
+            if empty and not given:
+                column = self.columns.pop("customer")
+                said.append(Said("customer", column, f"not used: empty in {_rows(empty)}"))
+            else:
+                self._refuse_empty("customer", "a name or number")
+        for role in NAMES:
+            if role in self.columns:
+                number = self._one(f"SELECT count(DISTINCT text) FROM {role}_texts")
+                said.append(Said(role, self.columns[role], f"text, {number:,} different"))
+        told = {line.what for line in said} | set(self.columns)
+        return said + [Said(role, "", found) for role, found in MISSING.items() if role not in told]
+
     def _about_file(self, rows: int) -> Said:
-        blank = self._one(f"SELECT count(*) FROM texts WHERE NOT {FILLED}")
+        blank = self._one("SELECT count(*) FROM texts") - rows
         notes = list(dict.fromkeys(note for part in self.parts for note in part.notes))
         notes += [f"{_rows(blank)} left out that are blank"] if blank else []
         files = self.path.name if len(self.parts) == 1 else f"{len(self.parts)} files"
@@ -199,18 +228,18 @@ class Reader:
     def _day_text(self) -> str:
         """SQL of what of a date's text tells the day. Numbers are cut to whole days, in the unit
         in which their size says that they are counted."""
-        number = "CAST(replace(date, ',', '.') AS DOUBLE)"
+        number = "CAST(replace(text, ',', '.') AS DOUBLE)"
         counted, high = self.connection.sql(
-            f"SELECT bool_and(regexp_full_match(date, '{COUNTED}')), "
-            f"max(CASE WHEN regexp_full_match(date, '{COUNTED}') THEN {number} END) "
-            f"FROM texts WHERE {FILLED}"
+            f"SELECT bool_and(regexp_full_match(text, '{COUNTED}')), "
+            f"max(CASE WHEN regexp_full_match(text, '{COUNTED}') THEN {number} END) "
+            "FROM date_texts WHERE text IS NOT NULL"
         ).fetchall()[0]
         if not counted:
-            return f"regexp_replace(date, '{TIME_OF_DAY}', '')"
+            return f"regexp_replace(text, '{TIME_OF_DAY}', '')"
         if high >= 1e19:
-            return "date"
+            return "text"
         unit = next((86_400 * each for each in SECONDS if 6e8 * each <= high < 4.1e9 * each), 1)
-        whole = "CAST(regexp_replace(date, '[.,].*$', '') AS HUGEINT)"
+        whole = "CAST(regexp_replace(text, '[.,].*$', '') AS HUGEINT)"
         return f"CAST({whole} // {unit} * {unit} AS VARCHAR)"
 
     def _sign(
@@ -240,18 +269,17 @@ class Reader:
         )  # fmt: skip
 
     def _refuse_empty(self, role: str, allowed: str) -> None:
-        if found := self._first(f'SELECT rowid FROM texts WHERE {FILLED} AND "{role}" IS NULL'):
+        if found := self._first(f'SELECT row FROM typed WHERE "{role}" IS NULL'):
             part, row = self._place(found[0])
             raise CalibrationError(
                 f"{part.path}: column {self.columns[role]!r} is empty in row {row}; "
                 f"allowed: {allowed}"
             )
 
-    def _refuse_first(self, role: str, wrong: str, allowed: str) -> None:
-        """Refuses the first row of `typed` where a condition holds."""
-        if found := self._first(f"SELECT row AS rowid FROM typed WHERE {wrong}"):
-            example = self._one(f'SELECT "{role}" FROM texts WHERE rowid = {found[0]}')
-            self._refuse(role, example, found[0], allowed)
+    def _refuse_negative_cost(self, paid: str) -> None:
+        if found := self._first(f"SELECT row FROM typed WHERE cost < 0 AND {paid}"):
+            cost = self._one(f"SELECT {_trimmed('cost')} FROM texts WHERE rowid = {found[0]}")
+            self._refuse("cost", cost, found[0], "numbers from 0")
 
     def _refuse(self, role: str, example: str, at: int, allowed: str) -> NoReturn:
         part, row = self._place(at)
@@ -262,18 +290,19 @@ class Reader:
 
     def _place(self, at: int) -> tuple[Part, int]:
         """The file of a row of `texts`, and the row of a spreadsheet there."""
-        number, first = self.connection.sql(
-            "SELECT part, min(rowid) FROM texts "
-            f"WHERE part = (SELECT part FROM texts WHERE rowid = {at}) GROUP BY part"
-        ).fetchall()[0]
-        part = self.parts[number]
-        return part, part.row(at - first)
+        number = bisect_right(self.starts, at) - 1
+        return self.parts[number], self.parts[number].row(at - self.starts[number])
 
     def _first(self, query: str) -> tuple | None:
-        return next(iter(self.connection.sql(f"{query} ORDER BY rowid LIMIT 1").fetchall()), None)
+        return next(iter(self.connection.sql(f"{query} ORDER BY row LIMIT 1").fetchall()), None)
 
     def _one(self, query: str) -> Any:
         return self.connection.sql(query).fetchall()[0][0]
+
+
+def _trimmed(cell: str) -> str:
+    """SQL of a cell without blanks around it; NULL where nothing is left."""
+    return f"nullif(trim({cell}, {BLANKS}), '')"
 
 
 def shown(text: str, most: int = 60) -> str:

@@ -52,11 +52,11 @@ def read_transactions(
             reader = Reader(connection, parts, columns, path)
             reader.load()
             said = [reader.dates(config.date_order, config.first_day)]
-            said += reader.names(given=bool(config.columns))
             reader.amounts(config.decimal)
             about, *amounts = reader.typed()
+            said += reader.names(given=bool(config.columns))
             own = {role: role for role in reader.columns}
-            query = query_for(own, "typed", train_days, products)
+            query = query_for(own, "typed", train_days, products, clean=True)
             target = scratch / "sales.parquet"
             connection.execute(f"COPY ({query}) TO {quoted(target)} (FORMAT parquet)")
         table = read_aggregated(target)

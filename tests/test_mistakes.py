@@ -143,6 +143,19 @@ def test_programs_are_kept_for_the_next_command_unless_their_folder_is_set(tmp_p
         assert done.stdout.startswith(said)
 
 
+def test_commands_compile_without_ynnpack_and_keep_the_flags_that_are_set():
+    """A store's demand is a matrix product, which newer versions of XLA would hand to YNNPACK."""
+    program = (
+        "from agents.start import step_fast; step_fast(); import jax, jax.numpy as jnp; "
+        "product = jax.jit(lambda x: jnp.exp(x @ x).sum()).lower(jnp.ones((64, 64))).compile(); "
+        "print(jax.device_count(), 'ynn_fusion' in product.as_text())"
+    )
+    own = {"XLA_FLAGS": "--xla_force_host_platform_device_count=3", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=True)
+    assert done.stdout == "3 False\n"
+
+
 def hears_sigterm(process: int) -> bool:
     """Whether it has a handler of its own by now."""
     status = Path(f"/proc/{process}/status").read_text()

@@ -8,15 +8,18 @@ import jax
 
 SHORT = 350_000
 """Store-periods up to which a training on a CPU gains more by an earlier start than it loses."""
+PLAIN = {"xla_cpu_experimental_ynn_fusion_type": ""}
+"""No fusions by the library YNNPACK, which newer versions of XLA use: they make stores slower."""
 LIGHT = {"xla_backend_optimization_level": 1, "xla_cpu_use_fusion_emitters": False}
 """Two thirds of the compilation time, kernels a fifth slower; not every XLA knows all of them."""
 
 
 def options(store_periods: int) -> dict[str, Any] | None:
     """XLA's compile options for a training of so many store-periods; None for XLA's defaults."""
-    if jax.default_backend() != "cpu" or store_periods > SHORT:
+    if jax.default_backend() != "cpu":
         return None
-    return {name: value for name, value in LIGHT.items() if is_known(name, value)}
+    chosen = PLAIN if store_periods > SHORT else PLAIN | LIGHT
+    return {name: value for name, value in chosen.items() if is_known(name, value)}
 
 
 @cache

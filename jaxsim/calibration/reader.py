@@ -155,27 +155,11 @@ class Reader:
         """Makes the table `typed` of the rows that are not blank, with dates, numbers, names as
         texts, and customers told apart by the first row that has them. Says how many rows there are
         and which have no payment."""
-        for role in [role for role in NAMES if role in self.columns]:
-            value = "min(row) OVER (PARTITION BY text)" if role == "customer" else "text"
-            self.connection.execute(
-                f"CREATE TEMP VIEW {role}_values AS SELECT raw, {value} AS value "
-                f"FROM {role}_texts WHERE text IS NOT NULL"
-            )
-        cells = [f'{role}_values.value AS "{role}"' for role in self.columns]
-        joins = [
-            f'LEFT JOIN {role}_values ON {role}_values.raw = texts."{role}"'
-            for role in self.columns
-        ]
-        filled = " OR ".join(f"{role}_values.value IS NOT NULL" for role in NEEDED)
-        self.connection.execute(
-            f"CREATE TEMP TABLE typed AS SELECT texts.rowid AS row, {', '.join(cells)} "
-            f"FROM texts {' '.join(joins)} WHERE {filled}"
-        )
-        numbers = [f'"{role}"' for role in self.signs]
+        self._join()
         self._refuse_empty("date", "a date")
         for role in self.signs:
             self._refuse_empty(role, "numbers from 0")
-        signed = [number for number in numbers if number != '"cost"']
+        signed = [role for role in self.signs if role != "cost"]
         paid = " AND ".join(f"{role} > 0" for role in signed)
         if "cost" in self.signs:
             self._refuse_negative_cost(paid)
@@ -207,6 +191,25 @@ class Reader:
                 said.append(Said(role, self.columns[role], f"text, {number:,} different"))
         told = {line.what for line in said} | set(self.columns)
         return said + [Said(role, "", found) for role, found in MISSING.items() if role not in told]
+
+    def _join(self) -> None:
+        """Fills `typed`: the rows of `texts`, with the value of each cell's text."""
+        for role in self.columns.keys() & set(NAMES):
+            value = "min(row) OVER (PARTITION BY text)" if role == "customer" else "text"
+            self.connection.execute(
+                f"CREATE TEMP VIEW {role}_values AS SELECT raw, {value} AS value "
+                f"FROM {role}_texts WHERE text IS NOT NULL"
+            )
+        cells = [f'{role}_values.value AS "{role}"' for role in self.columns]
+        joins = [
+            f'LEFT JOIN {role}_values ON {role}_values.raw = texts."{role}"'
+            for role in self.columns
+        ]
+        filled = " OR ".join(f"{role}_values.value IS NOT NULL" for role in NEEDED)
+        self.connection.execute(
+            f"CREATE TEMP TABLE typed AS SELECT texts.rowid AS row, {', '.join(cells)} "
+            f"FROM texts {' '.join(joins)} WHERE {filled}"
+        )
 
     def _about_file(self, rows: int) -> Said:
         blank = self._one("SELECT count(*) FROM texts") - rows

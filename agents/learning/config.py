@@ -140,8 +140,8 @@ class TrainConfig:
     """What the recommendation department carries from period to period."""
 
     tuning_effort: float = 1.0
-    """Share of the usual effort with which the classical pairs are tuned: less is a quicker look,
-    against weaker pairs."""
+    """Share of the usual candidates that the classical pairs are tuned with: less is a quicker
+    look, against weaker pairs."""
     evaluation_stores: int = 1024
     """Stores in each evaluation."""
     evaluation_periods: int = 200

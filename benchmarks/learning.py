@@ -207,8 +207,8 @@ def table(config: Config) -> list[dict[str, Any]]:
             found.append(
                 _shared(row.name, row.scenario, seeds)
                 | {"regime": row.config(0).regime}
-                | _estimate("gain", [each["gain"] for each in seeds])
-                | (_estimate("gap_percent", gaps) if gaps else {})
+                | estimated("gain", [each["gain"] for each in seeds])
+                | (estimated("gap_percent", gaps) if gaps else {})
                 | _mean_kpis(seeds)
             )
     for grid, (name, over) in itertools.product(GRIDS, (("mean", np.mean), ("worst", np.max))):
@@ -216,7 +216,7 @@ def table(config: Config) -> list[dict[str, Any]]:
         if seeds:
             gaps = [float(over(list(each["gaps"].values()))) for each in seeds]
             shared = _shared(f"{grid.name}-{name}", grid.about, seeds)
-            found.append(shared | _estimate("gap_percent", gaps))
+            found.append(shared | estimated("gap_percent", gaps))
     return found
 
 
@@ -231,7 +231,7 @@ def _shared(name: str, scenario: str, seeds: list[dict[str, Any]]) -> dict[str, 
     }
 
 
-def _estimate(name: str, values: list[float]) -> dict[str, Any]:
+def estimated(name: str, values: list[float]) -> dict[str, Any]:
     """Mean and 95 % t-interval over seeds; none of too few."""
     found = estimate(np.array(values))
     return {name: found.mean, f"{name}_ci95": [found.low, found.high]}

@@ -17,10 +17,11 @@ from rich.table import Table
 
 from agents.errors import ConfigError
 from agents.evaluation.simulation import profit_per_period, simulate
-from agents.evaluation.statistics import FEWEST, estimate
+from agents.evaluation.statistics import FEWEST
 from agents.evaluation.tuning import Effort, TunedPair, store_periods, tune
 from agents.files import open_folder, write_json
 from benchmarks import command, measure
+from benchmarks.learning import estimated
 from jaxsim import scenarios
 from jaxsim.params import Params
 
@@ -28,7 +29,7 @@ EFFORTS = {
     **{f"{share:g} times": Effort().times(share) for share in (0.25, 0.5, 1, 2, 4)},
     "few rounds, many stores": replace(Effort(), first_rounds=3, rounds=3, stores=48),
 }
-PERIODS, BURN_IN = 84, 28
+PERIODS, BURN_IN = Effort().periods, Effort().burn_in
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,9 @@ def row_of(name: str, effort: Effort, params: Params, settings: Settings) -> dic
         "effort": name,
         "store_periods": store_periods(params, effort),
         "seconds": float(np.median(seconds[1:])),
-        **_estimated("first", first),
-        **_estimated("mean_of_pairs", mean),
+        **estimated("first", first),
+        **estimated("mean_of_pairs", mean),
     }
-
-
-def _estimated(name: str, values: np.ndarray) -> dict[str, Any]:
-    found = estimate(values)
-    return {name: found.mean, f"{name}_ci95": [found.low, found.high]}
 
 
 def profits(tuned: list[TunedPair], params: Params, stores: int) -> np.ndarray:

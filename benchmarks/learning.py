@@ -68,8 +68,9 @@ class Row:
 
     def config(self, seed: int) -> TrainConfig:
         return TrainConfig(
-            scenario=self.scenario, seed=seed, evaluation_stores=512, **self.settings
-        )
+            scenario=self.scenario, seed=seed, evaluation_stores=512,
+            evaluation_periods=self.periods, burn_in=self.burn_in, **self.settings,
+        )  # fmt: skip
 
 
 def _visible(params: Params) -> Params:

@@ -1,8 +1,8 @@
 """One small training, however many devices and processes it is spread over, for the tests of that.
 
 `python -m tests.spread OUT ITERATIONS [PORT PROCESS]`: the training; two processes, if a port is
-named. `python -m tests.spread OUT learner`, or `sweep`: what must not depend on how many devices
-there are.
+named. `python -m tests.spread OUT learner`, `sweep` or `chunk`: what must not depend on how many
+devices there are.
 """
 
 import dataclasses
@@ -29,7 +29,11 @@ from agents.runs.interruption import Interruption
 from agents.runs.settings import LaunchConfig
 from agents.runs.stopwatch import Stopwatch
 from agents.start import leave
-from agents.sweeps import vectorised
+from agents.sweeps import chunks, vectorised
+from agents.sweeps.baselines import Baseline
+from agents.sweeps.chunks import Member
+from agents.sweeps.grid import PlannedRun
+from agents.sweeps.sweep_folder import RUNS
 from jaxsim.scenarios import get
 from tests.interrupted import QUIET, ROOT
 from tests.quick import QUICK_COMPILE
@@ -84,12 +88,12 @@ def tell(news: dict[str, float]) -> None:
 
 def compare_learner(out: Path) -> dict:
     """Differences between one device and four, and counts of collectives."""
-    chunks = {count: chunk(out, count) for count in (1, DEVICES)}
-    (alone, alone_metrics, _), (spread, metrics, text) = chunks.values()
+    found = {count: chunk(out, count) for count in (1, DEVICES)}
+    (alone, alone_metrics, _), (spread, metrics, text) = found.values()
     customers, store = jax.random.key(1), get("pair").params()
     totals = [
         simulate_each(customers, {"": pair()}, store, 16, 20, 2, Shards(count))[""]
-        for count in chunks
+        for count in found
     ]
     return {
         "learner": apart(alone, spread),
@@ -106,6 +110,17 @@ def compare_sweep(out: Path) -> dict:
     alone, alone_metrics, _ = chunk(out, 1)
     swept, swept_metrics = sweep_of(training(out, CHUNK, Shards()))
     return {"run": apart(alone, swept), "metrics": apart(alone_metrics, swept_metrics)}
+
+
+def compare_chunk(out: Path) -> dict:
+    """Differences between runs of one seed that share a chunk of a sweep, each on a device."""
+    config = training(out, CHUNK, Shards()).config
+    run = PlannedRun(0, config, get("pair"), {})
+    best = Baseline("margin+base-stock", np.zeros(config.evaluation_stores), {})
+    members = [Member(run, pair().heuristic, best)] * 2
+    trained = chunks.train(chunks.Chunk(members, len(members), len(members)), lambda *_: None)
+    first, second = trained.tables[RUNS]["profit"]
+    return {"profit": abs(first - second), "earned": abs(first)}
 
 
 def chunk(out: Path, count: int) -> tuple:
@@ -150,9 +165,12 @@ def apart(one: object, other: object) -> float:
     )
 
 
+COMPARISONS = {"learner": compare_learner, "sweep": compare_sweep, "chunk": compare_chunk}
+
+
 def main(out: str, iterations: str, port: str = "", process: str = "") -> None:
     if not iterations.isdigit():
-        compare = {"learner": compare_learner, "sweep": compare_sweep}[iterations]
+        compare = COMPARISONS[iterations]
         (Path(out) / "found.json").write_text(json.dumps(compare(Path(out))))
         return
     where = LaunchConfig()

@@ -142,7 +142,7 @@ class TrainConfig:
     tuning_effort: float = 1.0
     """Share of the usual candidates that the classical pairs are tuned with: less is a quicker
     look, against weaker pairs."""
-    evaluation_stores: int = 1024
+    evaluation_stores: int = 512
     """Stores in each evaluation."""
     evaluation_periods: int = 200
     """Periods measured in each evaluation."""

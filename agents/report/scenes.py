@@ -33,7 +33,7 @@ PLAYED = 40
 """Products that the player shows at most: those that sell most."""
 RESPONDING = 4
 """Products whose responses are shown, those that sell most."""
-RESPONSE_STORES = 1024
+RESPONSE_STORES = 512
 PRICED = 2
 """Products whose prices are shown over one store's time, those that sell most."""
 

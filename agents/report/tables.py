@@ -224,9 +224,9 @@ def sweep_table(runs: pd.DataFrame, settings: list[str]) -> Table:
 
 def study_table(rows: pd.DataFrame) -> Table:
     """Gain over the best tuned pair per period, mean over seeds: a line for each
-    store, a column for each regime. `rows` is study.csv."""
-    gains = rows[rows["part"] == "regimes"].groupby(["scenario", "regime"], sort=False)["gain"]
-    by_store = gains.mean().unstack("regime", sort=False)
+    store, a column for each method. `rows` is study.csv."""
+    gains = rows[rows["part"] == "regimes"].groupby(["scenario", "variant"], sort=False)["gain"]
+    by_store = gains.mean().unstack("variant", sort=False)
     columns = {"store": "{scenario}"} | {name: f"{{{name}:+,.2f}}" for name in by_store.columns}
     title = "gain over the best tuned pair per period, mean over seeds"
     rows = by_store.reset_index()

@@ -4,6 +4,7 @@ What they say in words is written by hand, in docs/reading-the-study.md.
 `python -m agents.study.results_page` writes the page again.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,22 +14,21 @@ from agents import files
 from agents.errors import RunError
 from agents.report.writing import render
 from agents.study import results_pictures, results_tables
+from agents.study.variants import BY_SCORE, CEILING, MAIN, REGIMES_PART
 from agents.sweeps import sweep_folder
 from agents.sweeps.sweep_folder import read_table
 
 STUDY, CURVES, CONVERGENCE, INSIGHTS = "study.csv", "curves.csv", "convergence.csv", "insights.csv"
 WHICH = ["scenario", "part", "variant", "seed"]
 """What tells one run of a study from another."""
-REGIMES_PART, HEURISTIC = "regimes", "heuristic"
+HEURISTIC = "heuristic"
 
 
-def study_tables(
-    folder: Path, programs: Sequence[Path], seeds: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def study_tables(folder: Path, programs: Mapping[Path, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What study.csv and curves.csv hold, of the variants of a study in `folder` that have all
-    their `seeds`. Raises `RunError` where there is none."""
+    seeds of their program (`programs`: how many). Raises `RunError` where there is none."""
     learned, best, curves = [], [], []
-    for place in programs:
+    for place, seeds in programs.items():
         rows = sweep_folder.gather(place)
         whole = rows.groupby(["part", "variant"])["seed"].transform("nunique") == seeds
         learned.append(rows[whole])
@@ -71,15 +71,18 @@ def study_rows(learned: pd.DataFrame, best: pd.DataFrame, curves: pd.DataFrame) 
 
 
 def learning_of(curve: pd.DataFrame) -> dict[str, float]:
-    """Store-periods until the greedy profit first was 99 % of the last, and the worst drop of it
-    after the best, in percent of the best. `curve` has a row per evaluation of one run."""
+    """Store-periods until the greedy profit first was 99 % of the last; the worst drop of it after
+    the best, and how much it grew between the last two evaluations, in percent of the best.
+    `curve` has a row per evaluation of one run."""
     curve = curve.sort_values("store_periods")
     profit = curve["greedy_profit"].to_numpy()
     there = profit >= profit[-1] - 0.01 * abs(profit[-1])
     best = int(profit.argmax())
+    percent = 100 / abs(profit[best])
     return {
         "to_99_percent": float(curve["store_periods"].to_numpy()[there.argmax()]),
-        "worst_drop": float(100 * (profit[best] - profit[best:].min()) / abs(profit[best])),
+        "worst_drop": float(percent * (profit[best] - profit[best:].min())),
+        "last_fifth": float(percent * (profit[-1] - profit[-2])) if len(profit) > 1 else math.nan,
     }
 
 
@@ -95,6 +98,9 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
         for name in (CONVERGENCE, INSIGHTS)
     )
     results_pictures.draw_gains(rows[rows["part"] == REGIMES_PART], folder / "gains.png")
+    results_pictures.draw_coordination(
+        rows[rows["part"] == REGIMES_PART], folder / "coordination.png"
+    )
     results_pictures.draw_clocks(curves[curves["part"] == REGIMES_PART], folder / "clocks.png")
     if converging is not None:
         results_pictures.draw_convergence(converging, folder / "convergence.png")
@@ -123,7 +129,9 @@ def page_of(
         measures=results_pictures.MEASURES,
         learned=rows[rows["part"] == REGIMES_PART],
         pairs=rows[rows["part"] == HEURISTIC],
-        ablated=rows[~rows["part"].isin([REGIMES_PART, HEURISTIC])],
+        ablated=rows[~rows["part"].isin([REGIMES_PART, HEURISTIC, CEILING])],
+        ceilings=rows[rows["part"] == CEILING],
+        bases=[MAIN, BY_SCORE],
         converging=converging,
         answers=answers,
         missing=missing,

@@ -19,6 +19,7 @@ from agents.evaluation.statistics import (
     told_apart,
 )
 from agents.study.insights import ACROSS, DELAY, OVERSTOCK, SURGE
+from agents.study.variants import MAIN
 
 Effect = tuple[str, str, str]
 """What happens, what answers, and of which product."""
@@ -54,29 +55,62 @@ class Compared:
     note: str
 
 
-def regimes(own: pd.DataFrame, pairs: pd.DataFrame) -> Compared:
-    """The ways to learn on one store: name, rows, gain over the best tuned pair, and how much more
-    `mtma` earns, both seed by seed. The tuned pair itself comes first."""
-    mtma = own[own["regime"] == "mtma"]
-    named = list(own.groupby("regime", sort=False))
+PRIMARY = {
+    "best tuned pair": "over the best tuned pair",
+    "silo": "over `silo`",
+    "joint": "over `joint`: three clocks or one",
+    "mtma-score": "over `mtma-score`: slope or score",
+}
+"""What `mtma` is held against in the comparisons that were named before any run, with their titles:
+the pair, and three methods."""
+
+
+def primary(learned: pd.DataFrame) -> Compared:
+    """How much more the main method earns than each of `PRIMARY`, by store: store, and a text for
+    each, one family over all stores."""
+    by_store = list(learned.groupby("scenario", sort=False))
+    columns = [[_of_main(own, base) for _, own in by_store] for base in PRIMARY]
+    cells, note = _marked(*columns, form="+,.2f")
+    return Compared(
+        [(store, *text) for (store, _), text in zip(by_store, cells, strict=True)], note
+    )
+
+
+def methods(own: pd.DataFrame, pairs: pd.DataFrame) -> Compared:
+    """The methods on one store: name, rows, gain over the best tuned pair, and how much more `mtma`
+    earns, both seed by seed. The tuned pair itself comes first."""
+    main = own[own["variant"] == MAIN]
+    named = list(own.groupby("variant", sort=False))
     gains = [estimate(rows["gain"].to_numpy()) for _, rows in named]
-    more = [None if name == "mtma" else _paired(mtma, rows) for name, rows in named]
+    more = [None if name == MAIN else _paired(main, rows) for name, rows in named]
     cells, note = _marked([None, *gains], [None, *more], form="+,.2f")
     return Compared([(*each, *text) for each, text in zip(
         [("best tuned pair", pairs), *named], cells, strict=True)], note)  # fmt: skip
 
 
 def clocks(learned: pd.DataFrame, kinds: Iterable[str]) -> Compared:
-    """Ways to learn that differ in their clocks, on every store: store, name, rows, and how much
-    more than `joint` each earns."""
+    """Methods that differ in their clocks, on every store: store, name, rows, and how much more
+    than `joint` each earns."""
     lines, more = [], []
     for store, own in learned.groupby("scenario", sort=False):
-        joint = own[own["regime"] == "joint"]
-        for name, rows in own[own["regime"].isin(list(kinds))].groupby("regime", sort=False):
+        joint = own[own["variant"] == "joint"]
+        for name, rows in own[own["variant"].isin(list(kinds))].groupby("variant", sort=False):
             lines.append((store, name, rows))
             more.append(None if name == "joint" else _paired(rows, joint))
     cells, note = _marked(more, form="+,.2f")
     return Compared([(*line, *text) for line, text in zip(lines, cells, strict=True)], note)
+
+
+def ceilings(long: pd.DataFrame, learned: pd.DataFrame) -> list[tuple]:
+    """What long trainings of the main method earn over its usual ones, by store: store, what was
+    longer, seeds, mean gain of each, and the difference in percent of profit, on the same seeds."""
+    lines = []
+    for (store, name), rows in long.groupby(["scenario", "variant"], sort=False):
+        usual = learned[(learned["scenario"] == store) & (learned["variant"] == MAIN)]
+        usual = usual[usual["seed"].isin(rows["seed"])]
+        more = 100 * (rows["profit"].mean() / usual["profit"].mean() - 1)
+        lines.append((store, name, len(rows), usual["gain"].mean(), rows["gain"].mean(), more))
+    return lines
 
 
 def parts(variants: pd.DataFrame, base: pd.DataFrame) -> Compared:
@@ -121,6 +155,14 @@ def values_of(found: pd.DataFrame, policy: str, effect: Effect) -> np.ndarray:
     """An answer of one policy on one store, by seed; `found` as from `effects`."""
     own = found[found["policy"] == policy].set_index(["kind", "what", "of"]).loc[[effect]]
     return own.sort_values("seed")["value"].to_numpy()
+
+
+def _of_main(own: pd.DataFrame, base: str) -> Estimate | None:
+    """How much more the main method earns than `base` on one store."""
+    main = own[own["variant"] == MAIN]
+    if base == "best tuned pair":
+        return estimate(main["gain"].to_numpy()) if len(main) else None
+    return _paired(main, own[own["variant"] == base])
 
 
 def _paired(rows: pd.DataFrame, base: pd.DataFrame) -> Estimate | None:

@@ -6,13 +6,7 @@ from pathlib import Path
 import tyro
 
 from agents.errors import ConfigError
-from agents.learning.config import TrainConfig
 from agents.sweeps.settings import EngineConfig
-
-STORES = {"pair": 240, "boutique": 240, "grocery": 120, "grocery-dry": 120}
-"""Rounds of experience on each store: half as many where there are twice the products and a round
-takes twice as long."""
-QUICK_STORES = ("pair", "boutique")
 
 
 @dataclass(frozen=True)
@@ -22,14 +16,15 @@ class StudyConfig:
     quick: bool = False
     """Three seeds, two stores, a short training: minutes instead of many hours."""
     seeds: int | None = None
-    """Seeds of every variant; by default 8, or 3 with --quick."""
-    iterations: int | None = None
-    """Rounds of experience of every run; by default 240, 120 for stores of twenty products, or 24
-    with --quick."""
-    out: Path = Path()
-    """Folder for RESULTS.md and results/."""
+    """Seeds of every variant but the long trainings; by default 16, or 3 with --quick."""
+    rounds: int | None = None
+    """Rounds of 1,024 store-periods of every run; by default 200, 400 on `pair`, or 40 with
+    --quick."""
+    out: Path | None = None
+    """Folder for RESULTS.md and results/; by default the folder of the runs."""
     work: Path | None = None
-    """Folder of the runs; by default runs/study, or runs/study-quick, in `out`."""
+    """Folder of the runs; by default runs/study, or runs/study-quick with --quick, in `out` where
+    that is given."""
     memory: str | None = None
     """Most memory the trainings may take, such as 8GiB; by default most of what is free."""
     together: int | None = None
@@ -43,25 +38,29 @@ class StudyConfig:
     @property
     def folder(self) -> Path:
         """Where the programs of the study are."""
-        return self.work or self.out / "runs" / ("study-quick" if self.quick else "study")
+        name = "study-quick" if self.quick else "study"
+        return self.work or (self.out or Path()) / "runs" / name
+
+    @property
+    def page(self) -> Path:
+        """Where RESULTS.md and results/ are written."""
+        return self.out or self.folder
 
     @property
     def seeds_of_each(self) -> int:
         """How many trainings a variant has."""
-        return self.seeds if self.seeds is not None else 3 if self.quick else 8
+        return self.seeds if self.seeds is not None else 3 if self.quick else 16
 
-    def training(self, scenario: str) -> TrainConfig:
-        """What all runs on a store share."""
-        usual = 24 if self.quick else STORES[scenario]
-        return TrainConfig.by_score(
-            scenario=scenario, iterations=self.iterations or usual, stores=128,
-            evaluations=3 if self.quick else 8, evaluation_stores=256 if self.quick else 512,
-            evaluation_periods=100, burn_in=40,
-        )  # fmt: skip
+    @property
+    def rounds_of_each(self) -> int | None:
+        """Rounds of every run; none where each store has its own number."""
+        return self.rounds if self.rounds is not None else 40 if self.quick else None
 
     def validate(self) -> None:
         """Raises `ConfigError`."""
         self.engine.validate()
+        if self.rounds is not None and (self.rounds < 10 or self.rounds % 10):
+            raise ConfigError(f"rounds: {self.rounds}; allowed: a multiple of 10, 10 or more")
         if self.seeds_of_each < 2:
             raise ConfigError(
                 f"seeds: {self.seeds}; allowed: 2 or more, as intervals over seeds need them"

@@ -1,13 +1,14 @@
-"""The study: every regime on several stores and seeds, and what each part of the method is worth.
+"""The study: every method on several stores and seeds, and what the parts of the main ones are
+worth.
 
-All runs have the same budget of experience and start from heuristics tuned with the same effort.
+All runs on a store have the same budget of experience and start from the same tuned heuristics.
 Variants that share their static settings are trained in one program; what is finished is kept.
 """
 
 import dataclasses
 import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,54 +18,21 @@ import pandas as pd
 
 from agents import checksums, files, locks
 from agents.evaluation.tuning import Effort
-from agents.learning.config import TrainConfig
-from agents.learning.regimes import REGIMES
 from agents.learning.settings import StaticConfig
 from agents.report.settings import ReportConfig
 from agents.report.writing import write_report
 from agents.runs import run_folder
 from agents.study import insights, results_page
-from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, REGIMES_PART, STUDY
-from agents.study.settings import QUICK_STORES, STORES, StudyConfig
+from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, STUDY
+from agents.study.settings import StudyConfig
+from agents.study.variants import MAIN, REGIMES_PART, Variant, variants
 from agents.sweeps import sweep_folder
 from agents.sweeps.baselines import Stores
-from agents.sweeps.engine import Progress
+from agents.sweeps.engine import Engine, Progress
 from agents.sweeps.grid import PlannedRun
 from agents.sweeps.runner import kept_departments, started, train_planned
 from agents.theory import convergence
 from jaxsim import scenarios
-
-ABLATIONS: dict[tuple[str, str], dict[str, Any]] = {
-    ("rate ratio", "slow rate 1/4 of the fast"): {"slow_rate": 1e-3},
-    ("rate ratio", "slow rate 4 times the fast"): {"slow_rate": 1.6e-2},
-    ("exponents", "0.51 and 0.6"): {"fast_exponent": 0.51, "slow_exponent": 0.6},
-    ("exponents", "0.6 and 1"): {"fast_exponent": 0.6, "slow_exponent": 1.0},
-    ("exponents", "constant rates"): {"timescales": "constant"},
-    ("fast updates to a slow one", "2"): {"fast_per_slow": 2},
-    ("fast updates to a slow one", "4"): {"fast_per_slow": 4},
-    ("memory", "none"): {"replenishment_memory": "none"},
-    ("memory", "gru, both departments"): {
-        "replenishment_memory": "gru", "recommendation_memory": "gru",
-    },
-    ("critic, on one clock", "one for each department"): {"regime": "independent", "kpi_mix": 0.0},
-    ("values", "of the store, not of products"): {"values": "store"},
-    ("values", "learned after the departments"): {"critic_first": False},
-    ("noise", "no common customers"): {"crn_group": 1},
-    ("noise", "no control variate"): {"control_variate": 0.0},
-    ("noise", "neither"): {"crn_group": 1, "control_variate": 0.0},
-    ("credit of an order", "its own product only"): {"cross_product_credit": 0.0},
-    ("credit of an order", "others at 0.2"): {"cross_product_credit": 0.2},
-}  # fmt: skip
-"""What differs from mtma as it is, by the part of the method (a table of its own) and its name."""
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One row of one table, before the seeds."""
-
-    part: str
-    name: str
-    config: TrainConfig
 
 
 @dataclass(frozen=True)
@@ -77,7 +45,7 @@ class Program:
     @property
     def settings(self) -> dict[str, Any]:
         """What the folder is held against."""
-        first = [run for run in self.runs if run.config.seed == 0]
+        first = [run for run in self.runs if run.config.seed == self.runs[0].config.seed]
         return {
             "seeds": len(self.runs) // len(first),
             "store": first[0].scenario.model_dump(mode="json"),
@@ -93,8 +61,8 @@ def reproduce(
     results/study.csv. Of the `chosen` variants only where there are some, and then without
     convergence. Raises `ConfigError` or `RunError` before any work is done."""
     config.validate()
-    found = chosen or variants(config)
-    programs = programs_of(found, config.folder, config.seeds_of_each)
+    found = chosen or variants(config.quick, config.seeds_of_each, config.rounds_of_each)
+    programs = programs_of(found, config.folder)
     effort = Effort().times(found[0].config.tuning_effort)
     stores = Stores(config.folder / sweep_folder.STORES, effort)
     if config.finished_only:
@@ -104,12 +72,23 @@ def reproduce(
         started(config.engine, None, config.memory, progress) as engine,
         locks.opened(config.folder, "a study"),
     ):
-        for number, program in enumerate(programs, 1):
-            progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
-            sweep_folder.open_sweep(program.folder, program.settings)
-            train_planned(program.folder, program.runs, config.together, stores, progress, engine)
-            forget_programs()
+        train_programs(programs, config.together, stores, progress, engine)
         return _written(config, progress, found, programs, stores, not chosen)
+
+
+def train_programs(
+    programs: Sequence[Program],
+    together: int | None,
+    stores: Stores,
+    progress: Progress,
+    engine: Engine,
+) -> None:
+    """Whatever is missing of each, with at most `together` runs side by side."""
+    for number, program in enumerate(programs, 1):
+        progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
+        sweep_folder.open_sweep(program.folder, program.settings)
+        train_planned(program.folder, program.runs, together, stores, progress, engine)
+        forget_programs()
 
 
 def _written(
@@ -122,19 +101,19 @@ def _written(
 ) -> pd.DataFrame:
     """Writes what the programs came to, as far as they are finished. `whole`: the study is not one
     of chosen variants."""
-    seeds = config.seeds_of_each
     begun = [each for each in programs if sweep_folder.finished_runs(each.folder)]
-    rows, curves = results_page.study_tables(config.folder, [each.folder for each in begun], seeds)
+    seeds = {each.folder: each.settings["seeds"] for each in begun}
+    rows, curves = results_page.study_tables(config.folder, seeds)
     exact = converging(config, progress) if whole else None
     answers = answering(begun, stores, progress)
     tables = {STUDY: rows, CURVES: curves, CONVERGENCE: exact, INSIGHTS: answers}
-    results_page.write_data(config.out, tables)
+    results_page.write_data(config.page, tables)
     there = set(zip(rows["scenario"], rows["part"], rows["variant"], strict=True))
     planned = ((each.config.scenario, each.part, each.name) for each in found)
-    results_page.write_page(config.out, [each for each in planned if each not in there])
+    results_page.write_page(config.page, [each for each in planned if each not in there])
     for scenario in rows["scenario"].unique():
         folders = [each.folder for each in begun if each.runs[0].scenario.name == scenario]
-        page = config.out / "results" / f"{scenario}.html"
+        page = config.page / "results" / f"{scenario}.html"
         write_report(ReportConfig(tuple(folders), page))
     return rows
 
@@ -155,7 +134,7 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
 def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd.DataFrame | None:
     """How the departments of mtma answer, on every store where they were trained; kept beside
     their runs for a second start."""
-    tables, looked_at = [], {"part": REGIMES_PART, "variant": "mtma"}
+    tables, looked_at = [], {"part": REGIMES_PART, "variant": MAIN}
     for program in programs:
         finished = sweep_folder.finished_runs(program.folder)
         runs = [run for run in program.runs if run.settings == looked_at][: insights.SEEDS]
@@ -187,42 +166,38 @@ def forget_programs() -> None:
     gc.collect()
 
 
-def variants(config: StudyConfig) -> list[Variant]:
-    """Every regime on every store, and the ablations on one."""
-    found = [
-        Variant(REGIMES_PART, regime, dataclasses.replace(config.training(store), regime=regime))
-        for store in (QUICK_STORES if config.quick else STORES)
-        for regime, each in REGIMES.items()
-        if not each.charged  # which has no form for the score function
-    ]
-    ablated = config.training("pair" if config.quick else "boutique")
-    return found + [
-        Variant(part, name, dataclasses.replace(ablated, **change))
-        for (part, name), change in ABLATIONS.items()
-    ]
-
-
-def programs_of(found: Iterable[Variant], folder: Path, seeds: int) -> list[Program]:
-    """Variants with their seeds in as few programs as can be, each in a folder that its first
-    variant names. Raises what a training raises for settings that cannot be."""
-    groups: dict[tuple[str, StaticConfig], list[Variant]] = {}
+def programs_of(found: Iterable[Variant], folder: Path, first_seed: int = 0) -> list[Program]:
+    """Variants with their seeds, `first_seed` and those after it, in as few programs as can be,
+    each in a folder that its first variant names. Raises what a training raises for settings that
+    cannot be."""
+    groups: dict[tuple[str, StaticConfig, int, int], list[Variant]] = {}
     for variant in found:
         variant.config.validate()
-        shape = (variant.config.scenario, variant.config.static_config())
+        shape = (
+            variant.config.scenario, variant.config.static_config(), variant.config.iterations,
+            variant.seeds,
+        )  # fmt: skip
         groups.setdefault(shape, []).append(variant)
-    programs = []
-    for (store, _), members in groups.items():
-        scenario, first = scenarios.get(store), members[0]
-        runs = [
-            PlannedRun(
-                seeds * number + seed,
-                dataclasses.replace(variant.config, seed=seed),
-                scenario,
-                {"part": variant.part, "variant": variant.name},
-            )
-            for number, variant in enumerate(members)
-            for seed in range(seeds)
-        ]
-        name = re.sub(r"[^\w]|_", "-", f"{store}-{first.part}-{first.name}")
-        programs.append(Program(folder / name, runs))
-    return programs
+    return [
+        Program(folder / _folder_name(store, members[0]), _runs_of(members, first_seed))
+        for (store, *_), members in groups.items()
+    ]
+
+
+def _runs_of(members: Sequence[Variant], first_seed: int) -> list[PlannedRun]:
+    """All seeds of each variant, one variant after the other."""
+    scenario = scenarios.get(members[0].config.scenario)
+    seeded = [(each, first_seed + seed) for each in members for seed in range(each.seeds)]
+    return [
+        PlannedRun(
+            number,
+            dataclasses.replace(each.config, seed=seed),
+            scenario,
+            {"part": each.part, "variant": each.name},
+        )
+        for number, (each, seed) in enumerate(seeded)
+    ]
+
+
+def _folder_name(store: str, first: Variant) -> str:
+    return re.sub(r"[^\w]|_", "-", f"{store}-{first.part}-{first.name}")

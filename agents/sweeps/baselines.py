@@ -27,6 +27,9 @@ from agents.sweeps.grid import STORE_FIELDS, PlannedRun
 from jaxsim.rollouts import Policy
 from jaxsim.scenarios.scenario import Scenario
 
+CONTENDERS = 8
+"""Pairs that did best when tuned, among which the best on a run's customers is looked for."""
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -68,7 +71,7 @@ def tuned_pairs(task: Tuning, _: Tell) -> list[TunedPair]:
 
 
 def best_pair(task: Measuring, _: Tell) -> Baseline:
-    """The pair that earns most on the run's own evaluation customers: errs, if at all, in the
+    """The contender that earns most on the run's own evaluation customers: errs, if at all, in the
     heuristics' favour."""
     periods = task.run.config.evaluation_periods
     pairs = {pair.name: simulated(task.run, pair.policy) for pair in task.pairs}
@@ -111,7 +114,7 @@ class Stores:
         the folder, each once."""
         new = {self._baseline(run): run for run in runs}
         return [
-            Measuring(run, self.tuned(run.scenario))
+            Measuring(run, self.tuned(run.scenario)[:CONTENDERS])
             for (place, file), run in new.items()
             if not checksums.holds(place, file)
         ]
@@ -137,7 +140,7 @@ class Stores:
         """The folder and the file of a run's baseline."""
         config = run.config
         sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
-        name = "-".join(map(str, ("best", config.seed, *sizes)))
+        name = "-".join(map(str, (f"best-of-{CONTENDERS}", config.seed, *sizes)))
         return self._place(run.scenario), f"{name}.json"
 
 

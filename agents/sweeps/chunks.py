@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+from jax.sharding import NamedSharding
 
-from agents.devices import count_devices
+from agents.devices import RUNS, count_devices, mesh
 from agents.errors import ConfigError
 from agents.evaluation.keys import keys_of
 from agents.evaluation.simulation import Totals, profit_per_period
@@ -182,12 +183,25 @@ def _curve(run: PlannedRun, first: int, metrics: dict[str, Any], greedy: float) 
 def _lowered(chunk: Chunk) -> Iterator[jax.stages.Lowered]:
     """Starting, learning and evaluating, traced one after the other."""
     config, beginning, devices = chunk.members[0].run.config, _beginning(chunk), chunk.devices
-    shapes = jax.eval_shape(partial(vectorised.start, devices=devices), *beginning)
+    lying = partial(_lying, devices)
+    shapes = lying(jax.eval_shape(partial(vectorised.start, devices=devices), *beginning))
     yield vectorised.start.lower(*beginning, devices=devices)
     yield vectorised.learn.lower({"all": shapes}, config.chunk, devices)
     sizes = (config.evaluation_stores, config.evaluation_periods, config.burn_in)
-    policies, keys = jax.eval_shape(vectorised.current, shapes), _keys(chunk, "evaluate")
+    policies = lying(jax.eval_shape(vectorised.current, shapes))
+    keys = _keys(chunk, "evaluate")
     yield vectorised.evaluate.lower(keys, policies, shapes.params, *sizes, devices)
+
+
+def _lying(devices: int, shapes: Any) -> Any:
+    """Shapes, and where they lie: what a program takes is where the program before left it, also
+    what it makes no use of."""
+    if devices == 1:
+        return shapes
+    where = NamedSharding(mesh(RUNS, devices), jax.P(RUNS))
+    return jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=where), shapes
+    )
 
 
 def _beginning(chunk: Chunk) -> tuple[jax.Array, Trainer, Params]:

@@ -13,4 +13,4 @@ def run(config: StudyConfig, console: Console) -> None:
     with tables.SweepProgress(console) as progress, keeping_what_is_whole(config.folder):
         rows = reproduce(config, progress)
     show(console, tables.study_table(rows))
-    console.print(f"The rest is in {config.out / 'RESULTS.md'}.", soft_wrap=True)
+    console.print(f"The rest is in {config.page / 'RESULTS.md'}.", soft_wrap=True)

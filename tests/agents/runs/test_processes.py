@@ -64,6 +64,13 @@ def test_a_sweep_on_four_devices_learns_what_one_run_does(tmp_path):
     assert differences.keys() == {"run", "metrics"} and max(differences.values()) < 1e-4
 
 
+@pytest.mark.slow
+def test_two_devices_share_the_runs_of_a_sweep_whatever_its_programs_make_use_of(tmp_path):
+    """`pair` has one need, so that no program reads of which need a product is."""
+    found = compared(tmp_path, "chunk")
+    assert found["profit"] == 0 and found["earned"] > 1
+
+
 def test_an_evaluation_on_four_devices_is_that_on_one_to_the_bit(found):
     assert found["totals"] == 0
 

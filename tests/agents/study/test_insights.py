@@ -61,8 +61,9 @@ def test_learned_departments_stand_beside_the_exact_policy(exact_rows):
 
 def page_with(answers: pd.DataFrame) -> str:
     """A study's page with these answers."""
-    row = dict.fromkeys(("profit", "gain", "fill_rate", "holding_paid", "turnover"), 1.0)
-    row |= dict(regime="silo", scenario="pair", store_periods=9)
+    numbers = ("profit", "gain", "availability", "service_level", "waste", "holding_paid")
+    row: dict[str, object] = dict.fromkeys(numbers, 1.0)
+    row |= dict(regime="silo", variant="silo", scenario="pair", store_periods=9)
     rows = [
         row | dict(part=part, seed=seed) for part in ("regimes", "heuristic") for seed in (0, 1)
     ]

@@ -51,7 +51,7 @@ def sign(store: str, regime: str) -> int:
     """Of the gain over the best tuned pair."""
     pairs = ROWS[(ROWS["part"] == "heuristic") & (ROWS["scenario"] == store)]
     own = LEARNED[LEARNED["scenario"] == store]
-    cells = {name: gain for name, _, gain, _ in results_tables.regimes(own, pairs).lines}
+    cells = {name: gain for name, _, gain, _ in results_tables.methods(own, pairs).lines}
     return sign_of(cells[regime])
 
 
@@ -59,7 +59,7 @@ def mtma_sign(store: str, regime: str) -> int:
     """Of how much more `mtma` earns."""
     pairs = ROWS[(ROWS["part"] == "heuristic") & (ROWS["scenario"] == store)]
     own = LEARNED[LEARNED["scenario"] == store]
-    cells = {name: more for name, _, _, more in results_tables.regimes(own, pairs).lines}
+    cells = {name: more for name, _, _, more in results_tables.methods(own, pairs).lines}
     return sign_of(cells[regime])
 
 

@@ -11,13 +11,13 @@ from rich.console import Console
 from agents.errors import ConfigError, RunError
 from agents.learning.regimes import REGIMES
 from agents.report.tables import study_table
-from agents.study import study
+from agents.study import results_tables, study
 from agents.study.results_page import learning_of, page_of, write_page
-from agents.study.results_pictures import MEASURES
+from agents.study.results_pictures import MEASURES, percent_over
 from agents.study.settings import StudyConfig
-from agents.study.study import reproduce, variants
+from agents.study.study import reproduce
+from agents.study.variants import CEILING, MAIN, REGIMES_PART, STORES, variants
 from agents.sweeps.engine import Progress
-from agents.sweeps.sweep_folder import read_table
 
 ROOT = Path(__file__).parents[3]
 SILENT = Progress(*[lambda *_: None] * 3)
@@ -25,23 +25,34 @@ SILENT = Progress(*[lambda *_: None] * 3)
 
 @pytest.mark.parametrize("quick", [False, True])
 def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training(quick):
-    config = StudyConfig(quick=quick)
-    found = variants(config)
-    regimes = [each for each in found if each.part == study.REGIMES_PART]
-    stores = study.QUICK_STORES if quick else study.STORES
-    assert {(each.config.scenario, each.name) for each in regimes} == {
-        (store, regime) for store in stores for regime in REGIMES if regime != "priced"
+    found = variants(quick, 3, 40 if quick else None)
+    compared = [each for each in found if each.part == REGIMES_PART]
+    stores = ("pair", "boutique") if quick else STORES
+    assert {(each.config.scenario, each.name) for each in compared} == {
+        (store, name) for store in stores for name in [*REGIMES, "mtma-score"]
     }
-    sizes = ("scenario", "iterations", "stores", "horizon")
-    budgets = {tuple(getattr(each.config, size) for size in sizes) for each in found}
+    budgets = {
+        (each.config.scenario, each.config.store_periods) for each in found if each.part != CEILING
+    }
     assert len(budgets) == len(stores)
-    (ablated,) = {each.config.scenario for each in found if each.part != study.REGIMES_PART}
-    base = config.training(ablated)
-    assert all(each.config != base for each in found if each.part != study.REGIMES_PART)
+    for each in found:
+        each.config.validate()
+    base = {each.config.scenario: each.config for each in compared if each.name == MAIN}
+    changed = [each for each in found if each.part not in (REGIMES_PART, CEILING)]
+    assert changed and all(each.config != base[each.config.scenario] for each in changed)
+
+
+def test_long_trainings_have_ten_times_the_experience_of_the_usual_ones():
+    found = variants(quick=False, seeds=3, rounds=None)
+    usual = {each.config.scenario: each.config for each in found if each.name == MAIN}
+    long = [each for each in found if each.part == CEILING]
+    assert {each.config.scenario for each in long} == set(STORES)
+    for each in long:
+        assert each.config.store_periods == 10 * usual[each.config.scenario].store_periods
 
 
 def test_variants_of_one_shape_share_a_program(tmp_path: Path):
-    programs = study.programs_of(variants(StudyConfig(quick=True)), tmp_path, 3)
+    programs = study.programs_of(variants(quick=True, seeds=3, rounds=40), tmp_path)
     for program in programs:
         assert len({run.config.static_config() for run in program.runs}) == 1
         assert [run.number for run in program.runs] == list(range(len(program.runs)))
@@ -49,7 +60,7 @@ def test_variants_of_one_shape_share_a_program(tmp_path: Path):
     assert len({program.folder for program in programs}) == len(programs)
     names = [{run.settings["variant"] for run in program.runs} for program in programs]
     (together,) = (each for each in names if "constant rates" in each)
-    assert {"mtma", "slow rate 1/4 of the fast", "its own product only"} <= together
+    assert {"mtma", "exponents 0.51 and 0.6", "at one temperature"} <= together
     (program,) = (each for each in programs if "constant rates" in str(each.settings))
     assert program.settings["seeds"] == 3
     assert program.settings["variants"]["constant rates"]["timescales"] == "constant"
@@ -59,8 +70,9 @@ def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.Dat
     rows = [
         dict(
             scenario=scenario, part="regimes", variant=regime, regime=regime, seed=seed,
-            store_periods=1000, profit=100 + gain, gain=gain, fill_rate=0.9, holding_paid=3.0,
-            turnover=0.5, to_99_percent=500.0, worst_drop=1.5, best_heuristic="margin+capped",
+            store_periods=1000, profit=100 + gain, gain=gain, availability=0.9, holding_paid=3.0,
+            service_level=0.8, waste=0.5, learner="path", to_99_percent=500.0, worst_drop=1.5,
+            last_fifth=0.05, best_heuristic="margin+capped",
         )
         for regime, values in gains.items()
         for seed, gain in enumerate(values)
@@ -81,32 +93,59 @@ def test_learning_is_timed_and_its_drops_are_found():
     curve = pd.DataFrame(
         {"store_periods": [10, 20, 30, 40, 50], "greedy_profit": [80.0, 99.5, 104.0, 91.0, 100.0]}
     )
-    assert learning_of(curve) == {"to_99_percent": 20.0, "worst_drop": 12.5}
+    found = learning_of(curve)
+    assert found.pop("last_fifth") == pytest.approx(100 * 9 / 104)
+    assert found == {"to_99_percent": 20.0, "worst_drop": 12.5}
 
 
 def test_the_page_is_made_of_the_rows():
     rows = rows_of({"silo": BAD, "joint": AROUND_0, "mtma": GOOD})
     slower = rows[rows["regime"] == "mtma"].assign(
-        part="rate ratio", variant="slower", gain=lambda each: each["gain"] - 1,
+        part="rates", variant="slower", gain=lambda each: each["gain"] - 1,
         profit=lambda each: each["profit"] - 1,
     )  # fmt: skip
     page = page_of(pd.concat([rows, slower]))
     assert "| boutique | 1,000 | 4 |" in page
     assert "## What the parts are worth, on boutique" in page
     assert "| slower | +4.15 [+3.94, +4.36] | -1.00 [-1.00, -1.00] |" in page
-    assert "| best tuned pair | 100.00 [100.00, 100.00] |  |  | 0.900" in page
+    assert "| best tuned pair | 100.00 [100.00, 100.00] |  |  | 0.900 | 0.800 | 0.50" in page
     # The mean of -1, 1, 2, -2 and of its paired differences, plus and less t(3) = 3.182 errors.
     assert "| joint | 100.00 [97.09, 102.91] | *+0.00 [-2.91, +2.91]* | +5.15 [" in page
     assert "Comparisons in this table: 5, over 4 seeds." in page  # two of mtma, three gains
-    assert "| boutique | `joint` | equal |  | 500 | 1.83 | 1.50 % |" in page
+    assert "| boutique | `joint` | equal |  | 500 | 1.83 | 1.50 % | +0.05 % |" in page
     assert re.search(r"\| `mtma` \| three \| \+5.15 \[.*\] \| 500 \| 0.13 \| 1.50 % \|", page)
+
+
+def test_the_comparisons_named_beforehand_are_one_family_over_all_stores():
+    names = {"silo": BAD, "joint": AROUND_0, "mtma": GOOD, "mtma-score": BAD}
+    rows = pd.concat([rows_of(names), rows_of(names, "fresh")])
+    found = results_tables.primary(rows[rows["part"] == REGIMES_PART])
+    assert [line[0] for line in found.lines] == ["boutique", "fresh"]
+    assert found.note == "Comparisons in this table: 8, over 4 seeds."
+    assert found.lines[0][1].startswith("+5.15 [")  # over the pair
+    assert found.lines[0][2] == found.lines[0][4] and "+2.65" in found.lines[0][2]
+
+
+def test_what_coordination_is_worth_is_in_percent_of_the_silos_profit():
+    rows = rows_of({"silo": [0.0] * 4, "mtma": [5.0, 5.0, 6.0, 4.0]})
+    assert list(percent_over(rows, "silo")) == pytest.approx([5.0, 5.0, 6.0, 4.0])
+    assert percent_over(rows_of({"mtma": GOOD}), "silo").empty
+
+
+def test_long_trainings_are_held_against_the_usual_ones_of_their_seeds():
+    usual = rows_of({"mtma": GOOD})
+    of_two = usual[(usual["regime"] == "mtma") & (usual["seed"] < 2)]
+    long = of_two.assign(part=CEILING, variant="longer", profit=of_two["profit"] * 1.01)
+    ((store, name, seeds, before, _, more),) = results_tables.ceilings(long, usual)
+    assert (store, name, seeds) == ("boutique", "longer", 2)
+    assert before == pytest.approx(5.05) and more == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_too_few_seeds_have_no_interval_and_the_page_says_so(seeds):
     rows = rows_of({"joint": AROUND_0, "mtma": GOOD})
     page = page_of(rows[rows["seed"] < seeds])
-    assert "[" not in page[page.index("## Profit by regime") : page.index("![")]
+    assert "[" not in page[page.index("## Profit by method") : page.index("![")]
     assert f"Seeds: {seeds}. Fewer than 3 say nothing about others: there is no interval." in page
     assert "nan" not in page
 
@@ -141,26 +180,19 @@ def test_the_page_says_what_is_missing_and_what_was_learned_from():
     assert "Not finished" not in page_of(both) and "Reading the study" not in page_of(both)
 
 
-def test_results_in_the_repository_are_those_of_its_data():
-    """The page is made of the files in results/ and nothing else."""
-    rows = read_table(ROOT / "results", "study.csv")
-    converging, answers = (
-        pd.read_csv(ROOT / "results" / name) for name in ("convergence.csv", "insights.csv")
-    )
-    page = page_of(rows, converging, answers, read=True)
-    assert (ROOT / "RESULTS.md").read_text(encoding="utf-8") == page
-
-
 def test_the_page_is_written_from_its_files_alone(tmp_path: Path):
     results = tmp_path / "results"
     results.mkdir()
-    for name in ("study.csv", "curves.csv"):
-        every = read_table(ROOT / "results", name)
-        every[every["scenario"] == "pair"].to_csv(results / name, index=False)
+    rows = rows_of({"silo": BAD, "joint": AROUND_0, "mtma": GOOD}, "pair")
+    rows.to_csv(results / "study.csv", index=False)
+    curves = rows[rows["part"] == REGIMES_PART].assign(greedy_profit=lambda each: each["profit"])
+    curves.to_csv(results / "curves.csv", index=False)
     write_page(tmp_path)
     page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")
     assert "### pair" in page and "### grocery" not in page and "## Insights" not in page
-    for link in re.findall(r"\]\(([^)]+)\)", page):
+    links = re.findall(r"\]\(([^)]+)\)", page)
+    assert "results/gains.png" in links
+    for link in links:
         assert (tmp_path / link).exists(), link
 
 
@@ -175,7 +207,7 @@ def test_the_command_line_shows_gains_by_store_and_regime():
 def test_no_page_is_made_of_nothing(tmp_path: Path):
     config = StudyConfig(quick=True, out=tmp_path, finished_only=True)
     with pytest.raises(RunError, match="no variant is finished; allowed: one or more"):
-        reproduce(config, SILENT, variants(config))
+        reproduce(config, SILENT, variants(True, 3, 40))
 
 
 def test_one_seed_is_refused(tmp_path: Path):

@@ -21,9 +21,10 @@ from agents.errors import RunError
 from agents.evaluation.tuning import Effort
 from agents.learning.config import TrainConfig
 from agents.runs.pipeline import Result
-from agents.study import insights, study
+from agents.study import insights
 from agents.study.settings import StudyConfig
-from agents.study.study import Variant, reproduce
+from agents.study.study import reproduce
+from agents.study.variants import REGIMES_PART, Variant
 from agents.sweeps import runner, sweep_folder
 from agents.sweeps.baselines import Stores, run_row, simulated
 from agents.sweeps.chunks import Chunk, Member, cut
@@ -288,8 +289,8 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     config = StudyConfig(seeds=2, out=tmp_path, together=2)
     base = TrainConfig.by_score(scenario="pair", **SMALL)
     found = [
-        Variant(study.REGIMES_PART, "mtma", base),
-        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3)),
+        Variant(REGIMES_PART, "mtma", base, 2),
+        Variant("rate ratio", "slower", dataclasses.replace(base, slow_rate=1e-3), 2),
     ]
     first = reproduce(config, Progress(*[lambda *_: None] * 3), found)
     rows = pd.read_csv(tmp_path / "results" / "study.csv")
@@ -316,7 +317,8 @@ def test_a_study_of_one_program_writes_everything_and_has_nothing_left_to_do(tmp
     pd.testing.assert_frame_equal(reproduce(config, again, found), first)
     assert not [each for each in said if re.search("compiling|tuning|answer", each)]
     assert (tmp_path / "RESULTS.md").read_text() == page
-    more = [*found, Variant(study.REGIMES_PART, "joint", dataclasses.replace(base, regime="joint"))]
+    joint = dataclasses.replace(base, regime="joint")
+    more = [*found, Variant(REGIMES_PART, "joint", joint, 2)]
     reproduce(dataclasses.replace(config, finished_only=True), again, more)
     assert "## Not finished" not in page
     assert "| pair | regimes | joint |" in (tmp_path / "RESULTS.md").read_text()

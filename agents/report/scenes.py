@@ -4,6 +4,7 @@ Everything is simulated or solved anew from the policy; nothing here reads a run
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -64,16 +65,23 @@ def scenes_of(
     key: PRNGKeyArray, policies: Mapping[str, Policy], scenario: Scenario, burn_in: int
 ) -> Scenes:
     """Scenes of the first policy; beside its story, those of the others on the same customers."""
-    params, recorded = scenario.params(), compilation.soon(record, periods=DAYS, burn_in=burn_in)
-    traces = {
-        name: jax.device_get(recorded(key, policy, params)) for name, policy in policies.items()
-    }
-    shown, policy = next(iter(policies.items()))
-    sales = np.asarray(traces[shown].flows.sold).sum(0)
+    params, (shown, policy) = scenario.params(), next(iter(policies.items()))
+    recorded = compilation.soon(record, periods=DAYS, burn_in=burn_in)
+    along = compilation.soon(stock_prices_along, periods=DAYS, burn_in=burn_in)
+
+    def traced(each: Policy) -> Trajectory:
+        return jax.device_get(recorded(key, each, params))
+
+    with ThreadPoolExecutor() as pool:  # nearly all of the time is compilation, on a core for each
+        worth = pool.submit(along, key, policy, params)
+        traces = dict(zip(policies, pool.map(traced, policies.values()), strict=True))
+        sales = np.asarray(traces[shown].flows.sold).sum(0)
+        responses = responses_of(key, policy, scenario, best_sellers(sales, RESPONDING))
+        prices = prices_of(np.asarray(worth.result()), scenario, traces[shown])
     return Scenes(
         stories=[story_of(name, trace, scenario, sales) for name, trace in traces.items()],
-        prices=prices_of(key, policy, scenario, traces[shown], burn_in),
-        responses=responses_of(key, policy, scenario, best_sellers(sales, RESPONDING)),
+        prices=prices,
+        responses=responses,
         stores=RESPONSE_STORES,
         switching=switching_of(policy, scenario, traces[shown]),
     )
@@ -111,13 +119,11 @@ def story_of(
 
 
 def prices_of(
-    key: PRNGKeyArray, policy: Policy, scenario: Scenario, trace: Trajectory, burn_in: int
+    worth: Float[np.ndarray, "T N"], scenario: Scenario, trace: Trajectory
 ) -> dict[str, list[Chart]]:
-    """What a unit of stock was worth in one store's time, and what was ordered and shown meanwhile,
-    by product. `trace` as `record` makes it with the same key, policy and `burn_in`."""
+    """What a unit of stock was worth in one store's time, as from `stock_prices_along`, and what
+    was ordered and shown meanwhile, by product. `trace` as `record` makes it of the same time."""
     params = scenario.params()
-    along = compilation.soon(stock_prices_along, periods=trace.periods, burn_in=burn_in)
-    worth = np.asarray(along(key, policy, params))
     shown = best_sellers(np.asarray(trace.flows.sold).sum(0), PRICED)
     return {
         scenario.products[each]: price_charts(

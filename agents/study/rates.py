@@ -2,8 +2,8 @@
 
 Every method is tried with as many candidates, on the same stores, seeds and budgets, and takes the
 one whose gain over the best tuned pair, in percent of the pair's profit, is largest on the mean.
-`python -m agents.study.rates` writes results/rates.csv, and says what it chose;
-`agents.study.variants.METHODS` has it.
+`python -m agents.study.rates` writes results/rates.csv and says what it chose, which belongs into
+`agents.study.variants.METHODS`.
 """
 
 from pathlib import Path

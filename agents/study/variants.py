@@ -47,7 +47,7 @@ ROUND = 32 * 32
 
 @dataclass(frozen=True)
 class Method:
-    """A way to learn, and the rates that `agents.study.rates` chose for it."""
+    """A way to learn, and its rates: the trainer's own, until `agents.study.rates` has chosen."""
 
     regime: RegimeName
     learner: Learner

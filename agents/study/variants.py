@@ -41,8 +41,6 @@ STORES: dict[str, Budget] = {
 }
 ABLATED = ("boutique", "fresh")
 """Stores on which parts are changed."""
-ROUND = 32 * 32
-"""Store-periods of a round."""
 
 
 @dataclass(frozen=True)

@@ -97,10 +97,9 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
         else None
         for name in (CONVERGENCE, INSIGHTS)
     )
-    results_pictures.draw_gains(rows[rows["part"] == REGIMES_PART], folder / "gains.png")
-    results_pictures.draw_coordination(
-        rows[rows["part"] == REGIMES_PART], folder / "coordination.png"
-    )
+    learned = rows[rows["part"] == REGIMES_PART]
+    results_pictures.draw_gains(learned, folder / "gains.png")
+    results_pictures.draw_coordination(learned, folder / "coordination.png")
     results_pictures.draw_clocks(curves[curves["part"] == REGIMES_PART], folder / "clocks.png")
     if converging is not None:
         results_pictures.draw_convergence(converging, folder / "convergence.png")

@@ -55,8 +55,9 @@ class Compared:
     note: str
 
 
+THE_PAIR = "best tuned pair"
 PRIMARY = {
-    "best tuned pair": "over the best tuned pair",
+    THE_PAIR: "over the best tuned pair",
     "silo": "over `silo`",
     "joint": "over `joint`: three clocks or one",
     "mtma-score": "over `mtma-score`: slope or score",
@@ -85,7 +86,7 @@ def methods(own: pd.DataFrame, pairs: pd.DataFrame) -> Compared:
     more = [None if name == MAIN else _paired(main, rows) for name, rows in named]
     cells, note = _marked([None, *gains], [None, *more], form="+,.2f")
     return Compared([(*each, *text) for each, text in zip(
-        [("best tuned pair", pairs), *named], cells, strict=True)], note)  # fmt: skip
+        [(THE_PAIR, pairs), *named], cells, strict=True)], note)  # fmt: skip
 
 
 def clocks(learned: pd.DataFrame, kinds: Iterable[str]) -> Compared:
@@ -160,7 +161,7 @@ def values_of(found: pd.DataFrame, policy: str, effect: Effect) -> np.ndarray:
 def _of_main(own: pd.DataFrame, base: str) -> Estimate | None:
     """How much more the main method earns than `base` on one store."""
     main = own[own["variant"] == MAIN]
-    if base == "best tuned pair":
+    if base == THE_PAIR:
         return estimate(main["gain"].to_numpy()) if len(main) else None
     return _paired(main, own[own["variant"] == base])
 

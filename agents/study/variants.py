@@ -55,7 +55,7 @@ class Method:
     @property
     def name(self) -> str:
         """As it names variants and lines of tables."""
-        return self.regime if self.learner == "path" else f"{self.regime}-{self.learner}"
+        return TrainConfig(regime=self.regime, learner=self.learner).method
 
     @property
     def one_clock(self) -> bool:

@@ -13,11 +13,12 @@ from agents.learning.regimes import REGIMES
 from agents.report.tables import study_table
 from agents.study import results_tables, study
 from agents.study.results_page import learning_of, page_of, write_page
-from agents.study.results_pictures import MEASURES, percent_over
+from agents.study.results_pictures import CLOCKS, MEASURES, percent_over
 from agents.study.settings import StudyConfig
 from agents.study.study import reproduce
 from agents.study.variants import CEILING, MAIN, REGIMES_PART, STORES, variants
 from agents.sweeps.engine import Progress
+from agents.sweeps.sweep_folder import read_table
 
 ROOT = Path(__file__).parents[3]
 SILENT = Progress(*[lambda *_: None] * 3)
@@ -178,6 +179,50 @@ def test_the_page_says_what_is_missing_and_what_was_learned_from():
     assert "| boutique | 1,000 | 4 |" in page and "| grocery | 500 | 4 |" in page
     assert "What the parts are worth" not in page
     assert "Not finished" not in page_of(both) and "Reading the study" not in page_of(both)
+
+
+def test_results_in_the_repository_are_those_of_its_data():
+    """They are version 0.1's, whose tables had other columns: each line is made of the files in
+    results/ and nothing else, and from convergence on the page is today's."""
+    rows = read_table(ROOT / "results", "study.csv")
+    text = (ROOT / "RESULTS.md").read_text(encoding="utf-8")
+    learned, pairs = rows[rows["part"] == REGIMES_PART], rows[rows["part"] == "heuristic"]
+    expected = []
+    for store, own in learned.groupby("scenario", sort=False):
+        expected.append(f"| {store} | {own.store_periods.iloc[0]:,} | {own.seed.nunique()} |")
+        found = results_tables.methods(own, pairs[pairs["scenario"] == store])
+        expected += [
+            f"| {name} | {results_tables.middle(each.profit, ',.2f')} | {gain} | {more} "
+            f"| {each.fill_rate.mean():.3f} | {each.holding_paid.mean():,.3f} "
+            f"| {each.turnover.mean():.3f} |"
+            for name, each, gain, more in found.lines
+        ]
+        expected.append(found.note)
+    found = results_tables.clocks(learned, CLOCKS)
+    expected += [
+        f"| {store} | `{name}` | {CLOCKS[name]} | {more} | {each.to_99_percent.median():,.0f} "
+        f"| {each.gain.std():,.2f} | {each.worst_drop.max():.2f} % |"
+        for store, name, each, more in found.lines
+    ]
+    expected.append(found.note)
+    changed = rows[~rows["part"].isin([REGIMES_PART, "heuristic"])]
+    for (store, part), own in changed.groupby(["scenario", "part"], sort=False):
+        of = "joint" if part == "critic, on one clock" else "mtma"
+        base = learned[(learned["scenario"] == store) & (learned["variant"] == of)]
+        found = results_tables.parts(own, base)
+        expected += [
+            f"| {name or f'`{of}` as it is'} | {gain} | {more} |"
+            for name, gain, more in found.lines
+        ]
+        expected.append(found.note)
+    head, tail = text[: text.index("## Convergence")], text[text.index("## Convergence") :]
+    of_data = [line for line in head.splitlines() if re.match(r"\|.*\d.*\||Comparisons", line)]
+    assert sorted(of_data) == sorted(expected)
+    converging, answers = (
+        pd.read_csv(ROOT / "results" / name) for name in ("convergence.csv", "insights.csv")
+    )
+    page = page_of(rows_of({"mtma": GOOD}), converging, answers, read=True)
+    assert page[page.index("## Convergence") :] == tail
 
 
 def test_the_page_is_written_from_its_files_alone(tmp_path: Path):

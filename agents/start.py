@@ -15,6 +15,9 @@ from agents.runs.interruption import SIGNALS, end_at_once
 WITHOUT_YNNPACK = "--xla_cpu_experimental_ynn_fusion_type="
 """XLA's flag, in every version of it that is allowed, for no fusions by the library YNNPACK."""
 
+SWEEPS = ("sweep", "reproduce")
+"""Verbs of which each run keeps one core busy."""
+
 
 def hear_signals() -> None:
     """SIGTERM and SIGINT end this process with 143 and 130, and one line."""
@@ -43,6 +46,21 @@ def step_fast() -> None:
     os.environ["XLA_FLAGS"] = f"{WITHOUT_YNNPACK} {os.environ.get('XLA_FLAGS', '')}".strip()
 
 
+def use_every_core(arguments: list[str]) -> None:
+    """A sweep trains a run on each core: JAX presents a CPU as one device unless it is told
+    otherwise, and what is set stays. To be called before JAX is imported."""
+    told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if arguments and arguments[0] in SWEEPS and not told:
+        os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(_cores()))
+
+
+def _cores() -> int:
+    """That this process may use, where the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _processor() -> str:
     """A name for what machine code may use here: homes can be shared by different machines."""
     known = Path("/proc/cpuinfo")
@@ -56,6 +74,7 @@ def console() -> NoReturn:
     hear_signals()
     remember_programs()
     step_fast()
+    use_every_core(sys.argv[1:])
     from agents.command_line import main
 
     try:

@@ -156,6 +156,24 @@ def test_commands_compile_without_ynnpack_and_keep_the_flags_that_are_set():
     assert done.stdout == "3 False\n"
 
 
+@pytest.mark.parametrize(
+    ("verb", "own", "devices"),
+    [("sweep", {}, "the cores"), ("train", {}, "1"), ("sweep", {"JAX_NUM_CPU_DEVICES": "3"}, "3"),
+     ("reproduce", {"XLA_FLAGS": "--xla_force_host_platform_device_count=5"}, "5")],
+)  # fmt: skip
+def test_a_sweep_trains_a_run_on_each_core_unless_told_otherwise(verb, own, devices):
+    program = (
+        f"from agents.start import use_every_core; use_every_core(['{verb}']); "
+        "import jax; print(jax.device_count())"
+    )
+    free = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    command = [sys.executable, "-c", program]
+    env = free | {"JAX_PLATFORMS": "cpu"} | own
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    cores = str(len(os.sched_getaffinity(0)))
+    assert done.stdout.strip() == devices.replace("the cores", cores)
+
+
 def hears_sigterm(process: int) -> bool:
     """Whether it has a handler of its own by now."""
     status = Path(f"/proc/{process}/status").read_text()

@@ -16,7 +16,8 @@ class StudyConfig:
     quick: bool = False
     """Three seeds, two stores, a short training: minutes instead of many hours."""
     seeds: int | None = None
-    """Seeds of every variant but the long trainings; by default 16, or 3 with --quick."""
+    """Seeds of every method; by default 16, or 3 with --quick. Trainings with a part changed have
+    at most 8, long ones 2."""
     rounds: int | None = None
     """Rounds of 1,024 store-periods of every run; by default 200, 400 on `pair`, or 40 with
     --quick."""

@@ -24,6 +24,7 @@ from agents.report.writing import write_report
 from agents.runs import run_folder
 from agents.study import insights, results_page
 from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, STUDY
+from agents.study.results_tables import PRIMARY
 from agents.study.settings import StudyConfig
 from agents.study.variants import MAIN, REGIMES_PART, Variant, variants
 from agents.sweeps import sweep_folder
@@ -52,6 +53,12 @@ class Program:
             "grid": {},
             "variants": {run.settings["variant"]: dataclasses.asdict(run.config) for run in first},
         }
+
+    @property
+    def named_beforehand(self) -> bool:
+        """Whether it trains a method of the comparisons that the study is for."""
+        first = self.runs[0].settings
+        return first["part"] == REGIMES_PART and first["variant"] in (MAIN, *PRIMARY)
 
 
 def reproduce(
@@ -83,8 +90,10 @@ def train_programs(
     progress: Progress,
     engine: Engine,
 ) -> None:
-    """Whatever is missing of each, with at most `together` runs side by side."""
-    for number, program in enumerate(programs, 1):
+    """Whatever is missing of each, with at most `together` runs side by side; those of the
+    comparisons named beforehand come first, for a study that is stopped."""
+    ordered = sorted(programs, key=lambda each: not each.named_beforehand)
+    for number, program in enumerate(ordered, 1):
         progress.announce(f"program {number} of {len(programs)}: {program.folder.name}")
         sweep_folder.open_sweep(program.folder, program.settings)
         train_planned(program.folder, program.runs, together, stores, progress, engine)

@@ -12,6 +12,8 @@ from agents.learning.regimes import REGIMES, Learner, RegimeName
 REGIMES_PART, CEILING = "regimes", "ceiling"
 MAIN, BY_SCORE = "mtma", "mtma-score"
 """The methods that parts are changed of."""
+SEEDS_OF_A_CHANGE = 8
+"""Of the trainings with a part changed: they are looked at, and settle nothing."""
 LONGER, WIDTHS, SEEDS_OF_A_CEILING = 10, (32, 64), 2
 """Times the experience, and widths of networks, of the trainings that show what is left."""
 CHECKS = 5
@@ -41,6 +43,8 @@ STORES: dict[str, Budget] = {
 }
 ABLATED = ("boutique", "fresh")
 """Stores on which parts are changed."""
+QUICK_STORES, QUICK_METHODS = ("pair", "boutique"), ("silo", "joint", MAIN, BY_SCORE)
+"""Of a quick study: a program for each, and most of its time is their compilation."""
 
 
 @dataclass(frozen=True)
@@ -125,25 +129,26 @@ class Variant:
 
 
 def variants(quick: bool, seeds: int, rounds: int | None) -> list[Variant]:
-    """Every method on every store, the ablations, and long trainings as a ceiling; `quick`: every
-    method and the ablations of the main one on two small stores. `rounds`: of every run instead of
-    its store's own."""
-    stores = {store: STORES[store] for store in (("pair", "boutique") if quick else STORES)}
+    """Every method on every store, the ablations, and long trainings as a ceiling; `quick`: the
+    methods of the comparisons on two small stores. `rounds`: of every run instead of its store's
+    own."""
+    stores = {store: STORES[store] for store in (QUICK_STORES if quick else STORES)}
     if rounds is not None:
         stores = {store: dataclasses.replace(each, rounds=rounds) for store, each in stores.items()}
     found = [
         Variant(REGIMES_PART, method.name, method.config(store, budget, method.rates), seeds)
         for store, budget in stores.items()
         for method in METHODS
+        if not quick or method.name in QUICK_METHODS
     ]
+    if quick:
+        return found
     base = {(each.config.scenario, each.name): each for each in found}
-    for store in ("pair",) if quick else ABLATED:
+    for store in ABLATED:
         for change in ABLATIONS:
-            config = base[store, change.method].config
-            if not quick or change.method == MAIN:
-                changed = dataclasses.replace(config, **change.settings)
-                found.append(Variant(change.part, change.name, changed, seeds))
-    return found if quick else [*found, *_ceilings(base)]
+            changed = dataclasses.replace(base[store, change.method].config, **change.settings)
+            found.append(Variant(change.part, change.name, changed, min(seeds, SEEDS_OF_A_CHANGE)))
+    return [*found, *_ceilings(base)]
 
 
 def _ceilings(base: Mapping[tuple[str, str], Variant]) -> Sequence[Variant]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 
@@ -22,19 +23,24 @@ class Local:
     def chunks(self, members: Sequence[Member], most: int | None) -> list[Chunk]:
         """As few chunks as memory allows: what a program takes is known once it is compiled."""
         self.progress.announce("compiling")
-        most = min(most or most_together(len(members), self.devices), len(members))
-        devices = min(self.devices, most)
+        runs = len(members)
+        most = min(most or most_together(runs, self.devices), runs)
 
-        def tried(each: int) -> tuple[int, int]:
-            size = compiled(cut(members, each * devices, devices)[0]).size
-            return size, size
+        def size(each: int, devices: int) -> int:
+            return compiled(cut(members, each * devices, devices)[0]).size
 
-        on_each = math.ceil(len(members) / devices)
-        size, each = memory.fit(tried, on_each, most // devices, self.limit)
-        chunks = cut(members, each * devices, devices, self.limit)
+        if most <= self.devices:  # one run on each, on as many devices as memory allows
+            takes, devices = memory.fit(partial(size, 1), runs, most, self.limit)
+            together = devices
+        else:
+            devices = self.devices
+            sized, on_each = partial(size, devices=devices), math.ceil(runs / devices)
+            takes, each = memory.fit(sized, on_each, most // devices, self.limit)
+            together = each * devices
+        chunks = cut(members, together, devices, self.limit)
         self.progress.announce(
-            f"{len(members)} runs in {len(chunks)} chunks of {chunks[0].together}; a chunk takes "
-            f"{memory.readable(size)} of memory by estimate, "
+            f"{runs} runs in {len(chunks)} chunks of {chunks[0].together}; a chunk takes "
+            f"{memory.readable(takes)} of memory by estimate, "
             f"{memory.readable(self.limit)} is the limit"
         )
         return chunks

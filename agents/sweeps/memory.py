@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import jax
 import psutil
@@ -12,8 +12,6 @@ from agents.errors import ConfigError
 
 SHARE_OF_FREE = 0.7
 """Share of the free memory that a sweep takes where no limit is given."""
-
-Program = TypeVar("Program")
 
 
 def parse_size(text: str) -> int:
@@ -57,20 +55,18 @@ def in_one_memory(devices: int) -> int:
     return 1 if jax.local_devices()[0].memory_stats() else devices
 
 
-def fit(
-    compile_for: Callable[[int], tuple[Program, int]], runs: int, most: int, limit: int
-) -> tuple[Program, int]:
-    """The programs for as many of `runs` at once as fit `limit` bytes (and not over `most`), and
-    how many that is. `compile_for` gives the programs for a number of runs, and their bytes.
+def fit(size_of: Callable[[int], int], runs: int, most: int, limit: int) -> tuple[int, int]:
+    """The bytes of a program for as many of `runs` at once as fit `limit` bytes (and not over
+    `most`), and how many that is. `size_of` compiles it for a number of runs, and gives its bytes.
 
     Chunks are made equal, so that one program serves all. Raises `ConfigError` where one run alone
     is too much.
     """
     together = evened(runs, min(runs, most))
     while True:
-        programs, size = compile_for(together)
+        size = size_of(together)
         if size <= limit:
-            return programs, together
+            return size, together
         if together == 1:
             raise ConfigError(
                 f"memory: {readable(limit)}; allowed: at least {readable(size)}, what one run takes"

@@ -16,7 +16,15 @@ from agents.study.results_page import learning_of, page_of, write_page
 from agents.study.results_pictures import CLOCKS, MEASURES, percent_over
 from agents.study.settings import StudyConfig
 from agents.study.study import reproduce
-from agents.study.variants import CEILING, MAIN, REGIMES_PART, STORES, variants
+from agents.study.variants import (
+    CEILING,
+    MAIN,
+    QUICK_METHODS,
+    QUICK_STORES,
+    REGIMES_PART,
+    STORES,
+    variants,
+)
 from agents.sweeps.engine import Progress
 from agents.sweeps.sweep_folder import read_table
 
@@ -28,9 +36,10 @@ SILENT = Progress(*[lambda *_: None] * 3)
 def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training(quick):
     found = variants(quick, 3, 40 if quick else None)
     compared = [each for each in found if each.part == REGIMES_PART]
-    stores = ("pair", "boutique") if quick else STORES
+    stores = QUICK_STORES if quick else STORES
+    methods = QUICK_METHODS if quick else [*REGIMES, "mtma-score"]
     assert {(each.config.scenario, each.name) for each in compared} == {
-        (store, name) for store in stores for name in [*REGIMES, "mtma-score"]
+        (store, name) for store in stores for name in methods
     }
     budgets = {
         (each.config.scenario, each.config.store_periods) for each in found if each.part != CEILING
@@ -40,7 +49,8 @@ def test_every_variant_on_a_store_has_the_same_budget_and_is_a_valid_training(qu
         each.config.validate()
     base = {each.config.scenario: each.config for each in compared if each.name == MAIN}
     changed = [each for each in found if each.part not in (REGIMES_PART, CEILING)]
-    assert changed and all(each.config != base[each.config.scenario] for each in changed)
+    assert bool(changed) != quick
+    assert all(each.config != base[each.config.scenario] for each in changed)
 
 
 def test_long_trainings_have_ten_times_the_experience_of_the_usual_ones():
@@ -53,18 +63,22 @@ def test_long_trainings_have_ten_times_the_experience_of_the_usual_ones():
 
 
 def test_variants_of_one_shape_share_a_program(tmp_path: Path):
-    programs = study.programs_of(variants(quick=True, seeds=3, rounds=40), tmp_path)
+    usual = [each for each in variants(False, seeds=3, rounds=40) if each.part != CEILING]
+    programs = study.programs_of(usual, tmp_path)
     for program in programs:
         assert len({run.config.static_config() for run in program.runs}) == 1
         assert [run.number for run in program.runs] == list(range(len(program.runs)))
         assert [run.config.seed for run in program.runs[:3]] == [0, 1, 2]
     assert len({program.folder for program in programs}) == len(programs)
     names = [{run.settings["variant"] for run in program.runs} for program in programs]
-    (together,) = (each for each in names if "constant rates" in each)
-    assert {"mtma", "exponents 0.51 and 0.6", "at one temperature"} <= together
-    (program,) = (each for each in programs if "constant rates" in str(each.settings))
+    on_boutique, on_fresh = (each for each in names if "constant rates" in each)
+    assert {"mtma", "exponents 0.51 and 0.6", "at one temperature"} <= on_boutique == on_fresh
+    program, _ = (each for each in programs if "constant rates" in str(each.settings))
     assert program.settings["seeds"] == 3
     assert program.settings["variants"]["constant rates"]["timescales"] == "constant"
+    first = {run.settings["variant"] for each in programs if each.named_beforehand
+             for run in each.runs if run.settings["part"] == REGIMES_PART}  # fmt: skip
+    assert first == set(QUICK_METHODS)
 
 
 def rows_of(gains: dict[str, list[float]], scenario: str = "boutique") -> pd.DataFrame:

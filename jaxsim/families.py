@@ -45,7 +45,7 @@ class Family:
 
     law: Callable[..., Any]
     """(mean, periods) to the demand of so many periods together: a frozen distribution of
-    `scipy.stats`, of which `ppf` and `isf` are used."""
+    `scipy.stats`, of which `ppf`, `isf` and `sf` are used. The mean may be an array."""
 
     in_batches: bool = False
     """Whether a customer may take several units. Then every function takes as one argument more
@@ -102,7 +102,7 @@ def _poisson_tail(least: int, mean: Array) -> tuple[Array, Array]:
     return chance, jnp.maximum(mean * before / jnp.maximum(chance, 1e-37), least)
 
 
-def _poisson_law(mean: float, periods: int) -> Any:
+def _poisson_law(mean: Any, periods: int) -> Any:
     from scipy import stats  # slow to import, and only the exact solver needs it
 
     return stats.poisson(mean * periods)
@@ -117,7 +117,7 @@ def _geometric_tail(least: int, mean: Array) -> tuple[Array, Array]:
     return jnp.exp(xlogy(least, mean) - xlog1py(least, mean)), least + mean
 
 
-def _geometric_law(mean: float, periods: int) -> Any:
+def _geometric_law(mean: Any, periods: int) -> Any:
     from scipy import stats
 
     return stats.nbinom(periods, 1 / (1 + mean))
@@ -135,8 +135,8 @@ def _batches_tail(least: int, mean: Array, dispersion: Array) -> tuple[Array, Ar
     return jnp.where(several, chance, of_one), jnp.where(several, beyond, beyond_one)
 
 
-def _batches_law(mean: float, periods: int, dispersion: float) -> Any:
-    several = mean > 0 and dispersion > 1
+def _batches_law(mean: Any, periods: int, dispersion: float) -> Any:
+    several = dispersion > 1 and bool(jnp.all(mean > 0))
     return batches.law(mean, periods, dispersion) if several else _poisson_law(mean, periods)
 
 

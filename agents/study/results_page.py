@@ -19,6 +19,7 @@ from agents.sweeps import sweep_folder
 from agents.sweeps.sweep_folder import read_table
 
 STUDY, CURVES, CONVERGENCE, INSIGHTS = "study.csv", "curves.csv", "convergence.csv", "insights.csv"
+BOUNDS = "bounds.csv"
 WHICH = ["scenario", "part", "variant", "seed"]
 """What tells one run of a study from another."""
 HEURISTIC = "heuristic"
@@ -91,15 +92,16 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
     store, part and variant of what is not finished. Raises `RunError`."""
     folder = out / "results"
     rows, curves = (read_table(folder, name) for name in (STUDY, CURVES))
-    converging, answers = (
+    converging, answers, most = (
         pd.read_csv(folder / name, float_precision="round_trip")
         if (folder / name).exists()
         else None
-        for name in (CONVERGENCE, INSIGHTS)
+        for name in (CONVERGENCE, INSIGHTS, BOUNDS)
     )
     learned = rows[rows["part"] == REGIMES_PART]
     results_pictures.draw_gains(learned, folder / "gains.png")
     results_pictures.draw_coordination(learned, folder / "coordination.png")
+    results_pictures.draw_shelves(learned, folder / "shelves.png")
     results_pictures.draw_clocks(curves[curves["part"] == REGIMES_PART], folder / "clocks.png")
     if converging is not None:
         results_pictures.draw_convergence(converging, folder / "convergence.png")
@@ -107,7 +109,7 @@ def write_page(out: Path, missing: Sequence[tuple[str, str, str]] = ()) -> None:
         for scenario, own in answers.groupby("scenario"):
             results_pictures.draw_answers(own, folder / f"insights-{scenario}.png")
     read = (out / "docs" / "reading-the-study.md").exists()
-    page = page_of(rows, converging, answers, missing, read)
+    page = page_of(rows, converging, answers, missing, read, most)
     files.write_text(out / "RESULTS.md", page)
 
 
@@ -117,9 +119,10 @@ def page_of(
     answers: pd.DataFrame | None = None,
     missing: Sequence[tuple[str, str, str]] = (),
     read: bool = False,
+    most: pd.DataFrame | None = None,
 ) -> str:
     """The page in Markdown. `rows` is study.csv, `converging` convergence.csv, `answers`
-    insights.csv; `read` says that the page in words is there."""
+    insights.csv, `most` bounds.csv; `read` says that the page in words is there."""
     return render(
         "results.md.jinja",
         "agents.study",
@@ -133,6 +136,7 @@ def page_of(
         bases=[MAIN, BY_SCORE],
         converging=converging,
         answers=answers,
+        most=most,
         missing=missing,
         read=read,
     )

@@ -22,6 +22,11 @@ MEASURES = {
     "optimum_gap": "below optimum",
 }
 """What is measured exactly while departments converge; the last two in money per period."""
+SHELVES = {
+    "availability": "availability",
+    "service_level": "service",
+    "waste": "waste (units a period)",
+}
 SHOCKS = {OVERSTOCK: "too many units", SURGE: "a surge of demand", DELAY: "a late delivery"}
 ANSWERS = {"attention": "attention", "orders": "order (units)", "on hand": "on hand (units)"}
 POLICY_STYLES = {
@@ -67,6 +72,29 @@ def draw_coordination(learned: pd.DataFrame, path: Path) -> None:
 
     title = "what deciding together earns more than departments in silos (% of profit)"
     write_png(path, [[Chart("", "", draw)]], 1.4 + 0.4 * len(found), title)
+
+
+def draw_shelves(learned: pd.DataFrame, path: Path) -> None:
+    """What deciding together changes on the shelf: availability, service and waste under `silo` and
+    under `mtma`, means over seeds, a line for each store that has both."""
+    means = learned.groupby(["scenario", "variant"], sort=False)[list(SHELVES)].mean()
+    stores = [
+        str(store)
+        for store, own in learned.groupby("scenario", sort=False)
+        if {MAIN, "silo"} <= set(own["variant"])
+    ]
+
+    def draw(measure: str, axes: Axes) -> None:
+        for store in reversed(stores):
+            apart, together = (means.loc[(store, name), measure] for name in ("silo", MAIN))
+            axes.plot([apart, together], [store, store], color=GREY, zorder=1)
+            axes.plot(apart, store, "o", color=ORANGE)
+            axes.plot(together, store, "o", color=BLUE)
+        axes.margins(0.1, 0.15)
+
+    charts = [Chart("", title, partial(draw, each)) for each, title in SHELVES.items()]
+    title = "on the shelf, departments in silos (orange) and together (blue)"
+    write_png(path, [charts], 1.4 + 0.4 * len(stores), title, sharey=True)
 
 
 def percent_over(own: pd.DataFrame, base: str) -> pd.Series:

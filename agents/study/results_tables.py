@@ -114,6 +114,19 @@ def ceilings(long: pd.DataFrame, learned: pd.DataFrame) -> list[tuple]:
     return lines
 
 
+def distances(learned: pd.DataFrame, most: pd.DataFrame) -> list[tuple]:
+    """What the main method earns of what can be earned, by store: store, mean profit, the proven
+    bound, the profit in percent of it, and how far it is below the optimum, in percent (NaN where
+    that is not known). `most` is bounds.csv."""
+    lines = []
+    for _, (store, bound, optimum) in most.iterrows():
+        own = learned[(learned["scenario"] == store) & (learned["variant"] == MAIN)]
+        if len(own):
+            profit = own["profit"].mean()
+            lines.append((store, profit, bound, 100 * profit / bound, 100 * (1 - profit / optimum)))
+    return lines
+
+
 def parts(variants: pd.DataFrame, base: pd.DataFrame) -> Compared:
     """One part of the method changed: name, gain over the best tuned pair, difference to `base`,
     which is the first line and has no name."""

@@ -23,7 +23,8 @@ from agents.report.settings import ReportConfig
 from agents.report.writing import write_report
 from agents.runs import run_folder
 from agents.study import insights, results_page
-from agents.study.results_page import CONVERGENCE, CURVES, INSIGHTS, STUDY
+from agents.study.bounds import bounds_of
+from agents.study.results_page import BOUNDS, CONVERGENCE, CURVES, INSIGHTS, STUDY
 from agents.study.results_tables import PRIMARY
 from agents.study.settings import StudyConfig
 from agents.study.variants import MAIN, REGIMES_PART, Variant, variants
@@ -115,7 +116,10 @@ def _written(
     rows, curves = results_page.study_tables(config.folder, seeds)
     exact = converging(config, progress) if whole else None
     answers = answering(begun, stores, progress)
-    tables = {STUDY: rows, CURVES: curves, CONVERGENCE: exact, INSIGHTS: answers}
+    most = bounding(config.folder, begun, progress)
+    tables = {
+        STUDY: rows, CURVES: curves, CONVERGENCE: exact, INSIGHTS: answers, BOUNDS: most,
+    }  # fmt: skip
     results_page.write_data(config.page, tables)
     there = set(zip(rows["scenario"], rows["part"], rows["variant"], strict=True))
     planned = ((each.config.scenario, each.part, each.name) for each in found)
@@ -138,6 +142,18 @@ def converging(config: StudyConfig, progress: Progress) -> pd.DataFrame:
         checksums.write(config.folder, name, files.csv_text(rows))
         forget_programs()
     return sweep_folder.read_table(config.folder, name)
+
+
+def bounding(folder: Path, programs: list[Program], progress: Progress) -> pd.DataFrame:
+    """What the stores of these programs can earn at most; kept in the folder for a second start."""
+    found = {each.runs[0].scenario.name: each.runs[0].scenario for each in programs}
+    stores = list(found.values())
+    name = f"bounds-{files.key_of(stores=[each.model_dump(mode='json') for each in stores])}.csv"
+    if not checksums.holds(folder, name):
+        progress.announce("what each store can earn at most")
+        checksums.write(folder, name, files.csv_text(bounds_of(stores)))
+        forget_programs()
+    return sweep_folder.read_table(folder, name)
 
 
 def answering(programs: list[Program], stores: Stores, progress: Progress) -> pd.DataFrame | None:

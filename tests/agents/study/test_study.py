@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -154,6 +155,19 @@ def test_long_trainings_are_held_against_the_usual_ones_of_their_seeds():
     ((store, name, seeds, before, _, more),) = results_tables.ceilings(long, usual)
     assert (store, name, seeds) == ("boutique", "longer", 2)
     assert before == pytest.approx(5.05) and more == pytest.approx(1.0)
+
+
+def test_the_page_says_how_much_of_what_can_be_earned_is():
+    rows = rows_of({"silo": BAD, "mtma": [5.0, 5.0, 6.0, 4.0]})
+    most = pd.DataFrame(
+        [("boutique", 210.0, 106.0), ("grocery", 9.0, np.nan)],
+        columns=["scenario", "upper_bound", "optimum"],
+    )
+    assert "| boutique | 105.00 | 210.00 | 50.0 | 0.94 |" in page_of(rows, most=most)
+    assert "| boutique | 105.00 | 210.00 | 50.0 |  |" in page_of(
+        rows, most=most.assign(optimum=np.nan)
+    )
+    assert "How much there is to earn" not in page_of(rows)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -121,22 +121,31 @@ def draw_clocks(curves: pd.DataFrame, path: Path) -> None:
 
 
 def draw_convergence(rows: pd.DataFrame, path: Path) -> None:
-    """Means over seeds of the four exact distances, over updates, both axes logarithmic. `rows` as
-    from `agents.theory.convergence.convergence_rows`."""
-    learned = rows[rows["updates"] > 0].groupby(["schedule", "updates"], sort=False)
-    means = learned[list(MEASURES)].mean().unstack("schedule", sort=False)
+    """Means over seeds of the four exact distances, over updates, both axes logarithmic: a row for
+    each distance, a column for each learner. `rows` as from
+    `agents.theory.convergence.convergence_rows`."""
+    learned = rows[rows["updates"] > 0].groupby(["learner", "schedule", "updates"], sort=False)
+    means = learned[list(MEASURES)].mean()
 
-    def draw(measure: str, axes: Axes) -> None:
-        colours = (BLUE, GREY, ORANGE, RED)
-        for (schedule, values), colour in zip(means[measure].items(), colours, strict=True):
+    def draw(learner: str, measure: str, axes: Axes) -> None:
+        by_schedule = means.loc[learner, measure].unstack("schedule", sort=False)
+        for (schedule, values), colour in zip(
+            by_schedule.items(), (BLUE, GREY, ORANGE, RED), strict=True
+        ):
             axes.plot(values, color=colour, label=schedule)
         axes.set(xscale="log", yscale="log")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter("{x:g}")
 
-    charts = [Chart("", title, partial(draw, measure)) for measure, title in MEASURES.items()]
+    charts = [
+        [
+            Chart("", f"by {learner}: {title}", partial(draw, learner, measure))
+            for learner in rows["learner"].unique()
+        ]
+        for measure, title in MEASURES.items()
+    ]
     title = "gradient norms and distances (money per period) over updates"
-    write_png(path, [charts[:2], charts[2:]], 7.0, title, sharex=True)
+    write_png(path, charts, 12.0, title, sharex=True, sharey="row")
 
 
 def draw_answers(rows: pd.DataFrame, path: Path) -> None:

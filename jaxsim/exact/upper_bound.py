@@ -86,13 +86,13 @@ class _Relaxed:
 
     @cached_property
     def margin(self) -> Float[np.ndarray, " N"]:
-        return self.params.price - self.params.cost
+        return np.asarray(self.params.price - self.params.cost)
 
     @cached_property
     def supply(self) -> Float[np.ndarray, " N"]:
         """Units that may be ordered in a period, on average."""
         units = self.params.pack * np.floor(self.params.max_order / self.params.pack)
-        return units / self.params.review
+        return np.asarray(units / self.params.review)
 
     @cached_property
     def weights(self) -> list[Float[np.ndarray, "T N"]]:
@@ -135,13 +135,15 @@ class _Relaxed:
         """The most that a customer of each segment brings, where a unit of demand brings so much:
         the best slate, and the best products on offer beside it where that can be chosen."""
         values = worth * self.params.batch
-        return np.array([
-            sum(
+
+        def brought(weights: np.ndarray, no_purchase: np.ndarray) -> float:
+            by_need = [
                 _mean_value(weights[:, own], values[own], outside, self.thinned)
                 for own, outside in zip(self.categories, no_purchase, strict=True)
-            ).max()
-            for weights, no_purchase in zip(self.weights, self.params.no_purchase, strict=True)
-        ])  # fmt: skip
+            ]
+            return np.sum(by_need, axis=0).max()
+
+        return np.array(list(map(brought, self.weights, self.params.no_purchase)))
 
     def _second_choice(self, prices: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         """The most that a unit brings which was asked for and is not there."""

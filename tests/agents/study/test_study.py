@@ -181,7 +181,7 @@ def test_too_few_seeds_have_no_interval_and_the_page_says_so(seeds):
 
 def test_convergence_is_read_off_the_rows():
     rows = pd.DataFrame(
-        dict(schedule=schedule, satisfies=holds, seed=seed, updates=updates)
+        dict(learner="slope", schedule=schedule, satisfies=holds, seed=seed, updates=updates)
         | dict(zip(MEASURES, at, strict=True))
         for schedule, holds, end in (
             ("as asked", True, [0.01, 0.02, 0.3, 0.4]),
@@ -193,8 +193,8 @@ def test_convergence_is_read_off_the_rows():
     rows.loc[rows.eval("seed == 1 and schedule == 'constant' and updates > 0"), "optimum_gap"] = 0.5
     page = page_of(rows_of({"mtma": GOOD}), converging=rows)
     same = "1.00e-02 [1.00e-02, 1.00e-02] | 2.00e-02 [2.00e-02, 2.00e-02] | 3.00e-01 [3.00e-01"
-    assert f"| constant | no | {same}, 3.00e-01] | 3.00e-01 [-1.30e-01, 7.30e-01] |" in page
-    assert "| at the start |  | 1.00e+00 | 1.00e+00 | 1.00e+00 | 1.00e+00 |" in page
+    assert f"| slope | constant | no | {same}, 3.00e-01] | 3.00e-01 [-1.30e-01, 7.30e-01] |" in page
+    assert "| | at the start |  | 1.00e+00 | 1.00e+00 | 1.00e+00 | 1.00e+00 |" in page
 
 
 def test_the_page_says_what_is_missing_and_what_was_learned_from():

@@ -12,7 +12,9 @@ from agents.theory.convergence import (
     RATES,
     SATISFIED,
     SCHEDULES,
+    SCORE,
     SHELF,
+    SLOPE,
     learned,
     started,
     tiny_store,
@@ -26,9 +28,14 @@ def small():
     return tabular(tiny_store(), SHELF)
 
 
+@pytest.fixture(scope="module", params=[SCORE, SLOPE])
+def learner(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def learn(small):
-    return jax.jit(partial(learned, small))
+def learn(small, learner):
+    return jax.jit(partial(learned, small, learner))
 
 
 def test_the_best_of_the_table_is_the_optimum_of_the_store(small):
@@ -58,18 +65,37 @@ def test_sampled_profit_is_the_exact_one(small, learn):
     assert exact < response < small.optimum()
 
 
-def test_both_departments_climb(small, learn):
+def test_slates_and_orders_follow_the_slope_of_exact_profit(small):
+    """With the exact values of the departments as they are, the mean over many stores is the exact
+    gradient: nearly in slates, whose demand is taken by its slope, and in orders but for chance."""
+    run = started(small, jax.random.key(3))
+    stay = jnp.array([0.6, 0.0, 0.0])
+    learn = jax.jit(partial(learned, small, SLOPE))
+    run = learn(run, stay, jnp.array([4.0, 0.0, 0.0]), 4000)
+    total = jax.tree.map(jnp.zeros_like, run.logits)
+    for _ in range(400):
+        after = learn(run, stay * 0, jnp.array([0.0, 1.0, 1.0]), 1)
+        total = jax.tree.map(lambda t, a, b: t + a - b, total, after.logits, run.logits)
+        run = after.replace(logits=run.logits, updates=run.updates)
+    exact = jax.grad(small.profit)(run.logits)
+    for found, true in ((total.slates, exact.slates), (total.orders, exact.orders)):
+        found, true = found.ravel(), true.ravel()
+        alike = found @ true / jnp.linalg.norm(found) / jnp.linalg.norm(true)
+        assert alike > 0.95
+
+
+def test_both_departments_climb(small, learn, learner):
     run = started(small, jax.random.key(0))
-    run = learn(run, jnp.array(SCHEDULES[SATISFIED]), jnp.array(RATES), 500)
+    run = learn(run, jnp.array(SCHEDULES[SATISFIED]), jnp.array(RATES[learner]), 500)
     before, after = (float(small.profit(each)) for each in (small.start(), run.logits))
     assert after > before + 0.5 * (small.optimum() - before)
     assert float(run.updates) == 500
 
 
-def test_the_fast_department_finds_its_best_response(small, learn):
+def test_the_fast_department_finds_its_best_response(small, learn, learner):
     """With steps too large it settles early, 0.1 below it, and stays there."""
     run = started(small, jax.random.key(2))
-    run = learn(run, jnp.array(SCHEDULES[SATISFIED]), jnp.array(RATES), 10_000)
+    run = learn(run, jnp.array(SCHEDULES[SATISFIED]), jnp.array(RATES[learner]), 10_000)
     profit, start = (float(small.profit(each)) for each in (run.logits, small.start()))
     distance = small.best_slates(run.logits.orders) - profit
     assert 0 <= distance < 0.1 * (small.best_slates(small.start().orders) - start)

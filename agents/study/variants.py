@@ -49,7 +49,7 @@ QUICK_STORES, QUICK_METHODS = ("pair", "boutique"), ("silo", "joint", MAIN, BY_S
 
 @dataclass(frozen=True)
 class Method:
-    """A way to learn, and its rates: the trainer's own, until `agents.study.rates` has chosen."""
+    """A way to learn, and its rates: those that `agents.study.rates` has chosen for it."""
 
     regime: RegimeName
     learner: Learner
@@ -79,11 +79,11 @@ class Method:
 
 METHODS = (
     Method("silo", "path", (2e-2, 2e-2)),
-    Method("independent", "path", (2e-2, 2e-2)),
-    Method("priced", "path", (2e-2, 6e-3)),
-    Method("single", "path", (2e-2, 2e-2)),
-    Method("joint", "path", (2e-2, 2e-2)),
-    Method("mtma", "path", (2e-2, 6e-3)),
+    Method("independent", "path", (4e-2, 4e-2)),
+    Method("priced", "path", (1e-2, 1e-2)),
+    Method("single", "path", (1e-2, 1e-2)),
+    Method("joint", "path", (1e-2, 1e-2)),
+    Method("mtma", "path", (4e-2, 1.2e-2)),
     Method("mtma-reversed", "path", (2e-2, 6e-3)),
     Method("mtma", "score", (4e-3, 4e-3)),
 )

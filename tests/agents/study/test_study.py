@@ -12,7 +12,7 @@ from rich.console import Console
 from agents.errors import ConfigError, RunError
 from agents.learning.regimes import REGIMES
 from agents.report.tables import study_table
-from agents.study import results_tables, study
+from agents.study import rates, results_tables, study
 from agents.study.results_page import learning_of, page_of, write_page
 from agents.study.results_pictures import CLOCKS, MEASURES, percent_over
 from agents.study.settings import StudyConfig
@@ -20,6 +20,7 @@ from agents.study.study import reproduce
 from agents.study.variants import (
     CEILING,
     MAIN,
+    METHODS,
     QUICK_METHODS,
     QUICK_STORES,
     REGIMES_PART,
@@ -287,3 +288,11 @@ def test_one_seed_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match="seeds: 1; allowed: 2 or more"):
         reproduce(StudyConfig(seeds=1, out=tmp_path / "new"), SILENT)
     assert not (tmp_path / "new").exists()
+
+
+def test_methods_run_with_the_rates_that_did_best_on_other_seeds():
+    rows = pd.read_csv(ROOT / "results" / "rates.csv")
+    assert rates.chosen(rows) == {each.name: each.rates for each in METHODS}
+    tried = rows.groupby("method")["rates"].nunique()
+    assert set(tried.index) == {each.name for each in METHODS} and set(tried) == {4}
+    assert rows["seed"].min() > max(each.seeds for each in variants(False, 16, None))

@@ -74,8 +74,7 @@ class _Circumstance:
     chance: float
     arrivals: Float[np.ndarray, " K"]
     mean: Float[np.ndarray, " N"]  # the most units that may be asked for, on average
-    covered: list[Float[np.ndarray, " stock"]]  # E min(stock, D) of this mean, for stock 0, 1, …;
-    # the last entry is at least that of any larger stock
+    covered: list[Float[np.ndarray, " stock"]]  # by product: see `_covered`
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ class _Relaxed:
         return found
 
     def _covered(self, product: int, mean: float) -> Float[np.ndarray, " stock"]:
-        """E min(stock, D) by stock, of demand with this mean."""
+        """E min(stock, D) of demand with this mean, for stock 0, 1, …: the units sold."""
         if mean <= 0:
             return np.zeros(1)
         family = families.get(self.params.family)

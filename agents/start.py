@@ -89,9 +89,11 @@ def console() -> NoReturn:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process; one that fails does not wait at the exit for others, who then notice."""
+    """Ends the process; one that fails does not wait at the exit for others, who then notice, and
+    one that was asked to end not for a program that is being compiled."""
     jax = sys.modules.get("jax")  # where it is not there, nobody waits
-    if code in (1, 2) and jax is not None and jax.distributed.is_initialized():
+    fails = code in (1, 2) and jax is not None and jax.distributed.is_initialized()
+    if fails or code > 128:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

@@ -79,7 +79,8 @@ def train(out: Path, iterations: int) -> None:
         of = training(out, iterations, Shards(jax.device_count()))
         with Checkpoints(out, {}) as checkpoints:
             snapshot = loop.restored(of, checkpoints, print) or of.start()
-            loop.learn(of, snapshot, out, checkpoints, interruption, tell, Stopwatch())
+            program = of.compiled(snapshot.train_state)
+            loop.learn(of, program, snapshot, out, checkpoints, interruption, tell, Stopwatch())
 
 
 def tell(news: dict[str, float]) -> None:

@@ -206,3 +206,12 @@ def test_renamed_flags_go_on_working_and_say_their_new_name(capsys):
     assert said[0].startswith("--trace is now --gae-lambda;") and len(said) == 2
     grid = train.parse(["sweep", "--grid", "others=0.2,1"]).grid
     assert grid == ("cross_product_credit=0.2,1",)
+
+
+def test_a_signal_that_goes_no_further_is_noted():
+    """Python drops what is raised while it collects garbage."""
+    with Interruption() as interruption:
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Interrupted, match="stopped by SIGTERM"):
+            interruption.check()

@@ -6,6 +6,7 @@
 import math
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,7 +27,7 @@ from agents.learning.regimes import REGIMES
 from agents.learning.train_state import TrainState, train_state_specs
 from agents.learning.trainer import Trainer
 from agents.policies.departments import Departments
-from agents.policies.heuristics import STOCK_BLIND
+from agents.policies.heuristics import STOCK_BLIND, HeuristicParams
 from jaxsim.params import Params
 
 NEVER = float("-inf")
@@ -95,6 +96,20 @@ def prepared(
     return Training(
         config, config.trainer(heuristic, shards, networks), params, keys_of(config.seed)
     )
+
+
+def compiled_ahead(
+    config: TrainConfig, params: Params, networks: Networks | None = None
+) -> Future[Any]:
+    """The program of a training on one device, compiled in a thread while its pairs are tuned:
+    which pair it starts from is data to it."""
+    trainer = config.trainer(HeuristicParams(), ONE, networks)
+    training = Training(config, trainer, params, keys_of(config.seed))
+    shapes = jax.eval_shape(trainer.init, training.keys["learn"], params)
+    pool = ThreadPoolExecutor(1)
+    program = pool.submit(training.compiled, shapes)
+    pool.shutdown(wait=False)
+    return program
 
 
 def chunks(

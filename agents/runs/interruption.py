@@ -72,10 +72,10 @@ class Interruption:
             raise Interrupted(self.asked)
 
     def _handle(self, number: int, _: FrameType | None) -> None:
-        if self._defers and self.asked is None:
-            self.asked = number
-            return
-        raise Interrupted(number)
+        first, self.asked = self.asked is None, number
+        # Noted in any case: what is raised while Python collects garbage goes no further.
+        if not (self._defers and first):
+            raise Interrupted(number)
 
 
 @contextmanager

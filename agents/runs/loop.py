@@ -43,6 +43,7 @@ def restored(
 
 def learn(
     training: Training,
+    program: Any,
     start: Snapshot,
     folder: Path,
     checkpoints: Checkpoints,
@@ -50,7 +51,8 @@ def learn(
     progress: Progress,
     watch: Stopwatch,
 ) -> tuple[Snapshot, pd.DataFrame]:
-    """From `start` to the last iteration: the snapshot there, and all metrics.
+    """From `start` to the last iteration, by `Training.compiled`: the snapshot there, and all
+    metrics.
 
     Raises `RunError` where nothing can be written, `NumbersError` where too many updates in a row
     were not finite, `Interrupted` when the process was asked to end; what was saved stays.
@@ -59,8 +61,6 @@ def learn(
     metrics = pd.DataFrame()
     if is_first():
         metrics = run_folder.read_metrics_until(folder, start.iteration)
-    with watch.timing("compile"):
-        program = training.compiled(start.train_state)
     saved = time.perf_counter()
     names = config.log if is_first() else ()
     settings = dataclasses.asdict(config)

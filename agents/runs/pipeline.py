@@ -24,7 +24,13 @@ from agents.evaluation.tuning import Effort, TunedPair, tune
 from agents.learning import health
 from agents.learning.config import TrainConfig
 from agents.learning.networks import Networks
-from agents.learning.training import Snapshot, Training, chunks, prepared
+from agents.learning.training import (
+    Snapshot,
+    Training,
+    chunks,
+    compiled_ahead,
+    prepared,
+)
 from agents.policies.departments import Departments
 from agents.runs import logs, processes, run_folder
 from agents.runs.checkpoints import Checkpoints
@@ -73,12 +79,14 @@ def train(
     shards = config.shards()
     name, params = resolve(config.scenario if scenario is None else scenario)
     watch, frames = Stopwatch(), []
+    compiling = compiled_ahead(config, params, networks) if shards.count == 1 else None
     with watch.timing("tune"):
         tuned = tune(params, Effort().times(config.tuning_effort))
     training = prepared(config, params, tuned, shards, networks)
     start = training.start()
     with watch.timing("compile"):
-        snapshot, program = start, training.compiled(start.train_state)
+        program = compiling.result() if compiling else training.compiled(start.train_state)
+    snapshot = start
     for snapshot, news in chunks(training, program, start):
         frames.append(news)
         wrong = health.why_to_stop(snapshot.train_state.health, training.trainer.learners)
@@ -103,7 +111,7 @@ def train_in_folder(
     config.validate()
     logs.check(config.log)
     config = dataclasses.replace(config, devices=config.shards().count)
-    scenario, watch = scenarios.get(config.scenario), Stopwatch()
+    scenario, watch, compiling = scenarios.get(config.scenario), Stopwatch(), None
     with (
         Interruption() as interruption,
         locks.opened(config.folder, "a training") as folder,
@@ -116,6 +124,8 @@ def train_in_folder(
                 return load(folder) if is_first() else None
             checksums.tell_if_unsealed(folder)
         else:
+            if config.devices == 1:
+                compiling = compiled_ahead(config, scenario.params())
             _begin(config, scenario, folder, announce, watch)
         tuned = _tuned(folder)
         training = prepared(config, scenario.params(), tuned, config.shards())
@@ -128,9 +138,13 @@ def train_in_folder(
             announce(f"best when tuned: {tuned[0].name}; compiling the training")
         else:
             announce(f"going on from iteration {snapshot.iteration}; compiling the training")
+        start = snapshot or training.start()
+        with watch.timing("compile"):
+            program = compiling.result() if compiling else training.compiled(start.train_state)
         snapshot, metrics = learn(
             training,
-            snapshot or training.start(),
+            program,
+            start,
             folder,
             checkpoints,
             interruption,

@@ -77,24 +77,20 @@ def draw_coordination(learned: pd.DataFrame, path: Path) -> None:
 def draw_shelves(learned: pd.DataFrame, path: Path) -> None:
     """What deciding together changes on the shelf: availability, service and waste under `silo` and
     under `mtma`, means over seeds, a line for each store that has both."""
-    means = learned.groupby(["scenario", "variant"], sort=False)[list(SHELVES)].mean()
-    stores = [
-        str(store)
-        for store, own in learned.groupby("scenario", sort=False)
-        if {MAIN, "silo"} <= set(own["variant"])
-    ]
+    both = learned[learned["variant"].isin([MAIN, "silo"])]
 
     def draw(measure: str, axes: Axes) -> None:
-        for store in reversed(stores):
-            apart, together = (means.loc[(store, name), measure] for name in ("silo", MAIN))
-            axes.plot([apart, together], [store, store], color=GREY, zorder=1)
-            axes.plot(apart, store, "o", color=ORANGE)
-            axes.plot(together, store, "o", color=BLUE)
+        means = both.pivot_table(index="scenario", columns="variant", values=measure, sort=False)
+        ends = means.dropna()[::-1]  # the first store on top
+        if len(ends.columns) == 2:
+            axes.hlines(ends.index, ends["silo"], ends[MAIN], color=GREY, zorder=1)
+            axes.plot(ends["silo"], ends.index, "o", color=ORANGE)
+            axes.plot(ends[MAIN], ends.index, "o", color=BLUE)
         axes.margins(0.1, 0.15)
 
     charts = [Chart("", title, partial(draw, each)) for each, title in SHELVES.items()]
     title = "on the shelf, departments in silos (orange) and together (blue)"
-    write_png(path, [charts], 1.4 + 0.4 * len(stores), title, sharey=True)
+    write_png(path, [charts], 1.4 + 0.4 * both["scenario"].nunique(), title, sharey=True)
 
 
 def percent_over(own: pd.DataFrame, base: str) -> pd.Series:
@@ -124,11 +120,11 @@ def draw_convergence(rows: pd.DataFrame, path: Path) -> None:
     """Means over seeds of the four exact distances, over updates, both axes logarithmic: a row for
     each distance, a column for each learner. `rows` as from
     `agents.theory.convergence.convergence_rows`."""
-    learned = rows[rows["updates"] > 0].groupby(["learner", "schedule", "updates"], sort=False)
-    means = learned[list(MEASURES)].mean()
+    later = rows[rows["updates"] > 0]
 
     def draw(learner: str, measure: str, axes: Axes) -> None:
-        by_schedule = means.loc[learner, measure].unstack("schedule", sort=False)
+        own = later[later["learner"] == learner]
+        by_schedule = own.pivot_table(measure, "updates", "schedule", sort=False)
         for (schedule, values), colour in zip(
             by_schedule.items(), (BLUE, GREY, ORANGE, RED), strict=True
         ):

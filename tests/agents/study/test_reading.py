@@ -88,11 +88,19 @@ def variants_of(*names: str) -> set[tuple[str, str]]:
     return set(zip(chosen["part"], chosen["variant"], strict=True))
 
 
-def ends(measure: str) -> pd.Series:
-    """At the end, by schedule; `start`, the same at the start."""
-    last = CONVERGING[CONVERGING["updates"] == CONVERGING["updates"].max()]
-    first = CONVERGING[CONVERGING["updates"] == 0]
+def ends(measure: str, learner: str = "score") -> pd.Series:
+    """What is left at the end of what it was at the start, by schedule."""
+    own = CONVERGING[CONVERGING["learner"] == learner]
+    last, first = own[own["updates"] == own["updates"].max()], own[own["updates"] == 0]
     return last.groupby("schedule")[measure].mean() / first[measure].mean()
+
+
+def scatter(measure: str, learner: str) -> float:
+    """Standard deviation over seeds at the end, under the schedule that satisfies the
+    conditions."""
+    last = CONVERGING[CONVERGING["updates"] == CONVERGING["updates"].max()]
+    own = last[(last["learner"] == learner) & last["satisfies"]]
+    return own[measure].std(ddof=1)
 
 
 def found(store: str) -> pd.DataFrame:
@@ -173,10 +181,11 @@ KNOWN = {
     "part_interval": lambda *which: reach(part(*which)),
     "part_sign": part_sign,
     "parts": variants_of,
-    "fell": lambda measure: ends(measure)["conditions satisfied"],
-    "beside": lambda schedule, measure: (
-        ends(measure)[schedule] / ends(measure)["conditions satisfied"]
+    "fell": lambda *which: ends(*which)["conditions satisfied"],
+    "beside": lambda schedule, *which: (
+        ends(*which)[schedule] / ends(*which)["conditions satisfied"]
     ),
+    "scatter": scatter,
     "as_predicted": partial(counted, stars=0),
     "against": partial(counted, stars=2),
     "answer": lambda store, policy, *effect: values_of(found(store), policy, effect).mean(),

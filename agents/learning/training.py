@@ -93,9 +93,7 @@ def prepared(
 ) -> Training:
     """A training that starts from the best of the tuned pairs."""
     heuristic = starting_pair(config, tuned).policy.heuristic
-    return Training(
-        config, config.trainer(heuristic, shards, networks), params, keys_of(config.seed)
-    )
+    return _from(heuristic, config, params, shards, networks)
 
 
 def compiled_ahead(
@@ -103,13 +101,24 @@ def compiled_ahead(
 ) -> Future[Any]:
     """The program of a training on one device, compiled in a thread while its pairs are tuned:
     which pair it starts from is data to it."""
-    trainer = config.trainer(HeuristicParams(), ONE, networks)
-    training = Training(config, trainer, params, keys_of(config.seed))
-    shapes = jax.eval_shape(trainer.init, training.keys["learn"], params)
+    training = _from(HeuristicParams(), config, params, ONE, networks)
+    shapes = jax.eval_shape(training.trainer.init, training.keys["learn"], params)
     pool = ThreadPoolExecutor(1)
     program = pool.submit(training.compiled, shapes)
     pool.shutdown(wait=False)
     return program
+
+
+def _from(
+    heuristic: HeuristicParams,
+    config: TrainConfig,
+    params: Params,
+    shards: Shards,
+    networks: Networks | None,
+) -> Training:
+    """A training that starts from these rules."""
+    trainer = config.trainer(heuristic, shards, networks)
+    return Training(config, trainer, params, keys_of(config.seed))
 
 
 def chunks(

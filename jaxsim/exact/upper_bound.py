@@ -90,8 +90,7 @@ class _Relaxed:
     @cached_property
     def supply(self) -> Float[np.ndarray, " N"]:
         """Units that may be ordered in a period, on average."""
-        units = self.params.pack * np.floor(self.params.max_order / self.params.pack)
-        return np.asarray(units / self.params.review)
+        return np.asarray(self.params.order_cap / self.params.review)
 
     @cached_property
     def weights(self) -> list[Float[np.ndarray, "T N"]]:
